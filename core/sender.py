@@ -1,0 +1,160 @@
+"""Sender IDs: their types, their standing, and what makes one well-formed.
+
+The seven sender types and their formats are those of ClickSend's public Smart Assign API description.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class SenderType(StrEnum):
+    """What a Sender ID is; the spelling is the same on the wire, in the database and on the command line."""
+
+    ALPHA_TAG = "alpha_tag"
+    TEN_DLC = "10DLC"
+    TOLLFREE = "tollfree"
+    OWN_NUMBER = "own_number"
+    SHORTCODE = "shortcode"
+    LONGCODE = "longcode"
+    SHARED_LONGCODE = "shared_longcode"
+
+
+class SenderStatus(StrEnum):
+    """Only an `active` sender may send."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    RELEASED = "released"
+
+
+class RegistrationStatus(StrEnum):
+    """A sender's standing with the registry or the carriers of one recipient country."""
+
+    APPROVED = "approved"
+    PENDING = "pending"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Product(StrEnum):
+    """The message product; MMS carries media."""
+
+    SMS = "SMS"
+    MMS = "MMS"
+
+
+class TrafficClass(StrEnum):
+    """Why the message is sent; carriers treat the classes differently."""
+
+    TRANSACTIONAL = "transactional"
+    PROMOTIONAL = "promotional"
+    OTP = "otp"
+
+
+#: Types whose Sender ID is a full telephone number.
+NUMBER_TYPES = frozenset(
+    {SenderType.TEN_DLC, SenderType.TOLLFREE, SenderType.OWN_NUMBER, SenderType.LONGCODE, SenderType.SHARED_LONGCODE}
+)
+
+#: An own number is verified for a year, then its holder must confirm it again.
+OWN_NUMBER_VALIDITY = timedelta(days=365)
+
+_NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
+_SHORTCODE = re.compile(r"[0-9]{3,8}\Z")
+_ALPHA = re.compile(r"[A-Za-z0-9+]{3,11}\Z")
+
+#: Sender type -> (pattern, the same in words).
+_FORMS: dict[SenderType, tuple[re.Pattern[str], str]] = {
+    SenderType.SHORTCODE: (_SHORTCODE, "must be 3 to 8 digits"),
+    SenderType.ALPHA_TAG: (_ALPHA, "must be 3 to 11 letters, digits or '+'"),
+    SenderType.TEN_DLC: (_NUMBER, "must be 2 to 15 digits with an optional leading '+'"),
+    SenderType.TOLLFREE: (_NUMBER, "must be 2 to 15 digits with an optional leading '+'"),
+    SenderType.OWN_NUMBER: (_NUMBER, "must be 2 to 15 digits with an optional leading '+'"),
+    SenderType.LONGCODE: (_NUMBER, "must be 2 to 15 digits with an optional leading '+'"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Standing of one sender in one recipient country; a missing date means no limit on that side."""
+
+    country: str
+    status: RegistrationStatus
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    def approved_at(self, moment: datetime) -> bool:
+        """Whether the registration is approved and in date at `moment` (aware UTC; `valid_until` is exclusive)."""
+        return (
+            self.status is RegistrationStatus.APPROVED
+            and (self.valid_from is None or self.valid_from <= moment)
+            and (self.valid_until is None or moment < self.valid_until)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """One Sender ID in an inventory. `account_id` None is the platform pool, open to every account.
+
+    `country` is the sender's own country (ISO 3166-1 alpha-2) or None (names; pools without a number).
+    `trust` runs from 0 to 100. `traffic_classes` None means every class. Times are aware UTC.
+    """
+
+    account_id: str | None
+    sender_id: str | None
+    sender_type: SenderType
+    country: str | None = None
+    status: SenderStatus = SenderStatus.ACTIVE
+    purchased_at: datetime | None = None
+    activated_at: datetime | None = None
+    expires_at: datetime | None = None
+    trust: int = 50
+    two_way: bool = True
+    mms: bool = False
+    messages_per_second: float | None = None
+    traffic_classes: frozenset[TrafficClass] | None = None
+    registrations: tuple[Registration, ...] = ()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other accounts send from it too."""
+        return self.sender_type is SenderType.SHARED_LONGCODE
+
+    @property
+    def can_receive(self) -> bool:
+        """Whether a recipient can reply: a name never can, a number unless its inventory says otherwise."""
+        return self.two_way and self.sender_type is not SenderType.ALPHA_TAG
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the sender stops being usable by itself; an own number a year after its activation."""
+        if self.expires_at is not None or self.sender_type is not SenderType.OWN_NUMBER:
+            return self.expires_at
+        start = self.activated_at or self.purchased_at
+        return None if start is None else start + OWN_NUMBER_VALIDITY
+
+
+def form_error(sender_type: SenderType, sender_id: str | None) -> str | None:
+    """What is wrong with the form of `sender_id` for its type, as a clause for people, or None."""
+    if sender_type is SenderType.SHARED_LONGCODE and not sender_id:
+        return None
+    pattern, words = _FORMS.get(sender_type, (_NUMBER, "must be empty, or 2 to 15 digits with an optional leading '+'"))
+    if sender_id is None or not pattern.match(sender_id):
+        return words
+    if sender_type is SenderType.ALPHA_TAG and sender_id.isdigit():
+        return "must contain at least one character that is not a digit"
+    return None
+
+
+def same_sender_id(left: str | None, right: str | None) -> bool:
+    """Whether two texts name the same Sender ID; a leading '+' of a number does not count."""
+    if left == right or not left or not right:
+        return (left or None) == (right or None)
+    bare_left, bare_right = left.removeprefix("+"), right.removeprefix("+")
+    return bare_left == bare_right and bare_left.isdigit()
