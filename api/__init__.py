@@ -1,0 +1,1 @@
+"""Answers: the HTTP face, thin, on the services of `core`."""

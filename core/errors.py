@@ -1,0 +1,109 @@
+"""The catalogue of what can go wrong with a message: code, whether trying again can help, a sentence for the operator.
+
+Codes are stable; they stand in parked notices, in `campaign status` and in `explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ParkReason(StrEnum):
+    """Why a message was kept instead of dispatched."""
+
+    INVALID_MESSAGE = "INVALID_MESSAGE"
+    INVALID_RECIPIENT = "INVALID_RECIPIENT"
+    UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
+    ACCOUNT_SUSPENDED = "ACCOUNT_SUSPENDED"
+    UNKNOWN_COUNTRY = "UNKNOWN_COUNTRY"
+    NO_COMPLIANT_SENDER = "NO_COMPLIANT_SENDER"
+    NO_SENDER_FOR_REPLIES = "NO_SENDER_FOR_REPLIES"
+    NO_SENDER_FOR_PRODUCT = "NO_SENDER_FOR_PRODUCT"
+    SENDER_NOT_OWNED = "SENDER_NOT_OWNED"
+    SENDER_NOT_ACTIVE = "SENDER_NOT_ACTIVE"
+    SENDER_NOT_COMPLIANT = "SENDER_NOT_COMPLIANT"
+    EXPIRED = "EXPIRED"
+    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+
+
+@dataclass(frozen=True, slots=True)
+class ParkReasonInfo:
+    """What an operator reads about a reason: what it means, and what makes a replay worth while."""
+
+    meaning: str
+    remedy: str
+
+
+PARK_REASONS: dict[ParkReason, ParkReasonInfo] = {
+    ParkReason.INVALID_MESSAGE: ParkReasonInfo(
+        "the document is not JSON, or a field breaks the message contract", "correct the document and send it again"
+    ),
+    ParkReason.INVALID_RECIPIENT: ParkReasonInfo(
+        "the recipient is not a telephone number of any country", "correct the number and send the message again"
+    ),
+    ParkReason.UNKNOWN_ACCOUNT: ParkReasonInfo(
+        "the account or sub-account does not exist", "add the account, then replay"
+    ),
+    ParkReason.ACCOUNT_SUSPENDED: ParkReasonInfo(
+        "the account may not send at present", "lift the suspension, then replay"
+    ),
+    ParkReason.UNKNOWN_COUNTRY: ParkReasonInfo(
+        "the number belongs to no country that has rules (satellite, international service)",
+        "import rules for it, then replay",
+    ),
+    ParkReason.NO_COMPLIANT_SENDER: ParkReasonInfo(
+        "the account holds no sender that the recipient's country accepts",
+        "add or register a sender for the country, then replay",
+    ),
+    ParkReason.NO_SENDER_FOR_REPLIES: ParkReasonInfo(
+        "a reply is expected and no sender that fits can receive one", "add a two-way number, then replay"
+    ),
+    ParkReason.NO_SENDER_FOR_PRODUCT: ParkReasonInfo(
+        "no sender that fits can carry the product", "add a sender for the product, then replay"
+    ),
+    ParkReason.SENDER_NOT_OWNED: ParkReasonInfo(
+        "the sender named does not belong to the account, and the policy is to park",
+        "add the sender or drop it from the message, then replay",
+    ),
+    ParkReason.SENDER_NOT_ACTIVE: ParkReasonInfo(
+        "the sender named may not send at present, and the policy is to park", "activate the sender, then replay"
+    ),
+    ParkReason.SENDER_NOT_COMPLIANT: ParkReasonInfo(
+        "the sender named is not compliant in the recipient's country, and the policy is to park",
+        "register or change the sender, then replay",
+    ),
+    ParkReason.EXPIRED: ParkReasonInfo("expires_at had passed", "send it again with a later expires_at"),
+    ParkReason.RETRIES_EXHAUSTED: ParkReasonInfo(
+        "work on the message was begun too often without coming to an end", "look at the worker's log, then replay"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field of a document that breaks its contract; `field` is a path such as `recipients[3].to`."""
+
+    field: str
+    reason: str
+
+
+class SmartAssignError(Exception):
+    """Base of the errors that a person or a program is meant to read."""
+
+
+class RefusedError(SmartAssignError):
+    """A request that breaks a rule; nothing was changed. `errors` names the fields, where fields are to blame."""
+
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message)
+        self.errors = tuple(errors)
+
+
+class NotFoundError(SmartAssignError):
+    """What was asked for does not exist, or belongs to somebody else."""
+
+
+class ConflictError(SmartAssignError):
+    """What was to be created exists already."""

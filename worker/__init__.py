@@ -1,0 +1,1 @@
+"""Moves: the queue in, the queue out."""

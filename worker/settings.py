@@ -1,0 +1,85 @@
+"""All settings, read once from the environment (prefix `SMART_ASSIGN_`) into one frozen object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+
+ENV_PREFIX = "SMART_ASSIGN_"
+
+
+class Settings(BaseSettings):
+    """Every field is the environment variable of its name in capitals, after `SMART_ASSIGN_`."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    broker_url: str | None = Field(None, description="Redis or RabbitMQ; unset: embedded Redis under DATA_DIR")
+    redis_url: str | None = Field(None, description="Redis for cache, idempotency and progress; unset: the broker's")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; unset: SQLite under DATA_DIR")
+    data_dir: Path = Field(Path(".smart-assign"), description="where embedded mode keeps its data")
+
+    ingress_queue: str = "smart-assign.ingress"
+    campaign_ingress_queue: str = "smart-assign.ingress.campaigns"
+    messages_queue: str = "smart-assign.messages"
+    campaigns_queue: str = "smart-assign.campaigns"
+    work_queue: str = "smart-assign.work"
+    dispatch_queue: str = "smart-assign.dispatch"
+    parked_queue: str = "smart-assign.parked"
+    events_queue: str = "smart-assign.events"
+
+    invalid_override: InvalidOverride = InvalidOverride.REVERT
+    altered_senders: AlteredSenders = AlteredSenders.ALLOW
+    unknown_rule: UnknownRule = UnknownRule.LOCAL
+
+    result_backend: str | None = Field(None, description="Celery result backend; set: tasks run one by one")
+    concurrency: int | None = Field(None, ge=1, description="pool children of a worker; unset: one a core")
+    claim_size: int = Field(1000, ge=1, le=10_000, description="documents in one claim")
+    claim_bytes: int = Field(8_388_608, ge=1, description="bytes in one claim, the last document may exceed it")
+    claim_deadline_s: float = Field(30.0, gt=0, description="after it a claim without an end is taken up again")
+    claim_attempts: int = Field(5, ge=1, description="times a claim is begun before its documents are parked")
+    document_max_bytes: int = Field(1_048_576, ge=1, description="a larger message document is parked")
+    batch_max_bytes: int = Field(67_108_864, ge=1, description="a larger campaign batch document is parked")
+    idempotency_window: int = Field(
+        3600, ge=0, description="seconds; a repeated message_id within it is a duplicate; 0: off"
+    )
+    dispatch_max_length: int = Field(0, ge=0, description="intake pauses while the dispatch queue is longer; 0: off")
+    events_max_length: int = Field(10_000, ge=1, description="oldest events beyond it are dropped")
+    decision_cache_size: int = Field(50_000, ge=1, description="decisions kept in one process")
+
+    log_format: str = Field("console", pattern="^(console|json)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    flower_host: str = "127.0.0.1"
+    flower_port: int = 5555
+    flower_basic_auth: str | None = Field(None, description="user:password that Flower asks for")
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+
+    @model_validator(mode="after")
+    def _known_schemes(self) -> Settings:
+        for name, url, schemes in (
+            ("BROKER_URL", self.broker_url, ("redis", "rediss", "redis+socket", "amqp", "amqps")),
+            ("REDIS_URL", self.redis_url, ("redis", "rediss", "redis+socket", "unix")),
+            ("DATABASE_URL", self.database_url, ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")),
+        ):
+            if url is not None and url.partition("://")[0] not in schemes:
+                raise ValueError(f"{ENV_PREFIX}{name} must begin with one of: {', '.join(s + '://' for s in schemes)}")
+        return self
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether the broker is the Redis server of our own."""
+        return self.broker_url is None
+
+    @property
+    def broker_is_redis(self) -> bool:
+        """Whether the broker is a Redis, embedded or configured."""
+        return self.broker_url is None or self.broker_url.startswith("redis")
+
+    @property
+    def policy(self) -> Policy:
+        """The engine's policy."""
+        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule)
