@@ -42,6 +42,19 @@ class Rejection(StrEnum):
     COMPLIANT_AVAILABLE = "COMPLIANT_AVAILABLE"
 
 
+class RankStep(StrEnum):
+    """The ranking step that put one candidate before another; the first step that tells two apart decides."""
+
+    GRADE = "GRADE"
+    REGISTERED = "REGISTERED"
+    LOCAL = "LOCAL"
+    DEDICATED = "DEDICATED"
+    TYPE_PREFERENCE = "TYPE_PREFERENCE"
+    TRUST = "TRUST"
+    RECENCY = "RECENCY"
+    SENDER_ID = "SENDER_ID"
+
+
 class Reason(StrEnum):
     """Why this sender, in one code."""
 
@@ -153,10 +166,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One sender that was looked at: its rank from 1, or the code of the filter that it failed, with the words."""
+    """One sender that was looked at: its rank from 1, or the code of the filter that it failed, with the words.
+
+    `sender_type` is None only for a sender that was named without a type and is in no inventory.
+    `grade` is `unknown` where the data says nothing, also for a sender that the policy admits all the same.
+    """
 
     sender_id: str | None
-    sender_type: SenderType
+    sender_type: SenderType | None
     sender_country: str | None
     account_id: str | None
     grade: Grade
@@ -171,6 +188,8 @@ class Decision:
 
     `decision_id` is a digest of the content, so that every worker that decides alike names it alike.
     `valid_until` (aware UTC) is the next moment at which a rule, a registration or a sender begins or ends.
+    `grade` is `compliant` or `altered`: the wire knows no third. A sender that the policy admits where the data says
+    nothing counts as `compliant` here and carries the warning `RULE_UNKNOWN`; its candidate keeps the grade `unknown`.
     """
 
     decision_id: str
