@@ -107,3 +107,7 @@ class NotFoundError(SmartAssignError):
 
 class ConflictError(SmartAssignError):
     """What was to be created exists already."""
+
+
+class StoreUnavailableError(SmartAssignError):
+    """The database cannot be reached at present; trying again later can help."""

@@ -1,0 +1,289 @@
+"""Decisions, cached: in the process, in Redis, and computed from SQL when neither knows.
+
+A decision is keyed by what it was made for and by the epochs of all that it depends on, so a raised epoch makes the
+old entry unreachable; nothing is scanned or deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import redis
+
+from core.contracts import encode_json
+from core.country_rules import RuleBook
+from core.decision import Decision, Facts, Policy, Request
+from core.engine import decide
+from core.errors import ParkReason, StoreUnavailableError
+from core.explanation import explanation
+from core.redis_epochs import PLATFORM_SCOPE, RULES_SCOPE, Breaker, Epochs, RedisEpochs, account_scope
+from core.store_facts import AccountProblem
+
+DECISION_TTL_S = 900
+LEASE_MS = 2_000
+LEASE_POLL_S = 0.02
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What a message needs of the decision of its group; `assignment` is encoded already.
+
+    Either `park` is None and the sender stands, or the message is parked. `valid_until` is Unix time in seconds.
+    """
+
+    sender_id: str | None
+    sender_type: str
+    sender_country: str | None
+    assignment: msgspec.Raw
+    park: ParkReason | None
+    detail: str
+    field: str | None
+    valid_until: float | None
+
+    def over(self, now: float) -> bool:
+        """Whether it holds no longer at `now` (Unix time in seconds)."""
+        return self.valid_until is not None and now >= self.valid_until
+
+
+class DecisionStore(Protocol):
+    """What the cache asks of SQL; every method may raise StoreUnavailableError."""
+
+    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
+        """All facts of many requests, in at most two statements."""
+
+    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
+        """Keep decisions by their id; known ones stay as they are."""
+
+    def active_rules(self) -> RuleBook:
+        """The rules in use, local corrections included."""
+
+    def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
+        """The epochs of the scopes that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Verdicts by request, and the requests that have none at present because SQL is away."""
+
+    verdicts: dict[Request, Verdict] = field(default_factory=dict)
+    unavailable: frozenset[Request] = frozenset()
+
+
+class SharedVerdicts:
+    """Verdicts in Redis, and the leases that keep a hundred workers from computing the same one."""
+
+    def __init__(self, client: redis.Redis, prefix: str, breaker: Breaker) -> None:
+        self._client, self._prefix, self._breaker = client, prefix, breaker
+        self._decoder = msgspec.json.Decoder(Verdict)
+        self._encoder = msgspec.json.Encoder()
+
+    def key(self, text: str) -> str:
+        """The Redis key of the verdict that `text` stands for."""
+        return f"{self._prefix}:decision:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis is being left alone."""
+        return self._breaker.open
+
+    def read(self, keys: Mapping[Request, str], now: float) -> dict[Request, Verdict]:
+        """The verdicts that Redis holds and that are good at `now`."""
+        if not keys or self.away:
+            return {}
+        try:
+            values = self._client.mget(list(keys.values()))
+        except redis.RedisError:
+            self._breaker.trip()
+            return {}
+        decoded = ((request, self._decoder.decode(value)) for request, value in zip(keys, values, strict=True) if value)
+        return {request: verdict for request, verdict in decoded if not verdict.over(now)}
+
+    def lease(self, keys: Mapping[Request, str]) -> set[Request]:
+        """Those that this process is to compute; the others are being computed elsewhere."""
+        if self.away:
+            return set(keys)
+        try:
+            with self._client.pipeline(transaction=False) as pipe:
+                for key in keys.values():
+                    pipe.set(f"{key}:lease", 1, nx=True, px=LEASE_MS)
+                return {request for request, won in zip(keys, pipe.execute(), strict=True) if won}
+        except redis.RedisError:
+            self._breaker.trip()
+            return set(keys)
+
+    def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
+        """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
+        if self.away:
+            return
+        try:
+            with self._client.pipeline(transaction=False) as pipe:
+                for request, verdict in verdicts.items():
+                    left = DECISION_TTL_S if verdict.valid_until is None else verdict.valid_until - now
+                    ttl_ms = max(1, int(min(DECISION_TTL_S, left) * 1000))
+                    pipe.set(keys[request], self._encoder.encode(verdict), px=ttl_ms)
+                    pipe.delete(f"{keys[request]}:lease")
+                pipe.execute()
+        except redis.RedisError:
+            self._breaker.trip()
+
+
+class DecisionCache:
+    """Gives every request its verdict; the same one on every worker, as long as the epochs stand."""
+
+    def __init__(
+        self,
+        store: DecisionStore,
+        client: redis.Redis,
+        policy: Policy,
+        *,
+        prefix: str,
+        size: int,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        breaker = Breaker(clock=clock)
+        self._store, self._policy, self._size = store, policy, size
+        self._sleep, self._clock = sleep, clock
+        self._shared = SharedVerdicts(client, prefix, breaker)
+        self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
+        self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
+        self._rules: tuple[int, RuleBook] | None = None
+        # Verdicts depend on the policy too, so that workers of different policies share none.
+        self._policy_mark = repr(policy)
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+        """The verdict of each of `requests` (no repeats) at `now`; three SQL statements for all of them at the most."""
+        moment, generation = now.timestamp(), self._epochs.generation()
+        found: dict[Request, Verdict] = {}
+        unsure: list[Request] = []
+        for request in requests:
+            entry = self._entries.get(request)
+            if entry is None or entry[0] != generation or entry[2].over(moment):
+                unsure.append(request)
+            else:
+                found[request] = entry[2]
+        return self._find(unsure, found, generation, now) if unsure else Answer(found)
+
+    def _find(
+        self, unsure: Sequence[Request], found: dict[Request, Verdict], generation: int, now: datetime
+    ) -> Answer:
+        marks = self._marks(unsure)
+        fresh = self._from_process(marks, now.timestamp())
+        missing = {
+            request: self._shared.key(f"{self._policy_mark}{request!r}{mark!r}")
+            for request, mark in marks.items()
+            if request not in fresh
+        }
+        if missing:
+            fresh |= self._from_others(missing, now)
+        for request, verdict in fresh.items():
+            self._remember(request, (generation, marks[request], verdict))
+        found |= fresh
+        return Answer(found, frozenset(request for request in unsure if request not in fresh))
+
+    def _marks(self, requests: Sequence[Request]) -> dict[Request, tuple[int, ...]]:
+        scopes = {request: scopes_of(request) for request in requests}
+        epochs = self._epochs.current(list({scope for each in scopes.values() for scope in each}))
+        return {request: tuple(epochs[scope] for scope in each) for request, each in scopes.items()}
+
+    def _from_process(self, marks: Mapping[Request, tuple[int, ...]], moment: float) -> dict[Request, Verdict]:
+        entries = ((request, mark, self._entries.get(request)) for request, mark in marks.items())
+        return {request: e[2] for request, mark, e in entries if e and e[1] == mark and not e[2].over(moment)}
+
+    def _remember(self, request: Request, entry: tuple[int, tuple[int, ...], Verdict]) -> None:
+        self._entries[request] = entry
+        self._entries.move_to_end(request)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def _from_others(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
+        """From Redis; else computed, by this process or by the one that holds the lease."""
+        found = self._shared.read(keys, now.timestamp())
+        missing = {request: key for request, key in keys.items() if request not in found}
+        if not missing:
+            return found
+        mine = self._shared.lease(missing)
+        found |= self._computed({request: key for request, key in missing.items() if request in mine}, now)
+        return found | self._awaited({request: key for request, key in missing.items() if request not in mine}, now)
+
+    def _awaited(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
+        """What others compute; what they do not bring within the time of a lease is computed here."""
+        found: dict[Request, Verdict] = {}
+        give_up = self._clock() + LEASE_MS / 1000
+        while keys and self._clock() < give_up and not self._shared.away:
+            self._sleep(LEASE_POLL_S)
+            found |= self._shared.read(keys, now.timestamp())
+            keys = {request: key for request, key in keys.items() if request not in found}
+        return found | self._computed(keys, now)
+
+    def _computed(self, keys: Mapping[Request, str], now: datetime) -> dict[Request, Verdict]:
+        if not keys:
+            return {}
+        try:
+            verdicts = self._decide(list(keys), now)
+        except StoreUnavailableError:
+            return {}
+        self._shared.write(verdicts, keys, now.timestamp())
+        return verdicts
+
+    def _decide(self, requests: Sequence[Request], now: datetime) -> dict[Request, Verdict]:
+        rules = self._current_rules()
+        verdicts: dict[Request, Verdict] = {}
+        documents: dict[str, bytes] = {}
+        for request, facts in self._store.load_facts(requests).items():
+            if isinstance(facts, AccountProblem):
+                verdicts[request] = _problem_verdict(facts)
+                continue
+            decision = decide(request, facts, rules, self._policy, now)
+            documents[decision.decision_id] = encode_json(explanation(decision))
+            verdicts[request] = decision_verdict(decision)
+        if documents:
+            self._store.save_decisions(documents, now)
+        return verdicts
+
+    def _current_rules(self) -> RuleBook:
+        epoch = self._epochs.current([RULES_SCOPE])[RULES_SCOPE]
+        if self._rules is None or self._rules[0] != epoch:
+            self._rules = (epoch, self._store.active_rules())
+        return self._rules[1]
+
+
+def scopes_of(request: Request) -> tuple[str, ...]:
+    """The epoch scopes that a decision for `request` depends on."""
+    scopes = (RULES_SCOPE, PLATFORM_SCOPE, account_scope(request.account_id))
+    return scopes if request.subaccount_id is None else (*scopes, account_scope(request.subaccount_id))
+
+
+def decision_verdict(decision: Decision) -> Verdict:
+    """The part of a decision that a message needs, with its `assignment` encoded once for all messages."""
+    sender = decision.sender
+    asked = decision.asked
+    assignment = {
+        "source": decision.source,
+        "grade": decision.grade,
+        "reason": decision.reason,
+        "warnings": decision.warnings,
+        "decision_id": decision.decision_id,
+        "rules_version": decision.rules_version,
+        "requested_sender_id": asked.sender_id if asked and decision.reverted else None,
+    }
+    return Verdict(
+        sender_id=sender.sender_id if sender else None,
+        sender_type=sender.sender_type if sender else "",
+        sender_country=sender.country if sender else None,
+        assignment=msgspec.Raw(encode_json(assignment)),
+        park=decision.park,
+        detail=decision.detail,
+        field=None,
+        valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
+    )
+
+
+def _problem_verdict(problem: AccountProblem) -> Verdict:
+    return Verdict(None, "", None, msgspec.Raw(b"null"), problem.reason, problem.detail, problem.field, None)
