@@ -204,3 +204,14 @@ class Decision:
     candidates: tuple[Candidate, ...]
     rules_version: str
     valid_until: datetime | None
+
+    @property
+    def asked(self) -> SenderRef | None:
+        """The sender that the message names, else the one that its batch names for the country."""
+        return self.request.explicit or self.request.override
+
+    @property
+    def reverted(self) -> bool:
+        """Whether the sender asked for was not used."""
+        wanted = Source.EXPLICIT if self.request.explicit else Source.OVERRIDE
+        return self.asked is not None and self.source is not wanted
