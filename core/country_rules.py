@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from core.sender import Product, SenderType
 
@@ -44,6 +46,8 @@ class CountryRule:
     `effective_from` is inclusive, `effective_until` exclusive (aware UTC; None: no limit).
     `only_sender_countries`, where not empty, names the only sender countries that the rule admits.
     `unregistered` is the grade of a sender without approved registration where status is `registration_required`.
+    `confidence` counts the providers that agree on the country's name rule, `sources_total` those that spoke at all.
+    `override_reason`, where set, marks a local correction.
     """
 
     country: str
@@ -59,6 +63,11 @@ class CountryRule:
     confidence: int = 0
     notes: str = ""
     override_reason: str | None = None
+    sources_total: int = 0
+
+    def admits(self, sender_country: str | None) -> bool:
+        """Whether the rule speaks for a sender of that country; an unnamed country is on no list."""
+        return not self.only_sender_countries or sender_country in self.only_sender_countries
 
     def in_force(self, moment: datetime) -> bool:
         """Whether the rule holds at `moment` (aware UTC)."""
@@ -85,6 +94,46 @@ class CountryProfile:
     sources: tuple[str, ...] = ()
     as_of: str = ""
     notes: str = ""
+    sources_total: int = 0
+    alpha_majority: str = "unknown"
+    alpha_local_registration: bool | None = None
+    delivery_receipts: str = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedType:
+    """A sender type that a country accepts: from anywhere, or from the sender countries named."""
+
+    sender_type: SenderType
+    is_global: bool
+    country_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompliantTypes:
+    """The sender types that a country accepts and refuses; those that the data leaves open are in neither."""
+
+    allowed: tuple[AllowedType, ...]
+    blocked: tuple[SenderType, ...]
+
+
+#: libphonenumber's regions that ISO 3166-1 counts under another code, whose rules they read.
+REGION_HOMES = {"AC": "SH", "TA": "SH"}
+
+_ACCEPTED = frozenset({RuleStatus.ALLOWED, RuleStatus.REGISTRATION_REQUIRED})
+_REFUSED = frozenset({RuleStatus.ALTERED, RuleStatus.BLOCKED})
+
+#: Types that need no country of their own: without one, only a rule for any origin speaks of them.
+_COUNTRYLESS = frozenset({SenderType.ALPHA_TAG, SenderType.SHARED_LONGCODE})
+
+_GRADES = {
+    RuleStatus.ALLOWED: Grade.COMPLIANT,
+    RuleStatus.ALTERED: Grade.ALTERED,
+    RuleStatus.BLOCKED: Grade.BLOCKED,
+    RuleStatus.UNKNOWN: Grade.UNKNOWN,
+}
+
+_RankedRules = Mapping[tuple[str, SenderType], tuple[CountryRule, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +143,168 @@ class RuleBook:
     version: str
     rules: Mapping[str, tuple[CountryRule, ...]] = field(default_factory=dict)
     profiles: Mapping[str, CountryProfile] = field(default_factory=dict)
+    _ranked: _RankedRules = field(init=False, repr=False, compare=False)
+    _turns: Mapping[str, tuple[datetime, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_ranked", _ranked(self.rules))
+        object.__setattr__(self, "_turns", {country: _turns(rules) for country, rules in self.rules.items()})
+
+    @classmethod
+    def of(cls, version: str, rules: Iterable[CountryRule], profiles: Iterable[CountryProfile] = ()) -> RuleBook:
+        """A book of loose rules and profiles; a country with a profile alone is known too."""
+        by_country = {profile.country: profile for profile in profiles}
+        return cls(version, _grouped(rules, by_country), by_country)
+
+    def knows(self, country: str) -> bool:
+        """Whether the book speaks of the country at all, be it to say that nothing is known."""
+        return self._home(country) in self.rules
+
+    def countries(self) -> tuple[str, ...]:
+        """The countries of the book in alphabetical order."""
+        return tuple(sorted(self.rules))
+
+    def profile(self, country: str) -> CountryProfile:
+        """What the book says of the country beside its rules; a bare profile where it says nothing."""
+        home = self._home(country)
+        return self.profiles.get(home) or CountryProfile(home, home)
+
+    def rules_of(self, country: str, moment: datetime | None = None) -> tuple[CountryRule, ...]:
+        """The country's rules, overrides first; with a moment only those in force then."""
+        rules = self.rules.get(self._home(country), ())
+        return rules if moment is None else tuple(rule for rule in rules if rule.in_force(moment))
 
     def rule_for(
         self, country: str, sender_type: SenderType, sender_country: str | None, product: Product, moment: datetime
     ) -> CountryRule | None:
-        """The rule in force for one sender type from one sender country, the narrower origin first; None: none."""
-        raise NotImplementedError
+        """The rule in force for one sender type from one sender country; None: the book has none.
+
+        Overrides go first, then the narrower origin. A sender without a country counts as foreign; a name or a
+        shared pool without one reads the rule for any origin. The rule may still not admit the sender's country.
+        """
+        home = self._home(country)
+        return self._rule(home, sender_type, self._origin(home, sender_type, sender_country), product, moment)
+
+    def boundaries(self, country: str, moment: datetime) -> datetime | None:
+        """The first moment after `moment` at which a rule of the country begins or ends; None: never again."""
+        turns = self._turns.get(self._home(country), ())
+        at = bisect_right(turns, moment)
+        return turns[at] if at < len(turns) else None
+
+    def with_overrides(self, overrides: Iterable[CountryRule]) -> RuleBook:
+        """The same book with exactly these local corrections (`override_reason` set), of two alike the later."""
+        ordinary = {
+            country: tuple(rule for rule in rules if rule.override_reason is None)
+            for country, rules in self.rules.items()
+        }
+        kept = tuple(overrides)
+        grouped = _grouped((*reversed(kept), *(rule for rules in ordinary.values() for rule in rules)), ordinary)
+        data_version = self.version.partition("+")[0]
+        version = f"{data_version}+{_digest(kept)}" if kept else data_version
+        return RuleBook(version, grouped, self.profiles)
+
+    def compliant_types(self, country: str, product: Product, moment: datetime) -> CompliantTypes:
+        """The sender types that the country accepts and refuses at `moment`, registered or not."""
+        allowed: list[AllowedType] = []
+        blocked: list[SenderType] = []
+        for sender_type in SenderType:
+            domestic, foreign = self._pair(self._home(country), sender_type, product, moment)
+            admitted = self._allowed(country, sender_type, domestic, foreign)
+            if admitted is not None:
+                allowed.append(admitted)
+            elif _refuses(domestic) and _refuses(foreign):
+                blocked.append(sender_type)
+        return CompliantTypes(tuple(allowed), tuple(blocked))
+
+    def _home(self, country: str) -> str:
+        return country if country in self.rules else REGION_HOMES.get(country, country)
+
+    def _origin(self, home: str, sender_type: SenderType, sender_country: str | None) -> SenderOrigin:
+        if sender_country is None:
+            return SenderOrigin.ANY if sender_type in _COUNTRYLESS else SenderOrigin.FOREIGN
+        return SenderOrigin.DOMESTIC if self._home(sender_country) == home else SenderOrigin.FOREIGN
+
+    def _rule(
+        self, home: str, sender_type: SenderType, origin: SenderOrigin, product: Product, moment: datetime
+    ) -> CountryRule | None:
+        for rule in self._ranked.get((home, sender_type), ()):
+            if rule.sender_country in (SenderOrigin.ANY, origin) and rule.in_force(moment):
+                return rule if product is Product.SMS else _for_mms(rule, self.profile(home).mms)
+        return None
+
+    def _pair(
+        self, home: str, sender_type: SenderType, product: Product, moment: datetime
+    ) -> tuple[CountryRule | None, CountryRule | None]:
+        return (
+            self._rule(home, sender_type, SenderOrigin.DOMESTIC, product, moment),
+            self._rule(home, sender_type, SenderOrigin.FOREIGN, product, moment),
+        )
+
+    def _allowed(
+        self, country: str, sender_type: SenderType, domestic: CountryRule | None, foreign: CountryRule | None
+    ) -> AllowedType | None:
+        at_home = _accepts(domestic) and domestic is not None and domestic.admits(country)
+        own = {country} if at_home else set()
+        if foreign is None or not _accepts(foreign):
+            return AllowedType(sender_type, False, (country,)) if at_home else None
+        if foreign.only_sender_countries:
+            codes = {code for code in foreign.only_sender_countries if code != country} | own
+            return AllowedType(sender_type, False, tuple(sorted(codes)))
+        if not _refuses(domestic):
+            return AllowedType(sender_type, True)
+        return AllowedType(sender_type, False, tuple(code for code in self.countries() if code != country))
+
+
+def grade_of(rule: CountryRule | None, registered: bool) -> Grade:
+    """The grade that a rule gives to a sender, registered in the country or not; no rule: `unknown`."""
+    if rule is None:
+        return Grade.UNKNOWN
+    if rule.status is RuleStatus.REGISTRATION_REQUIRED:
+        return Grade.COMPLIANT if registered else rule.unregistered
+    return _GRADES[rule.status]
+
+
+def _digest(rules: Iterable[CountryRule]) -> str:
+    return sha256(repr([[str(part) for part in astuple(rule)] for rule in rules]).encode()).hexdigest()[:6]
+
+
+def _accepts(rule: CountryRule | None) -> bool:
+    return rule is not None and rule.status in _ACCEPTED
+
+
+def _refuses(rule: CountryRule | None) -> bool:
+    return rule is not None and rule.status in _REFUSED
+
+
+def _for_mms(rule: CountryRule, mms: bool | None) -> CountryRule:
+    if rule.sender_type is SenderType.ALPHA_TAG:
+        return replace(rule, status=RuleStatus.BLOCKED, notes="a name cannot carry MMS")
+    if mms or rule.status is RuleStatus.BLOCKED:
+        return rule
+    if mms is None:
+        return replace(rule, status=RuleStatus.UNKNOWN, notes="the data does not say whether MMS arrives here")
+    return replace(rule, status=RuleStatus.BLOCKED, notes="MMS does not arrive here")
+
+
+def _precedence(rule: CountryRule) -> tuple[bool, bool]:
+    return rule.override_reason is None, rule.sender_country is SenderOrigin.ANY
+
+
+def _ranked(rules: Mapping[str, tuple[CountryRule, ...]]) -> _RankedRules:
+    ranked: dict[tuple[str, SenderType], list[CountryRule]] = {}
+    for country, held in rules.items():
+        for rule in held:
+            ranked.setdefault((country, rule.sender_type), []).append(rule)
+    return {key: tuple(sorted(held, key=_precedence)) for key, held in ranked.items()}
+
+
+def _turns(rules: Iterable[CountryRule]) -> tuple[datetime, ...]:
+    ends = {end for rule in rules for end in (rule.effective_from, rule.effective_until) if end is not None}
+    return tuple(sorted(ends))
+
+
+def _grouped(rules: Iterable[CountryRule], countries: Iterable[str]) -> dict[str, tuple[CountryRule, ...]]:
+    grouped: dict[str, list[CountryRule]] = {country: [] for country in countries}
+    for rule in rules:
+        grouped.setdefault(rule.country, []).append(rule)
+    return {country: tuple(held) for country, held in grouped.items()}
