@@ -1,0 +1,194 @@
+"""Fixtures for real services.
+
+A missing service skips the tests that need it; with SMART_ASSIGN_REQUIRE_SERVICES=1 it fails them. The end of the run
+says which services were real and which were missing. Addresses: SMART_ASSIGN_TEST_REDIS_URL,
+SMART_ASSIGN_TEST_RABBITMQ_URL, SMART_ASSIGN_TEST_POSTGRES_URL.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from tests.services import (
+    MissingServiceError,
+    PostgresProcess,
+    RabbitProcess,
+    RedisProcess,
+    amqp_answers,
+    postgres_database,
+    rabbitmq_vhost,
+)
+
+RABBITMQ_URL = "amqp://guest:guest@127.0.0.1:5672//"
+POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+both_brokers = [pytest.param("redis", marks=pytest.mark.redis), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+both_databases = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def services_are_required() -> bool:
+    return os.environ.get("SMART_ASSIGN_REQUIRE_SERVICES") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SERVICES] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if found := config.stash[SERVICES]:
+        terminalreporter.section("services")
+        for name, state in found.items():
+            terminalreporter.line(f"{name}: {state}")
+
+
+@pytest.fixture(scope="session")
+def absent(pytestconfig: pytest.Config) -> Callable[[str, Exception | str], None]:
+    """Note that a service is missing, and skip or fail the test that asked for it."""
+
+    def end_test(name: str, reason: Exception | str) -> None:
+        pytestconfig.stash[SERVICES][name] = f"missing, its tests did not run ({reason})"
+        (pytest.fail if services_are_required() else pytest.skip)(f"{name} is missing: {reason}")
+
+    return end_test
+
+
+@pytest.fixture(scope="session")
+def present(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
+    """Note for the summary that a service is real."""
+
+    def note(name: str, where: str) -> None:
+        pytestconfig.stash[SERVICES][name] = f"real, {where}"
+
+    return note
+
+
+@pytest.fixture(scope="session")
+def redis_server(absent: Callable[[str, Exception | str], None], present: Callable[[str, str], None]) -> Iterator[str]:
+    """The URL of a Redis for the whole session: the one configured, else a private one without persistence."""
+    if configured := os.environ.get("SMART_ASSIGN_TEST_REDIS_URL"):
+        try:
+            with redis.Redis.from_url(configured) as client:
+                version = client.info("server")["redis_version"]
+        except redis.RedisError as error:
+            absent("Redis", error)
+        present("Redis", f"{version} as configured")
+        yield configured
+        return
+    server = RedisProcess()
+    try:
+        server.start()
+    except MissingServiceError as error:
+        server.remove()
+        absent("Redis", error)
+    with server.client() as client:
+        present("Redis", f"{client.info('server')['redis_version']}, a private server of this run")
+    yield server.url
+    server.remove()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """An empty database of a real Redis (redis-py URL, also a kombu URL)."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushdb()
+    return redis_server
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of that database, answering in bytes."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(absent: Callable[[str, Exception | str], None], present: Callable[[str, str], None]) -> Iterator[str]:
+    """The URL of a virtual host of this run; use unique queue names all the same, it is shared by the run's tests."""
+    server = os.environ.get("SMART_ASSIGN_TEST_RABBITMQ_URL", RABBITMQ_URL)
+    if not amqp_answers(server):
+        absent("RabbitMQ", f"nothing answers at {server.rpartition('@')[2]}")
+    present("RabbitMQ", f"at {server.rpartition('@')[2]}")
+    with rabbitmq_vhost(server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(absent: Callable[[str, Exception | str], None], present: Callable[[str, str], None]) -> str:
+    """The URL (for psycopg) of a PostgreSQL in which databases may be made."""
+    server = os.environ.get("SMART_ASSIGN_TEST_POSTGRES_URL", POSTGRES_URL)
+    try:
+        with psycopg.connect(server, connect_timeout=3) as admin:
+            present("PostgreSQL", f"{admin.info.server_version // 10000} at {admin.info.host}:{admin.info.port}")
+    except psycopg.OperationalError as error:
+        absent("PostgreSQL", error)
+    return server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database of this test, dropped afterwards."""
+    with postgres_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The SQLAlchemy URL of a SQLite file of this test."""
+    return f"sqlite:///{tmp_path / 'test.sqlite3'}"
+
+
+@pytest.fixture(params=both_brokers)
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """Runs the test on both brokers; a kombu URL."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=both_databases)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Runs the test on both databases, each empty; a SQLAlchemy URL."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def own_redis(absent: Callable[[str, Exception | str], None]) -> Iterator[RedisProcess]:
+    """A running Redis with AOF that the test may kill and start again."""
+    server = RedisProcess(durable=True)
+    try:
+        server.start()
+    except MissingServiceError as error:
+        absent("a Redis server to start", error)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+def own_postgres(absent: Callable[[str, Exception | str], None]) -> Iterator[PostgresProcess]:
+    """A running PostgreSQL that the tests of one module may kill and start again."""
+    server = PostgresProcess()
+    try:
+        server.start()
+    except MissingServiceError as error:
+        absent("a PostgreSQL server to start", error)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def own_rabbitmq(absent: Callable[[str, Exception | str], None]) -> Iterator[RabbitProcess]:
+    """A running RabbitMQ that tests may kill and start again, leaving it running for the next test."""
+    server = RabbitProcess()
+    try:
+        server.start()
+    except MissingServiceError as error:
+        server.remove()
+        absent("a RabbitMQ server to start", error)
+    yield server
+    server.remove()

