@@ -1,0 +1,130 @@
+"""The engine for either database, and the two ways to use it: reading, and writing with epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import StaticPool
+
+from core.epochs import PLATFORM_SCOPE, EpochPublishError, EpochSink, NoSink, family_scopes, increment
+
+#: How long a SQLite writer waits for another one.
+BUSY_TIMEOUT_MS = 30_000
+
+#: How long a connection to PostgreSQL may take before it counts as away.
+CONNECT_TIMEOUT_S = 5
+
+#: Execution option: the statement that begins a transaction on SQLite, where the driver begins none by itself.
+_SQLITE_BEGIN = "smart_assign_sqlite_begin"
+
+
+def utc_now() -> datetime:
+    """The present moment, aware."""
+    return datetime.now(UTC)
+
+
+def open_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url, pool_size)
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
+    )
+
+
+def _open_sqlite(url: str, pool_size: int) -> Engine:
+    in_memory = make_url(url).database in {None, "", ":memory:"}
+    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": pool_size}
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    begin = connection.get_execution_options().get(_SQLITE_BEGIN)
+    if begin:
+        connection.exec_driver_sql(begin)
+
+
+class Write:
+    """One write transaction: its connection, and the scopes whose epochs must grow with it.
+
+    `values` holds the new epochs once the transaction has ended.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.values: dict[str, int] = {}
+        self._scopes: set[str] = set()
+        self._accounts: set[int] = set()
+
+    def touch(self, *scopes: str) -> None:
+        """Marks scopes as changed."""
+        self._scopes.update(scopes)
+
+    def touch_account(self, account_ref: int | None) -> None:
+        """Marks an account and its sub-accounts as changed; None: the platform pool."""
+        if account_ref is None:
+            self._scopes.add(PLATFORM_SCOPE)
+        else:
+            self._accounts.add(account_ref)
+
+    def settle(self, now: datetime) -> None:
+        """Increments what was marked; the last thing in the transaction, so that epoch rows are locked briefly."""
+        scopes = self._scopes | family_scopes(self.connection, self._accounts)
+        self.values = increment(self.connection, scopes, now)
+
+
+class Database:
+    """An engine with the manners that every query here shares; safe to share between threads, not across a fork."""
+
+    def __init__(self, engine: Engine, sink: EpochSink | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._sink: EpochSink = sink or NoSink()
+        self._single = engine
+        if engine.dialect.name == "postgresql":
+            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def single(self) -> Iterator[Connection]:
+        """A connection where each statement commits by itself: reads and one-statement writes, without BEGIN trips."""
+        with self._single.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Write]:
+        """A transaction that increments what was touched, commits, then publishes the new epochs.
+
+        A sink that fails loses nothing: the commit stands, and the epochs in SQL are compared later.
+        """
+        with transaction(self.engine) as connection:
+            write = Write(connection)
+            yield write
+            write.settle(self.clock())
+        if write.values:
+            with suppress(EpochPublishError):
+                self._sink.publish(write.values)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
+    with engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"}).connect() as connection, connection.begin():
+        yield connection

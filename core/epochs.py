@@ -1,0 +1,86 @@
+"""Epochs in SQL: counters that tell a cache which of its decisions are out of date.
+
+A decision depends on three scopes: the rules, the platform pool and its own account. A sub-account's decisions depend
+on its own scope alone, because every change of an account counts for its sub-accounts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, or_, select
+
+from core.errors import SmartAssignError
+from core.statements import CHUNK, chunks, insert_into
+from core.tables import AccountRow, EpochRow
+
+RULES_SCOPE = "rules"
+PLATFORM_SCOPE = "platform"
+
+
+def account_scope(account_id: str) -> str:
+    """The scope of one account or sub-account."""
+    return f"account:{account_id}"
+
+
+class EpochPublishError(SmartAssignError):
+    """The epochs could not be published; the write itself is safe, and the comparison with SQL repairs the rest."""
+
+
+class EpochSink(Protocol):
+    """Where new epochs are told after a commit; in production, Redis."""
+
+    def publish(self, values: Mapping[str, int]) -> None:
+        """Tell the new values. Two writers may publish out of order, so a lower value must never replace a higher.
+
+        Raises EpochPublishError, and nothing else, when they could not be told.
+        """
+
+
+class NoSink:
+    """Tells nobody: for programs without a cache."""
+
+    def publish(self, values: Mapping[str, int]) -> None:
+        """Does nothing."""
+
+
+def increment(connection: Connection, scopes: Iterable[str], now: datetime) -> dict[str, int]:
+    """New values of the scopes, one higher than before; in sorted order, so that two writers cannot deadlock."""
+    values: dict[str, int] = {}
+    for part in chunks(sorted(set(scopes)), CHUNK):
+        insert = insert_into(connection, EpochRow)
+        statement = insert.on_conflict_do_update(
+            index_elements=[EpochRow.scope],
+            set_={"value": EpochRow.value + 1, "changed_at": insert.excluded.changed_at},
+        ).returning(EpochRow.scope, EpochRow.value)
+        rows = connection.execute(statement, [{"scope": scope, "value": 1, "changed_at": now} for scope in part])
+        values.update((row.scope, row.value) for row in rows)
+    return values
+
+
+def family_scopes(connection: Connection, account_refs: Iterable[int]) -> set[str]:
+    """The scopes of the accounts and of all their sub-accounts."""
+    scopes: set[str] = set()
+    for part in chunks(sorted(set(account_refs)), CHUNK):
+        query = select(AccountRow.account_id).where(
+            or_(AccountRow.user_id.in_(part), AccountRow.parent_ref.in_(part)),
+        )
+        scopes.update(account_scope(account_id) for account_id in connection.scalars(query))
+    return scopes
+
+
+def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]:
+    """The value of every scope asked for; 0 where nothing was ever written."""
+    values = dict.fromkeys(scopes, 0)
+    for part in chunks(list(values), CHUNK):
+        rows = connection.execute(select(EpochRow.scope, EpochRow.value).where(EpochRow.scope.in_(part)))
+        values.update((row.scope, row.value) for row in rows)
+    return values
+
+
+def read_epochs_since(connection: Connection, moment: datetime) -> dict[str, int]:
+    """The epochs that changed at or after `moment`."""
+    rows = connection.execute(select(EpochRow.scope, EpochRow.value).where(EpochRow.changed_at >= moment))
+    return {row.scope: row.value for row in rows}
