@@ -152,9 +152,13 @@ def form_error(sender_type: SenderType, sender_id: str | None) -> str | None:
     return None
 
 
+def bare_sender_id(sender_id: str | None) -> str:
+    """What is compared of a Sender ID: a number without its leading '+', a name as it is written, '' for none."""
+    text = sender_id or ""
+    bare = text.removeprefix("+")
+    return bare if bare.isdigit() else text
+
+
 def same_sender_id(left: str | None, right: str | None) -> bool:
     """Whether two texts name the same Sender ID; a leading '+' of a number does not count."""
-    if left == right or not left or not right:
-        return (left or None) == (right or None)
-    bare_left, bare_right = left.removeprefix("+"), right.removeprefix("+")
-    return bare_left == bare_right and bare_left.isdigit()
+    return bare_sender_id(left) == bare_sender_id(right)

@@ -1,0 +1,83 @@
+"""A decision as people and programs read it: the document of `explain --json`, and one sentence why."""
+
+from __future__ import annotations
+
+from core.case import label, when
+from core.country_rules import Grade
+from core.decision import Candidate, Decision, Reason
+from core.sender import Sender
+
+_REASON_WORDS = {
+    Reason.REGISTERED_NAME: "a name registered in {country}",
+    Reason.NAME: "a name",
+    Reason.LOCAL_DEDICATED: "a dedicated number of {country}",
+    Reason.FOREIGN_DEDICATED: "a dedicated number from abroad",
+    Reason.LOCAL_SHARED: "a shared number of {country}",
+    Reason.FOREIGN_SHARED: "a shared number from abroad",
+}
+
+
+def explanation(decision: Decision) -> dict[str, object]:
+    """The decision as plain JSON values, complete: printing it later needs nothing else."""
+    request = decision.request
+    return {
+        "decision_id": decision.decision_id,
+        "sender": None if decision.sender is None else _sender(decision.sender),
+        "account_id": request.account_id,
+        "subaccount_id": request.subaccount_id,
+        "country": request.country,
+        "product": request.product.value,
+        "traffic_class": request.traffic_class.value,
+        "reply_expected": request.reply_expected,
+        "source": decision.source and decision.source.value,
+        "grade": decision.grade and decision.grade.value,
+        "reason": _reason(decision),
+        "warnings": [warning.value for warning in decision.warnings],
+        "rules_version": decision.rules_version,
+        "valid_until": decision.valid_until and when(decision.valid_until),
+        "sentence": sentence(decision),
+        "candidates": [_candidate(candidate) for candidate in decision.candidates],
+    }
+
+
+def sentence(decision: Decision) -> str:
+    """Why this sender, or why none, in one English sentence."""
+    request = decision.request
+    what = f"{request.product} to {request.country}"
+    if decision.sender is None:
+        return f"No sender for {what} ({decision.park}): {decision.detail}."
+    name = label(decision.sender.sender_id, decision.sender.sender_type)
+    return f"{name} sends {what}{_as_what(decision)}: {decision.detail}."
+
+
+def _as_what(decision: Decision) -> str:
+    words = _REASON_WORDS.get(decision.reason) if decision.reason else None
+    kind = f", {words.format(country=decision.request.country)}" if words else ""
+    return kind + (", though it arrives replaced or labelled" if decision.grade is Grade.ALTERED else "")
+
+
+def _reason(decision: Decision) -> str | None:
+    """With no sender, the parking code."""
+    code = decision.park or decision.reason
+    return code.value if code else None
+
+
+def _sender(sender: Sender) -> dict[str, object]:
+    return {
+        "sender_id": sender.sender_id,
+        "sender_type": sender.sender_type.value,
+        "sender_country_code": sender.country,
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    return {
+        "sender_id": candidate.sender_id,
+        "sender_type": candidate.sender_type and candidate.sender_type.value,
+        "sender_country_code": candidate.sender_country,
+        "account_id": candidate.account_id,
+        "grade": candidate.grade.value,
+        "rank": candidate.rank,
+        "rejected": candidate.rejected and candidate.rejected.value,
+        "detail": candidate.detail,
+    }
