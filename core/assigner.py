@@ -28,6 +28,7 @@ from core.contracts import (
 from core.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
 from core.phone import InvalidRecipientError, parse_recipient
+from core.sender import Product, SenderType, TrafficClass
 
 #: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
 MAX_SENDER_ID = 32
@@ -84,7 +85,7 @@ class _Read:
     group: Group
 
 
-Group = tuple[str, str | None, str, str, str, bool, str | None, str | None]
+Group = tuple[str, str | None, str, Product, TrafficClass, bool, str | None, SenderType | None]
 
 
 class Assigner:
@@ -156,7 +157,7 @@ def _locate(index: int, message: Message, now: datetime) -> _Read | Parked:
         fields = (FieldError("to", error.reason),)
         return _parked(index, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
     if message.expires_at is not None and parse_rfc3339(message.expires_at) <= now:
-        return _parked(index, message, ParkReason.EXPIRED, "expires_at had passed", recipient.country)
+        return _parked(index, message, ParkReason.EXPIRED, "expires_at had passed", country=recipient.country)
     return _Read(index, message, recipient.e164, recipient.country, _group(message, recipient.country))
 
 
@@ -220,7 +221,7 @@ def _enriched(entry: _Read, verdict: Verdict, digest: bytes, assigned_at: str) -
 def _unsendable(entry: _Read, verdict: Verdict) -> Parked:
     reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    return _parked(entry.index, entry.message, reason, verdict.detail, entry.country, fields)
+    return _parked(entry.index, entry.message, reason, verdict.detail, country=entry.country, fields=fields)
 
 
 def _parked(
@@ -228,6 +229,7 @@ def _parked(
     message: Message,
     reason: ParkReason,
     detail: str,
+    *,
     country: str | None = None,
     fields: tuple[FieldError, ...] = (),
 ) -> Parked:

@@ -23,7 +23,8 @@ from core.decision import Decision, Facts, Policy, Request
 from core.engine import decide
 from core.errors import ParkReason, StoreUnavailableError
 from core.explanation import explanation
-from core.redis_epochs import PLATFORM_SCOPE, RULES_SCOPE, Breaker, Epochs, RedisEpochs, account_scope
+from core.redis_epochs import Breaker, Epochs, RedisEpochs
+from core.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from core.store_facts import AccountProblem
 
 DECISION_TTL_S = 900
@@ -170,9 +171,7 @@ class DecisionCache:
                 found[request] = entry[2]
         return self._find(unsure, found, generation, now) if unsure else Answer(found)
 
-    def _find(
-        self, unsure: Sequence[Request], found: dict[Request, Verdict], generation: int, now: datetime
-    ) -> Answer:
+    def _find(self, unsure: Sequence[Request], found: dict[Request, Verdict], generation: int, now: datetime) -> Answer:
         marks = self._marks(unsure)
         fresh = self._from_process(marks, now.timestamp())
         missing = {

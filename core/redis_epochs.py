@@ -12,6 +12,7 @@ from typing import Protocol
 
 import redis
 
+from core.epochs import EpochPublishError
 from core.errors import StoreUnavailableError
 
 #: A change is effective everywhere within one second; half of it is spent here, the rest is left for the trip.
@@ -22,9 +23,6 @@ EPOCH_TTL_S = 86_400
 BREAKER_S = 5.0
 #: Scopes that one process remembers before it starts afresh.
 MAX_KNOWN_SCOPES = 200_000
-
-RULES_SCOPE = "rules"
-PLATFORM_SCOPE = "platform"
 
 # A write publishes after its commit, so two writes may publish in the wrong order: the higher epoch stays.
 # The mark is the server's clock, not a counter: a Redis that lost its data cannot come back to an old mark.
@@ -43,11 +41,6 @@ if raised > 0 then
 end
 return raised
 """
-
-
-def account_scope(account_id: str) -> str:
-    """The epoch scope of one account's senders, registrations, defaults and standing."""
-    return f"account:{account_id}"
 
 
 class EpochStore(Protocol):
@@ -91,7 +84,8 @@ class RedisEpochs:
 
     def mark(self) -> bytes | None:
         """The mark, or None where Redis knows none. Raises redis.RedisError."""
-        return self._client.get(self.mark_key)
+        mark: bytes | None = self._client.get(self.mark_key)  # type: ignore[assignment]  # decode_responses is off
+        return mark
 
     def read(self, scopes: Sequence[str]) -> dict[str, int | None]:
         """The epochs as Redis knows them, in one MGET. Raises redis.RedisError."""
@@ -99,10 +93,14 @@ class RedisEpochs:
         return {scope: None if value is None else int(value) for scope, value in zip(scopes, values, strict=True)}
 
     def publish(self, values: Mapping[str, int]) -> None:
-        """Raise the epochs to `values`. Raises redis.RedisError; a lost call is repaired from SQL."""
-        if values:
-            keys = [self.mark_key, *(self.key(scope) for scope in values)]
+        """Raise the epochs to `values`. Raises EpochPublishError; a lost call is repaired from SQL."""
+        if not values:
+            return
+        keys = [self.mark_key, *(self.key(scope) for scope in values)]
+        try:
             self._raise(keys=keys, args=[EPOCH_TTL_S, *values.values()])
+        except redis.RedisError as error:
+            raise EpochPublishError("Redis did not take the new epochs") from error
 
 
 class Epochs:
@@ -179,6 +177,6 @@ class Epochs:
         if not self._breaker.open:
             try:
                 self._shared.publish(found)
-            except redis.RedisError:
+            except EpochPublishError:
                 self._breaker.trip()
         return found

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     parked_queue: str = "smart-assign.parked"
     events_queue: str = "smart-assign.events"
 
+    key_prefix: str = Field("smart-assign", description="stem of our Redis keys; one for each deployment on a server")
+
     invalid_override: InvalidOverride = InvalidOverride.REVERT
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL

@@ -1,0 +1,185 @@
+"""Claims: how documents leave a Redis list without ever being in one place only in memory.
+
+A claim is documents moved aside under a deadline, with a small Celery task that names it. Settling a claim hands off
+all that became of its documents in one script, once; a claim that nobody settles is taken up again after its deadline.
+Times are the Redis server's own, so no worker's clock matters.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from worker.envelope import work_envelope
+from worker.settings import Settings
+
+_LUA = Path(__file__).parent / "lua"
+#: kombu keeps a queue's messages of lower priority in lists of their own.
+PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+#: A deferred claim waits this long before it is tried again.
+DEFER_S = 2.0
+RECOVER_AT_ONCE = 100
+#: How long a task that Celery itself runs is remembered as settled.
+MARK_S = 86_400
+
+
+class Lane(StrEnum):
+    """Which way in a claim's documents came; the claim's id begins with it."""
+
+    INGRESS = "ingress"
+    MESSAGES = "messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim whose work has begun; `attempt` counts from 1."""
+
+    id: str
+    attempt: int
+    documents: list[bytes]
+
+    @property
+    def lane(self) -> Lane:
+        """The way in."""
+        return Lane(self.id.partition("-")[0])
+
+
+@dataclass(slots=True)
+class Settlement:
+    """All that became of a piece of work. `sealed` and `digests` run side by side."""
+
+    sealed: list[bytes] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    parked: list[tuple[str, bytes]] = field(default_factory=list)
+    for_celery: list[bytes] = field(default_factory=list)
+    deferred: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many messages went out, and how many were dropped because they had gone out before."""
+
+    dispatched: int
+    duplicates: int
+
+
+class Claims:
+    """The Redis side of the hand-off; every method is one trip. All may raise redis.RedisError."""
+
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._client, self._settings = client, settings
+        stem = settings.key_prefix
+        self._index, self._attempts = f"{stem}:claims", f"{stem}:attempts"
+        self._claim_stem, self._mark_stem, self._seen_stem = f"{stem}:claim:", f"{stem}:settled:", f"{stem}:seen:"
+        self.outbox, self.counts = f"{stem}:outbox", f"{stem}:counts"
+        self._scripts = {path.stem: client.register_script(path.read_text()) for path in _LUA.glob("*.lua")}
+        self._deadline_ms = int(settings.claim_deadline_s * 1000)
+        self._sources = {
+            Lane.INGRESS: [settings.ingress_queue],
+            Lane.MESSAGES: [settings.messages_queue + suffix for suffix in PRIORITY_SUFFIXES],
+        }
+
+    def claim(self, lane: Lane, *, work_limit: int) -> int:
+        """Claim what waits on a lane and enqueue its task.
+
+        Returns the number of documents; -1 where `work_limit` tasks are waiting, -2 where the dispatch queue is full.
+        """
+        settings, claim_id = self._settings, f"{lane}-{uuid.uuid4().hex}"
+        answer: int = self._run(
+            "claim",
+            [self._claim_stem + claim_id, self._index, settings.work_queue, settings.dispatch_queue]
+            + self._sources[lane],
+            claim_id,
+            settings.claim_size,
+            settings.claim_bytes,
+            self._deadline_ms,
+            work_limit,
+            settings.dispatch_max_length,
+            work_envelope(settings.work_queue, claim_id),
+        )
+        return answer
+
+    def begin(self, claim_id: str) -> Claim | None:
+        """Begin work on a claim, or None where it is settled already."""
+        keys = [self._claim_stem + claim_id, self._index, self._attempts]
+        found = self._run("begin", keys, claim_id, self._deadline_ms)
+        return Claim(claim_id, int(found[0]), found[1]) if found else None
+
+    def settle(self, claim_id: str, settlement: Settlement) -> Settled | None:
+        """Hand off a claim's outcome and end the claim; None where it had been settled before."""
+        return self._settle(self._claim_stem + claim_id, ["claim", claim_id], settlement)
+
+    def settle_task(self, task_id: str, settlement: Settlement) -> Settled | None:
+        """Hand off the outcome of a task that Celery runs by itself; None where it had been settled before."""
+        return self._settle(self._mark_stem + task_id, ["mark", MARK_S], settlement)
+
+    def _settle(self, guard: str, how: list[str | int], outcome: Settlement) -> Settled | None:
+        settings, deferred_id = self._settings, f"{how[1]}-{uuid.uuid4().hex[:8]}"
+        keys = [
+            guard,
+            self._index,
+            self._attempts,
+            settings.dispatch_queue,
+            self.outbox,
+            settings.work_queue,
+            self._claim_stem + deferred_id,
+            self.counts,
+            self._seen_stem,
+        ]
+        answer = self._run(
+            "settle",
+            keys,
+            *how,
+            settings.idempotency_window,
+            len(outcome.sealed),
+            len(outcome.parked),
+            len(outcome.for_celery),
+            len(outcome.deferred),
+            deferred_id,
+            int(DEFER_S * 1000),
+            *outcome.sealed,
+            *outcome.digests,
+            *(part for entry in outcome.parked for part in entry),
+            *outcome.for_celery,
+            *outcome.deferred,
+        )
+        return None if answer is None else Settled(*answer)
+
+    def recover(self) -> list[str]:
+        """Enqueue again the claims whose deadline has passed; gives their ids."""
+        envelope = work_envelope(self._settings.work_queue)
+        keys = [self._index, self._settings.work_queue]
+        found = self._run("recover", keys, self._claim_stem, self._deadline_ms, RECOVER_AT_ONCE, envelope)
+        return [claim_id.decode() for claim_id in found]
+
+    def split(self, claim: Claim) -> int:
+        """Make a claim of each document of `claim`, one attempt short of the last."""
+        keys = [self._claim_stem + claim.id, self._index, self._attempts, self._settings.work_queue]
+        attempts = max(0, self._settings.claim_attempts - 1)
+        envelope = work_envelope(self._settings.work_queue)
+        return int(self._run("split", keys, claim.id, self._claim_stem, self._deadline_ms, attempts, envelope))
+
+    def announce(self, notices: Sequence[tuple[str, bytes]]) -> int:
+        """Send the notices of parked messages whose records are safe, each once; gives how many went out."""
+        parts = [part for notice in notices for part in notice]
+        return int(self._run("announce", [self.outbox, self._settings.parked_queue], *parts))
+
+    def outbox_entries(self) -> list[tuple[str, bytes]]:
+        """Some of the parked messages whose notice has not gone out, with their records."""
+        entries: dict[bytes, bytes] = self._client.hscan(self.outbox, count=500)[1]  # type: ignore[assignment]
+        return [(key.decode(), record) for key, record in entries.items()]
+
+    def wait_for(self, lane: Lane, timeout_s: int) -> bool:
+        """Block until a document waits on the lane's first list, at most `timeout_s`; takes nothing."""
+        queue = self._sources[lane][0]
+        # Moving a list's last element to its own end changes nothing, waits for one, and cannot lose it.
+        return self._client.blmove(queue, queue, timeout_s, "RIGHT", "RIGHT") is not None
+
+    def _run(self, script: str, keys: list[str], *args: str | int | bytes) -> Any:
+        return self._scripts[script](keys=keys, args=args)
