@@ -192,16 +192,19 @@ class RuleBook:
         return turns[at] if at < len(turns) else None
 
     def with_overrides(self, overrides: Iterable[CountryRule]) -> RuleBook:
-        """The same book with exactly these local corrections (`override_reason` set), of two alike the later."""
-        ordinary = {
-            country: tuple(rule for rule in rules if rule.override_reason is None)
-            for country, rules in self.rules.items()
-        }
-        kept = tuple(overrides)
-        grouped = _grouped((*reversed(kept), *(rule for rules in ordinary.values() for rule in rules)), ordinary)
+        """The same book with exactly these local corrections, under a version of its own; of two alike the later wins.
+
+        Raises ValueError for one without `override_reason`.
+        """
+        kept = tuple(replace(rule, country=self._home(rule.country)) for rule in overrides)
+        if any(rule.override_reason is None for rule in kept):
+            raise ValueError("an override needs a reason")
+        ordinary = {country: _ordinary(held) for country, held in self.rules.items()}
+        known = [country for country, held in ordinary.items() if held or country in self.profiles]
+        rules = (*reversed(kept), *(rule for held in ordinary.values() for rule in held))
         data_version = self.version.partition("+")[0]
         version = f"{data_version}+{_digest(kept)}" if kept else data_version
-        return RuleBook(version, grouped, self.profiles)
+        return RuleBook(version, _grouped(rules, known), self.profiles)
 
     def compliant_types(self, country: str, product: Product, moment: datetime) -> CompliantTypes:
         """The sender types that the country accepts and refuses at `moment`, registered or not."""
@@ -262,6 +265,10 @@ def grade_of(rule: CountryRule | None, registered: bool) -> Grade:
     if rule.status is RuleStatus.REGISTRATION_REQUIRED:
         return Grade.COMPLIANT if registered else rule.unregistered
     return _GRADES[rule.status]
+
+
+def _ordinary(rules: Iterable[CountryRule]) -> tuple[CountryRule, ...]:
+    return tuple(rule for rule in rules if rule.override_reason is None)
 
 
 def _digest(rules: Iterable[CountryRule]) -> str:

@@ -22,7 +22,12 @@ ALPHA_MIN, ALPHA_MAX = 3, 11
 
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _FULL_DATE = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+#: Control characters and lone surrogates, which neither a terminal nor a database takes.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+#: Enumerations are texts and tuples lists to it, so that only moments need a hand.
+_COMPACT = json.JSONEncoder(separators=(",", ":"), default=datetime.isoformat)
 
 
 def parse_moment(text: str) -> datetime:
@@ -64,13 +69,13 @@ def content_version(rules: Iterable[CountryRule], profiles: Iterable[CountryProf
     """The newest full date that the data's `as_of` names and a digest of it all: equal content, equal version."""
     told = tuple(profiles)
     dates = [date for profile in told for date in _FULL_DATE.findall(profile.as_of)]
-    lines = [_line(profile_as_dict(profile)) for profile in told] + [_line(rule_as_dict(rule)) for rule in rules]
+    lines = [_line(profile, PROFILE_FIELDS) for profile in told] + [_line(rule, RULE_FIELDS) for rule in rules]
     digest = sha256("\n".join(sorted(lines)).encode()).hexdigest()
     return f"{max(dates, default='undated')}-{digest[:6]}"
 
 
-def _line(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+def _line(item: CountryRule | CountryProfile, fields: Iterable[str]) -> str:
+    return _COMPACT.encode([getattr(item, name) for name in fields])
 
 
 def book_as_dict(book: RuleBook) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def _plain(value: Any) -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not a text")  # noqa: TRY004 - a bad value of a document, not a bug
-    if _UNPRINTABLE.search(value):
+    if UNPRINTABLE.search(value):
         raise ValueError(f"{value!r} contains a character that cannot be printed")
     return value
 
