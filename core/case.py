@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.country_rules import CountryProfile, CountryRule, Grade, grade_of
 from core.decision import Policy, Request
@@ -27,6 +27,8 @@ _AFTER_ALL_DATES = datetime.max.replace(tzinfo=UTC)
 
 #: Recency is counted from here; any fixed moment would do.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Graded = tuple[CountryRule | None, Grade]
 
 
 class Rules(Protocol):
@@ -56,7 +58,7 @@ class Ground:
     """What all senders of one request have in common.
 
     `homes` are the recipient country and the one whose rules it reads (Ascension reads those of Saint Helena).
-    `rules_seen` spares a second look-up of the same rule.
+    `rules_seen` and `grades_seen` spare a second look at the same rule: an inventory may hold a thousand senders.
     """
 
     request: Request
@@ -68,6 +70,7 @@ class Ground:
     profile: CountryProfile
     preference: Mapping[SenderType, int]
     rules_seen: dict[tuple[SenderType, str | None, Product], CountryRule | None] = field(default_factory=dict)
+    grades_seen: dict[tuple[SenderType, str | None, Product, bool], Graded] = field(default_factory=dict)
 
     def rule(self, sender_type: SenderType, sender_country: str | None, product: Product) -> CountryRule | None:
         """The recipient country's rule in force now."""
@@ -76,10 +79,19 @@ class Ground:
             self.rules_seen[key] = self.rules.rule_for(self.request.country, *key, self.now)
         return self.rules_seen[key]
 
+    def graded(self, sender_type: SenderType, sender_country: str | None, registered: bool) -> Graded:
+        """The rule for the request's product, and what it makes of a sender, registered or not."""
+        key = (sender_type, sender_country, self.request.product, registered)
+        seen = self.grades_seen.get(key)
+        if seen is None:
+            rule = self.rule(sender_type, sender_country, self.request.product)
+            admitted = rule is None or rule.admits(sender_country)
+            seen = self.grades_seen[key] = (rule, grade_of(rule, registered) if admitted else Grade.BLOCKED)
+        return seen
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One sender before one request, with what its country's rule makes of it."""
+
+class Case(NamedTuple):
+    """One sender before one request, with what its country's rule makes of it. A tuple: quick to make."""
 
     ground: Ground
     sender: Sender
@@ -99,15 +111,13 @@ def ground_of(request: Request, usable: frozenset[str], rules: Rules, policy: Po
 
 def case_of(ground: Ground, sender: Sender) -> Case:
     """The sender's case: its rule, whether it is registered in the country now, and its grade."""
-    rule = ground.rule(sender.sender_type, sender.country, ground.request.product)
-    registered = any(r.country in ground.homes and r.approved_at(ground.now) for r in sender.registrations)
-    return Case(ground, sender, rule, registered, _grade(rule, sender.country, registered))
+    registered = bool(sender.registrations) and _registered(ground, sender)
+    rule, grade = ground.graded(sender.sender_type, sender.country, registered)
+    return Case(ground, sender, rule, registered, grade)
 
 
-def _grade(rule: CountryRule | None, sender_country: str | None, registered: bool) -> Grade:
-    if rule is None:
-        return Grade.UNKNOWN
-    return grade_of(rule, registered) if rule.admits(sender_country) else Grade.BLOCKED
+def _registered(ground: Ground, sender: Sender) -> bool:
+    return any(r.country in ground.homes and r.approved_at(ground.now) for r in sender.registrations)
 
 
 def when(moment: datetime) -> str:

@@ -133,9 +133,9 @@ def _in_company(verdict: Verdict, board: Board, named: NamedChoice) -> Verdict:
         return verdict
     if verdict.case.sender.shared and board.dedicated:
         words = "shared, and the account holds a compliant dedicated sender"
-        return replace(verdict, rejected=Rejection.DEDICATED_AVAILABLE, words=words)
+        return verdict._replace(rejected=Rejection.DEDICATED_AVAILABLE, words=words)
     if verdict in named.spurned:
-        return replace(verdict, rejected=Rejection.COMPLIANT_AVAILABLE, words=SPURNED)
+        return verdict._replace(rejected=Rejection.COMPLIANT_AVAILABLE, words=SPURNED)
     return verdict
 
 

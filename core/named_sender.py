@@ -32,7 +32,7 @@ _PARKED_AS = {
 }
 SPURNED = "arrives replaced or labelled, and the account holds a compliant sender"
 
-_FILTER_INDEX = {code: index for index, (code, _) in enumerate(FILTERS)}
+_FILTER_INDEX = {each.code: index for index, each in enumerate(FILTERS)}
 
 
 @dataclass(frozen=True, slots=True)

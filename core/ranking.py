@@ -55,11 +55,13 @@ def _since(case: Case) -> str:
     return "an unknown date" if since is None else when(since)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Remainder:
     """All of a sender as text, made only where everything before it is equal (two rows of one sender)."""
 
-    sender: Sender
+    __slots__ = ("sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
 
     def text(self) -> str:
         sender = self.sender
@@ -130,7 +132,10 @@ def places(ranked: list[tuple[Key, Case]]) -> list[str]:
 
 
 def _deciding(better: Key, worse: Key) -> Step:
-    return next((step for step, one, other in zip(RANKING, better, worse, strict=True) if one != other), RANKING[-1])
+    for step, one, other in zip(RANKING, better, worse, strict=True):
+        if one != other:
+            return step
+    return RANKING[-1]
 
 
 def _after(better: tuple[Key, Case], worse: tuple[Key, Case]) -> str:

@@ -6,7 +6,8 @@ The order is fixed: the first filter that a case fails names its rejection. A ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from core.case import Case, rule_words, standing_words, when
 from core.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
@@ -18,8 +19,7 @@ from core.sender import Product, SenderStatus, SenderType, form_error
 LONG_CODES = frozenset({SenderType.LONGCODE, SenderType.OWN_NUMBER, SenderType.SHARED_LONGCODE})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """A case after the filters; `rejected` None: it passed them all, and `words` is empty."""
 
     case: Case
@@ -48,34 +48,31 @@ def malformed(case: Case) -> str | None:
 
 def name_too_long(case: Case) -> str | None:
     """Some countries take fewer than eleven characters."""
-    name, limit = _name(case), case.ground.profile.alpha_max_length
-    return f"{case.ground.request.country} takes names of at most {limit} characters" if len(name) > limit else None
+    limit = case.ground.profile.alpha_max_length
+    if len(case.sender.sender_id or "") <= limit:
+        return None
+    return f"{case.ground.request.country} takes names of at most {limit} characters"
 
 
 def name_form(case: Case) -> str | None:
     """Some countries take letters only."""
-    if not case.ground.profile.alpha_letters_only or not (name := _name(case)) or name.isalpha():
+    if not case.ground.profile.alpha_letters_only or (case.sender.sender_id or "").isalpha():
         return None
     return f"{case.ground.request.country} takes names of letters only"
 
 
 def name_generic(case: Case) -> str | None:
     """Some countries refuse names that could be anybody's."""
-    if not case.ground.profile.generic_senders_blocked or not is_generic(_name(case)):
+    if not case.ground.profile.generic_senders_blocked or not is_generic(case.sender.sender_id or ""):
         return None
     return f"{case.ground.request.country} refuses generic names"
 
 
-def _name(case: Case) -> str:
-    sender = case.sender
-    return sender.sender_id or "" if sender.sender_type is SenderType.ALPHA_TAG else ""
-
-
 def rule_unknown(case: Case) -> str | None:
     """Where the data says nothing, the policy decides."""
-    if case.grade is not Grade.UNKNOWN or _UNKNOWN_ADMITS[case.ground.policy.unknown_rule](case):
-        return None
     country, policy = case.ground.request.country, case.ground.policy.unknown_rule
+    if _UNKNOWN_ADMITS[policy](case):
+        return None
     return f"{country}: nothing is known about {case.sender.sender_type} ({rule_words(case.rule)}; policy {policy})"
 
 
@@ -95,7 +92,7 @@ _UNKNOWN_ADMITS: Mapping[UnknownRule, Callable[[Case], bool]] = {
 def sender_country_not_allowed(case: Case) -> str | None:
     """The type is accepted, but not from where this sender is."""
     rule, country = case.rule, case.ground.request.country
-    if rule is None or case.grade is not Grade.BLOCKED:
+    if rule is None:
         return None
     if rule.status is not RuleStatus.BLOCKED and not rule.admits(case.sender.country):
         only = ", ".join(rule.only_sender_countries)
@@ -131,14 +128,14 @@ def _only_product_blocked(case: Case) -> bool:
 def not_registered(case: Case) -> str | None:
     """Where registration is required, it must be approved and in date."""
     rule = case.rule
-    if rule is None or rule.status is not RuleStatus.REGISTRATION_REQUIRED or case.grade is not Grade.BLOCKED:
+    if rule is None or rule.status is not RuleStatus.REGISTRATION_REQUIRED:
         return None
     return f"{standing_words(case)} ({rule_words(rule)})"
 
 
 def altered_forbidden(case: Case) -> str | None:
     """A sender that the carrier replaces or labels, under the policy that forbids it."""
-    if case.grade is not Grade.ALTERED or case.ground.policy.altered_senders is AlteredSenders.ALLOW:
+    if case.ground.policy.altered_senders is AlteredSenders.ALLOW:
         return None
     standing = "" if case.rule is None or case.rule.status is RuleStatus.ALTERED else f"{standing_words(case)}; "
     return f"arrives replaced or labelled in {case.ground.request.country} ({standing}{rule_words(case.rule)})"
@@ -149,13 +146,11 @@ def product_not_supported(case: Case) -> str | None:
     product = case.ground.request.product
     if _only_product_blocked(case):
         return f"{case.ground.request.country} takes no {product} ({rule_words(case.rule)})"
-    return f"does not carry {product}" if product is Product.MMS and not case.sender.mms else None
+    return None if case.sender.mms else f"does not carry {product}"
 
 
 def no_replies(case: Case) -> str | None:
     """Where a reply is expected, sender and country must let it through."""
-    if not case.ground.request.reply_expected:
-        return None
     if not case.sender.can_receive:
         return "cannot receive replies"
     one_way = case.ground.profile.two_way_long_code is False and case.sender.sender_type in LONG_CODES
@@ -170,28 +165,83 @@ def traffic_class_not_allowed(case: Case) -> str | None:
     return f"is not for {case.ground.request.traffic_class} traffic, only {', '.join(sorted(allowed)) or 'none'}"
 
 
+# -- the order ----------------------------------------------------------------------------------------------------------
+
+
+class Kind(NamedTuple):
+    """All that tells which filters a case must be asked: most need not be, and an inventory may hold thousands."""
+
+    sender_type: SenderType
+    grade: Grade
+    product: Product
+    reply_expected: bool
+
+
+class Filter(NamedTuple):
+    """One filter; `concerns` tells which kinds of cases are asked at all."""
+
+    code: Rejection
+    fails: Callable[[Case], str | None]
+    concerns: Callable[[Kind], bool]
+
+
+def _everything(_kind: Kind) -> bool:
+    return True
+
+
+def _names(kind: Kind) -> bool:
+    return kind.sender_type is SenderType.ALPHA_TAG
+
+
+def _unknown(kind: Kind) -> bool:
+    return kind.grade is Grade.UNKNOWN
+
+
+def _blocked(kind: Kind) -> bool:
+    return kind.grade is Grade.BLOCKED
+
+
+def _altered(kind: Kind) -> bool:
+    return kind.grade is Grade.ALTERED
+
+
+def _other_products(kind: Kind) -> bool:
+    return kind.product is not Product.SMS
+
+
+def _replies(kind: Kind) -> bool:
+    return kind.reply_expected
+
+
 #: The first that a case fails names its rejection.
-FILTERS: tuple[tuple[Rejection, Callable[[Case], str | None]], ...] = (
-    (Rejection.NOT_OWNED, not_owned),
-    (Rejection.NOT_ACTIVE, not_active),
-    (Rejection.MALFORMED, malformed),
-    (Rejection.NAME_TOO_LONG, name_too_long),
-    (Rejection.NAME_FORM, name_form),
-    (Rejection.NAME_GENERIC, name_generic),
-    (Rejection.RULE_UNKNOWN, rule_unknown),
-    (Rejection.SENDER_COUNTRY_NOT_ALLOWED, sender_country_not_allowed),
-    (Rejection.TYPE_BLOCKED, type_blocked),
-    (Rejection.NOT_REGISTERED, not_registered),
-    (Rejection.ALTERED_FORBIDDEN, altered_forbidden),
-    (Rejection.PRODUCT_NOT_SUPPORTED, product_not_supported),
-    (Rejection.NO_REPLIES, no_replies),
-    (Rejection.TRAFFIC_CLASS_NOT_ALLOWED, traffic_class_not_allowed),
+FILTERS: tuple[Filter, ...] = (
+    Filter(Rejection.NOT_OWNED, not_owned, _everything),
+    Filter(Rejection.NOT_ACTIVE, not_active, _everything),
+    Filter(Rejection.MALFORMED, malformed, _everything),
+    Filter(Rejection.NAME_TOO_LONG, name_too_long, _names),
+    Filter(Rejection.NAME_FORM, name_form, _names),
+    Filter(Rejection.NAME_GENERIC, name_generic, _names),
+    Filter(Rejection.RULE_UNKNOWN, rule_unknown, _unknown),
+    Filter(Rejection.SENDER_COUNTRY_NOT_ALLOWED, sender_country_not_allowed, _blocked),
+    Filter(Rejection.TYPE_BLOCKED, type_blocked, _blocked),
+    Filter(Rejection.NOT_REGISTERED, not_registered, _blocked),
+    Filter(Rejection.ALTERED_FORBIDDEN, altered_forbidden, _altered),
+    Filter(Rejection.PRODUCT_NOT_SUPPORTED, product_not_supported, _other_products),
+    Filter(Rejection.NO_REPLIES, no_replies, _replies),
+    Filter(Rejection.TRAFFIC_CLASS_NOT_ALLOWED, traffic_class_not_allowed, _everything),
 )
+
+
+@cache
+def _asked(kind: Kind) -> tuple[Filter, ...]:
+    return tuple(each for each in FILTERS if each.concerns(kind))
 
 
 def screen(case: Case) -> Verdict:
     """The case after the filters."""
-    for code, fails in FILTERS:
+    request = case.ground.request
+    kind = Kind(case.sender.sender_type, case.grade, request.product, request.reply_expected)
+    for code, fails, _ in _asked(kind):
         words = fails(case)
         if words is not None:
             return Verdict(case, code, words)
