@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import psycopg
 import pytest
 import redis
 from kombu import Connection
 
-from tests.services import PostgresProcess, RabbitProcess, RedisProcess
+from tests.services import QUORUM_SETTLES_S, PostgresProcess, RabbitProcess, RedisProcess
 
 
 @pytest.mark.redis
@@ -65,6 +67,7 @@ def test_its_rabbitmq_keeps_confirmed_messages_through_a_kill(own_rabbitmq: Rabb
     quorum = {"x-queue-type": "quorum"}
     with Connection(own_rabbitmq.url, transport_options={"confirm_publish": True}) as connection:
         connection.SimpleQueue("kept", queue_args=quorum).put({"kept": 1})
+    time.sleep(QUORUM_SETTLES_S)
     own_rabbitmq.kill()
     own_rabbitmq.start()
     with Connection(own_rabbitmq.url) as connection:
