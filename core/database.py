@@ -9,9 +9,13 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import StaticPool
 
-from core.epochs import PLATFORM_SCOPE, EpochPublishError, EpochSink, NoSink, family_scopes, increment
+from core.epochs import EpochPublishError, EpochSink, NoSink, family_scopes, increment
+from core.errors import StoreUnavailableError
+from core.scopes import PLATFORM_SCOPE
 
 #: How long a SQLite writer waits for another one.
 BUSY_TIMEOUT_MS = 30_000
@@ -92,7 +96,10 @@ class Write:
 
 
 class Database:
-    """An engine with the manners that every query here shares; safe to share between threads, not across a fork."""
+    """An engine with the manners that every query here shares; safe to share between threads, not across a fork.
+
+    Whatever uses it may raise StoreUnavailableError.
+    """
 
     def __init__(self, engine: Engine, sink: EpochSink | None = None, clock: Callable[[], datetime] = utc_now) -> None:
         self.engine = engine
@@ -105,7 +112,7 @@ class Database:
     @contextmanager
     def single(self) -> Iterator[Connection]:
         """A connection where each statement commits by itself: reads and one-statement writes, without BEGIN trips."""
-        with self._single.connect() as connection:
+        with _told_when_away(), self._single.connect() as connection:
             yield connection
 
     @contextmanager
@@ -126,5 +133,15 @@ class Database:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
-    with engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"}).connect() as connection, connection.begin():
+    writer = engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
+    with _told_when_away(), writer.connect() as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def _told_when_away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailableError(f"the database cannot be used: {cause}") from error

@@ -13,16 +13,9 @@ from typing import Protocol
 from sqlalchemy import Connection, or_, select
 
 from core.errors import SmartAssignError
+from core.scopes import account_scope
 from core.statements import CHUNK, chunks, insert_into
 from core.tables import AccountRow, EpochRow
-
-RULES_SCOPE = "rules"
-PLATFORM_SCOPE = "platform"
-
-
-def account_scope(account_id: str) -> str:
-    """The scope of one account or sub-account."""
-    return f"account:{account_id}"
 
 
 class EpochPublishError(SmartAssignError):

@@ -226,16 +226,16 @@ class RuleOverrideRow(Base):
 
 
 class DecisionRow(Base):
-    """A decision as it was explained when it was made."""
+    """A decision as it was explained when it was made: JSON text, and what it says of its owner."""
 
     __tablename__ = "decisions"
     __table_args__ = (Index(None, "account_id", "made_at"),)
 
     decision_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[str | None] = mapped_column(String(64))
     subaccount_id: Mapped[str | None] = mapped_column(String(64))
-    country: Mapped[str] = mapped_column(String(2))
-    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    country: Mapped[str | None] = mapped_column(String(8))
+    document: Mapped[str] = mapped_column(Text)
     made_at: Mapped[datetime] = mapped_column(Utc, index=True)
 
 
@@ -250,6 +250,7 @@ class ParkedRow(Base):
         Index(None, "state", "parked_at", "parked_id"),
         Index(None, "reason", "state", "parked_at", "parked_id"),
         Index(None, "account_id", "state", "parked_at", "parked_id"),
+        Index(None, "subaccount_id", "state", "parked_at", "parked_id"),
         Index(None, "campaign_id", "state", "parked_at", "parked_id"),
         Index(None, "country", "state", "parked_at", "parked_id"),
     )

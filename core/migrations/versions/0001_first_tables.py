@@ -189,10 +189,10 @@ def _decisions() -> None:
     op.create_table(
         "decisions",
         sa.Column("decision_id", sa.String(64), nullable=False),
-        sa.Column("account_id", sa.String(64), nullable=False),
+        sa.Column("account_id", sa.String(64)),
         sa.Column("subaccount_id", sa.String(64)),
-        sa.Column("country", sa.String(2), nullable=False),
-        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("country", sa.String(8)),
+        sa.Column("document", sa.Text(), nullable=False),
         sa.Column("made_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_decisions")),
     )
@@ -222,7 +222,7 @@ def _parked() -> None:
     )
     tail = ["state", "parked_at", "parked_id"]
     op.create_index(op.f("ix_parked_state_parked_at_parked_id"), "parked", tail)
-    for column in ("reason", "account_id", "campaign_id", "country"):
+    for column in ("reason", "account_id", "subaccount_id", "campaign_id", "country"):
         op.create_index(op.f(f"ix_parked_{column}_state_parked_at_parked_id"), "parked", [column, *tail])
 
 

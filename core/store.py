@@ -1,0 +1,38 @@
+"""The store: all that workers, the API and the command line ask of SQL, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+
+from core.epochs import read_epochs, read_epochs_since
+from core.store_decisions import DecisionStore
+from core.store_facts import FactStore
+from core.store_parked import ParkedStore
+from core.store_rules import RuleStore
+from core.tables import EpochRow
+
+
+class Store(FactStore, DecisionStore, ParkedStore, RuleStore):
+    """Every method may raise StoreUnavailableError; trying again later can help."""
+
+    def epochs(self, scopes: Iterable[str]) -> dict[str, int]:
+        """The epoch of every scope asked for; 0 where nothing was ever written."""
+        with self.single() as connection:
+            return read_epochs(connection, scopes)
+
+    def epochs_changed_since(self, moment: datetime) -> dict[str, int]:
+        """The epochs raised since `moment`, to publish again what a sink may have lost.
+
+        Ask with an overlap of a minute: an epoch carries the time of its statement by the writer's clock, and is
+        seen only when its transaction has ended.
+        """
+        with self.single() as connection:
+            return read_epochs_since(connection, moment)
+
+    def ping(self) -> None:
+        """Returns when the database answers and has its tables; else raises StoreUnavailableError or a SQL error."""
+        with self.single() as connection:
+            connection.execute(select(EpochRow.scope).limit(1))
