@@ -55,7 +55,7 @@ def _moment(cell: str) -> None:
 
 def _types(cell: str) -> None:
     for name in filter(None, cell.split(";")):
-        _one_of(*SenderType)(name)
+        _one_of(*SenderType)(name.strip())
 
 
 def _any_text(cell: str) -> None:
