@@ -53,7 +53,7 @@ _TABLE: Final = Path(__file__).with_name("data") / "phone_prefixes.json"
 
 _CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
-#: Characters, with the +, after which a node of the table is remembered: at most 90,000 of them, in practice hundreds.
+#: Characters, with the +, after which a node of the table is remembered; five digits cannot make more than about 100,000.
 _REMEMBERED: Final = 6
 
 
@@ -69,8 +69,11 @@ class InvalidRecipientError(ValueError):
     """Text that no message can be sent to. `reason` is a clause for people and never holds the number."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the recipient {reason}")
+        super().__init__(reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the recipient {self.reason}"
 
 
 def parse_recipient(to: str, country: str | None = None) -> Recipient:
