@@ -47,18 +47,24 @@ class Claim:
     @property
     def lane(self) -> Lane:
         """The way in."""
-        return Lane(self.id.partition("-")[0])
+        return lane_of(self.id)
+
+
+def lane_of(claim_id: str) -> Lane:
+    """The way in that a claim's documents took."""
+    return Lane(claim_id.partition("-")[0])
 
 
 @dataclass(slots=True)
 class Settlement:
-    """All that became of a piece of work. `sealed` and `digests` run side by side."""
+    """All that became of a piece of work. `sealed` and `digests` run side by side; `repeats` were dropped from them."""
 
     sealed: list[bytes] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
     parked: list[tuple[str, bytes]] = field(default_factory=list)
     for_celery: list[bytes] = field(default_factory=list)
     deferred: list[bytes] = field(default_factory=list)
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +119,15 @@ class Claims:
 
     def settle(self, claim_id: str, settlement: Settlement) -> Settled | None:
         """Hand off a claim's outcome and end the claim; None where it had been settled before."""
-        return self._settle(self._claim_stem + claim_id, ["claim", claim_id], settlement)
+        deferred_id = f"{lane_of(claim_id)}-{uuid.uuid4().hex}"
+        return self._settle(self._claim_stem + claim_id, ["claim", claim_id], settlement, deferred_id)
 
     def settle_task(self, task_id: str, settlement: Settlement) -> Settled | None:
         """Hand off the outcome of a task that Celery runs by itself; None where it had been settled before."""
-        return self._settle(self._mark_stem + task_id, ["mark", MARK_S], settlement)
+        return self._settle(self._mark_stem + task_id, ["mark", MARK_S], settlement, "")
 
-    def _settle(self, guard: str, how: list[str | int], outcome: Settlement) -> Settled | None:
-        settings, deferred_id = self._settings, f"{how[1]}-{uuid.uuid4().hex[:8]}"
+    def _settle(self, guard: str, how: list[str | int], outcome: Settlement, deferred_id: str) -> Settled | None:
+        settings = self._settings
         keys = [
             guard,
             self._index,

@@ -113,7 +113,9 @@ class Opened:
     refused: FieldError | None = None
 
 
-class _TaskHeaders(msgspec.Struct):
+class TaskHeaders(msgspec.Struct):
+    """The headers of a Celery task message that tell what it asks for."""
+
     task: str
     id: str
     eta: Any = None
@@ -128,7 +130,7 @@ class _TaskHeaders(msgspec.Struct):
 
 class _KombuMessage(msgspec.Struct):
     body: str
-    headers: _TaskHeaders
+    headers: TaskHeaders
     properties: Mapping[str, Any]
     content_type: str = msgspec.field(name="content-type")
     content_encoding: str = msgspec.field(name="content-encoding")
@@ -166,7 +168,7 @@ def _body_bytes(message: _KombuMessage) -> bytes:
 NEEDS_CELERY = Opened(for_celery=b"")
 
 
-def open_task(headers: _TaskHeaders, content_type: str, body: bytes, *, results_kept: bool) -> Opened:
+def open_task(headers: TaskHeaders, content_type: str, body: bytes, *, results_kept: bool) -> Opened:
     """The document in the arguments of a task, or `NEEDS_CELERY`, or the refusal."""
     if headers.task not in _ARGUMENT:
         return Opened(refused=FieldError("headers.task", "must be message.assign or campaign.assign"))
@@ -192,7 +194,7 @@ def _with_document(task: str, args: list[msgspec.Raw], kwargs: dict[str, msgspec
     return Opened(task, refused=FieldError("args", f"must be one argument, the {name}"))
 
 
-def _asks_for_celery(headers: _TaskHeaders) -> bool:
+def _asks_for_celery(headers: TaskHeaders) -> bool:
     limits = headers.timelimit or ()
     return bool(
         headers.eta or headers.expires or headers.group or headers.retries or headers.compression or any(limits)

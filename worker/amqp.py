@@ -1,0 +1,153 @@
+"""RabbitMQ: our queues, and publishing with one wait for the confirms of a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import amqp
+import structlog
+from amqp.exceptions import NotFound
+from kombu import Connection
+
+from core.contracts import CONTENT_TYPE
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+QUORUM = {"x-queue-type": "quorum"}
+#: How long the broker may take to confirm a batch.
+CONFIRM_TIMEOUT_S = 60.0
+PERSISTENT = 2
+
+
+class NotConfirmedError(Exception):
+    """RabbitMQ refused, returned or did not confirm a message; nothing of its batch counts as sent."""
+
+
+#: What publishing may raise, and another try may mend.
+PUBLISH_ERRORS = (NotConfirmedError, amqp.AMQPError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for the default exchange; `queue` is its routing key."""
+
+    queue: str
+    body: bytes
+    message_id: str | None = None
+    headers: dict[str, Any] | None = None
+
+
+def our_queues(settings: Settings) -> tuple[str, ...]:
+    """The names of all queues that we read or write."""
+    return (
+        settings.ingress_queue,
+        settings.campaign_ingress_queue,
+        settings.messages_queue,
+        settings.campaigns_queue,
+        settings.work_queue,
+        settings.dispatch_queue,
+        settings.parked_queue,
+        settings.events_queue,
+    )
+
+
+def declare_queues(connection: Connection, settings: Settings) -> None:
+    """Make sure that our queues exist: a queue that is there is used as it is, a missing one becomes a quorum queue."""
+    for name in our_queues(settings):
+        channel = connection.channel()
+        try:
+            channel.queue_declare(name, passive=True)
+            channel.close()
+        except NotFound:  # it closed the channel
+            fresh = connection.channel()
+            fresh.queue_declare(name, durable=True, auto_delete=False, arguments=_arguments(name, settings))
+            fresh.close()
+
+
+def _arguments(name: str, settings: Settings) -> dict[str, Any]:
+    if name == settings.events_queue:
+        return QUORUM | {"x-max-length": settings.events_max_length, "x-overflow": "drop-head"}
+    return dict(QUORUM)
+
+
+class ConfirmedPublisher:
+    """Publishes batches of persistent messages, each batch with one wait for all its confirms."""
+
+    def __init__(self, url: str, settings: Settings) -> None:
+        self._url, self._settings = url, settings
+        self._connection: Connection | None = None
+        self._channel: Any = None
+        self._unconfirmed: set[int] = set()
+        self._refused = 0
+        self._sent = 0
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Send `messages` and wait until RabbitMQ has them all. Raises one of PUBLISH_ERRORS; then none counts."""
+        if not messages:
+            return
+        try:
+            self._open()
+            self._send(messages)
+        except PUBLISH_ERRORS:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection; the next batch opens another."""
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            connection.collapse()
+
+    def _open(self) -> None:
+        if self._channel is not None:
+            return
+        self._connection = Connection(self._url, connect_timeout=10, heartbeat=0)
+        declare_queues(self._connection, self._settings)
+        channel = self._connection.channel()
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._on_ack)
+        channel.events["basic_nack"].add(self._on_nack)
+        channel.events["basic_return"].add(self._on_return)
+        self._channel, self._sent = channel, 0
+
+    def _send(self, messages: Iterable[Outgoing]) -> None:
+        self._unconfirmed, self._refused = set(), 0
+        for message in messages:
+            self._sent += 1
+            self._unconfirmed.add(self._sent)
+            self._channel.basic_publish(_as_amqp(message), exchange="", routing_key=message.queue, mandatory=True)
+        assert self._connection is not None
+        while self._unconfirmed:
+            self._connection.drain_events(timeout=CONFIRM_TIMEOUT_S)
+        if self._refused:
+            raise NotConfirmedError(f"{self._refused} messages were not taken")
+
+    def _on_ack(self, delivery_tag: int, multiple: bool) -> None:
+        if multiple:
+            self._unconfirmed = {tag for tag in self._unconfirmed if tag > delivery_tag}
+        else:
+            self._unconfirmed.discard(delivery_tag)
+
+    def _on_nack(self, delivery_tag: int, multiple: bool) -> None:
+        before = len(self._unconfirmed)
+        self._on_ack(delivery_tag, multiple)
+        self._refused += before - len(self._unconfirmed)
+
+    def _on_return(self, *_: object) -> None:
+        self._refused += 1
+
+
+def _as_amqp(message: Outgoing) -> amqp.Message:
+    properties: dict[str, Any] = {
+        "content_type": CONTENT_TYPE,
+        "content_encoding": "utf-8",
+        "delivery_mode": PERSISTENT,
+    }
+    if message.message_id is not None:
+        properties["message_id"] = message.message_id
+    if message.headers is not None:
+        properties["application_headers"] = message.headers
+    return amqp.Message(message.body, **properties)

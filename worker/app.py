@@ -1,0 +1,118 @@
+"""The Celery application. Nothing connects, and nothing is read from the environment, before it is configured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, Task, signals
+from celery.worker.request import Request
+from kombu import Queue
+
+from worker.amqp import QUORUM
+from worker.envelope import CAMPAIGN_TASK, HIDDEN, MESSAGE_TASK, WORK_TASK
+from worker.ingress import RedisIntake
+from worker.intake_amqp import AmqpIntake
+from worker.logs import set_up_logs
+from worker.wiring import configured, release_runtime
+
+#: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
+VISIBILITY_TIMEOUT_S = 120
+
+
+class HiddenArguments(Request):  # type: ignore[misc]  # celery is untyped
+    """A request whose arguments hold a message: neither Flower nor a log shows them."""
+
+    @property
+    def argsrepr(self) -> str:
+        """What is shown in the place of the arguments."""
+        return HIDDEN
+
+    @property
+    def kwargsrepr(self) -> str:
+        """What is shown in the place of the keyword arguments."""
+        return HIDDEN
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        """What `inspect` tells of the request."""
+        told: dict[str, Any] = super().info(safe=safe)
+        return told | {"args": HIDDEN, "kwargs": HIDDEN}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.humaninfo()}>"
+
+
+class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
+    """Base of every task: acknowledged when its work is handed off, given back when its process dies."""
+
+    acks_late = True
+    reject_on_worker_lost = True
+    abstract = True
+
+
+class WorkTask(AssignTask):
+    """Base of the task that works on a claim; one that fails is given back, not acknowledged."""
+
+    acks_on_failure_or_timeout = False
+    abstract = True
+
+
+class MessageTask(AssignTask):
+    """Base of the tasks whose arguments hold a message."""
+
+    Request = HiddenArguments
+    abstract = True
+
+
+def celery_settings() -> dict[str, Any]:
+    """The application's configuration, out of our settings."""
+    settings, urls = configured()
+    quorum = None if settings.broker_is_redis else QUORUM
+    redis_options = {"visibility_timeout": VISIBILITY_TIMEOUT_S, "unacked_restore_throttle": 1}
+    return {
+        "broker_url": urls.broker_url,
+        "broker_transport_options": redis_options if settings.broker_is_redis else {"confirm_publish": True},
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_limit": 4,
+        "result_backend": settings.result_backend,
+        "task_ignore_result": settings.result_backend is None,
+        "result_expires": 3600,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_default_queue": settings.work_queue,
+        "task_queues": [Queue(settings.work_queue, routing_key=settings.work_queue, queue_arguments=quorum)],
+        "task_routes": {
+            MESSAGE_TASK: {"queue": settings.messages_queue},
+            CAMPAIGN_TASK: {"queue": settings.campaigns_queue},
+            WORK_TASK: {"queue": settings.work_queue},
+        },
+        "task_track_started": True,
+        "worker_concurrency": settings.concurrency,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_enable_remote_control": True,
+    }
+
+
+def build_app() -> Celery:
+    """The application with its tasks and steps; configured when it is first used."""
+    app = Celery("smart-assign", include=["worker.tasks"])
+    app.add_defaults(celery_settings)
+    app.steps["worker"].add(RedisIntake)
+    app.steps["consumer"].add(AmqpIntake)
+    return app
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _set_up_logs(**_: object) -> None:
+    set_up_logs(configured()[0])
+
+
+@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _release(**_: object) -> None:
+    release_runtime()

@@ -1,0 +1,90 @@
+"""What commands print: tables for people on a terminal, or one JSON document on stdout and nothing else there.
+
+Exit codes: 0 done, 1 refused or failed with a clear sentence on stderr, 2 usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+import redis
+from kombu.exceptions import OperationalError as BrokerError
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from core.errors import RefusedError, SmartAssignError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: For people; on stdout.
+console = Console(highlight=False)
+#: For people, beside machine output; on stderr.
+stderr = Console(stderr=True, highlight=False)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine output on stdout.")
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on a line of its own."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(
+    title: str, columns: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
+) -> None:
+    """Print a table; text is shown as it is, without markup."""
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console.print(table)
+
+
+def fail(message: str) -> NoReturn:
+    """End with exit code 1 and a sentence on stderr."""
+    stderr.print(Text(f"smart-assign: {message}"))
+    raise SystemExit(1)
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Turn the errors that a person is meant to read into a sentence and exit code 1."""
+    try:
+        yield
+    except RefusedError as error:
+        for field_error in error.errors:
+            stderr.print(Text(f"  {field_error.field}: {field_error.reason}"))
+        fail(str(error))
+    except SmartAssignError as error:
+        fail(str(error))
+    except ValidationError as error:
+        fail("; ".join(_setting_error(detail) for detail in error.errors(include_url=False)))
+    except (redis.RedisError, BrokerError, ConnectionError) as error:
+        fail(f"the broker or Redis cannot be reached: {error}")
+
+
+def _setting_error(detail: Any) -> str:
+    name = "_".join(str(part) for part in detail["loc"]).upper()
+    return f"SMART_ASSIGN_{name} {detail['msg']}" if name else detail["msg"].removeprefix("Value error, ")
+
+
+def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Run a command's function with `told_errors`; put it right above the function, below click's decorators."""
+
+    @wraps(function)
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with told_errors():
+            return function(*args, **kwargs)
+
+    return told

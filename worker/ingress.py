@@ -1,0 +1,121 @@
+"""Intake on Redis: threads in the worker's parent process that claim what arrives, and take up what was left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import redis
+import structlog
+from celery import bootsteps
+
+from core.epochs import EpochPublishError
+from core.errors import StoreUnavailableError
+from worker.claims import Claims, Lane
+from worker.wiring import Runtime, configured
+
+log = structlog.get_logger(__name__)
+
+#: How long a claimer that finds enough work queued waits before it looks again.
+PAUSE_S = 0.002
+#: How long one waits after Redis failed to answer.
+AWAY_PAUSE_S = 1.0
+WAIT_S = 1
+RECOVER_EVERY_S = 1.0
+SWEEP_EVERY_S = 5.0
+REPAIR_EVERY_S = 5.0
+#: Epochs of this last while are published again at every repair; raising one to its own value changes nothing.
+REPAIR_OVERLAP = timedelta(minutes=1)
+
+
+class Claimer(threading.Thread):
+    """Claims what arrives on one lane, as fast as the pool takes it."""
+
+    def __init__(self, claims: Claims, lane: Lane, work_limit: int, stopping: threading.Event) -> None:
+        super().__init__(name=f"claimer-{lane}", daemon=True)
+        self._claims, self._lane, self._work_limit, self._stopping = claims, lane, work_limit, stopping
+
+    def run(self) -> None:
+        """Claim until told to stop; outlives any failure of Redis."""
+        while not self._stopping.is_set():
+            try:
+                self._turn()
+            except redis.RedisError as error:
+                log.warning("intake_waits_for_redis", lane=self._lane, error=type(error).__name__)
+                self._stopping.wait(AWAY_PAUSE_S)
+
+    def _turn(self) -> None:
+        claimed = self._claims.claim(self._lane, work_limit=self._work_limit)
+        if claimed < 0:
+            self._stopping.wait(PAUSE_S)
+        elif claimed == 0:
+            self._claims.wait_for(self._lane, WAIT_S)
+
+
+class Housekeeper(threading.Thread):
+    """Takes up claims past their deadline, parked documents not told of, and epochs that were not published."""
+
+    def __init__(self, parts: Runtime, stopping: threading.Event) -> None:
+        super().__init__(name="housekeeper", daemon=True)
+        self._stopping = stopping
+        self._epochs, self._store = parts.epochs, parts.store
+        self._duties: tuple[tuple[float, Callable[[], object]], ...] = (
+            (RECOVER_EVERY_S, parts.claims.recover),
+            (SWEEP_EVERY_S, parts.parking.sweep),
+            (REPAIR_EVERY_S, self.repair_epochs),
+        )
+
+    def run(self) -> None:
+        """Do each duty at its interval until told to stop."""
+        due = [0.0 for _ in self._duties]
+        while not self._stopping.wait(0.2):
+            for index, (interval_s, duty) in enumerate(self._duties):
+                if time.monotonic() >= due[index]:
+                    due[index] = time.monotonic() + interval_s
+                    self._attempt(duty)
+
+    def repair_epochs(self) -> None:
+        """Publish the epochs that changed of late once more, in case their writer died before it could."""
+        self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - REPAIR_OVERLAP))
+
+    def _attempt(self, duty: Callable[[], object]) -> None:
+        try:
+            duty()
+        except (redis.RedisError, StoreUnavailableError, EpochPublishError) as error:
+            log.warning("housekeeping_waits", duty=duty.__name__, error=type(error).__name__)
+
+
+class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+    """Starts the intake with the worker's pool, and stops it before the pool."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def include_if(self, parent: Any) -> bool:
+        """Only on a Redis broker, and only where the worker consumes the queue of claims."""
+        settings = configured()[0]
+        return settings.broker_is_redis and settings.work_queue in parent.app.amqp.queues.consume_from
+
+    def start(self, parent: Any) -> None:
+        """Start one claimer a lane, and the housekeeper."""
+        parts = Runtime(*configured())
+        limit = max(1, parent.concurrency or 1)
+        self._threads = [Claimer(parts.claims, lane, limit, self._stopping) for lane in Lane]
+        self._threads.append(Housekeeper(parts, self._stopping))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
+        """Stop claiming; what is claimed is worked on here or taken up elsewhere."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=WAIT_S + 1)
+
+    terminate = stop

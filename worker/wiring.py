@@ -1,0 +1,148 @@
+"""The one place where clients, engines and services are built, once in each process, when they are first asked for."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import redis
+
+from core.assigner import Assigner
+from core.cache import DecisionCache
+from core.database import open_engine
+from core.redis_epochs import RedisEpochs
+from core.store import Store
+from worker.amqp import ConfirmedPublisher
+from worker.claims import Claims
+from worker.embedded import ResolvedUrls, client_url, resolve_urls
+from worker.marks import Marks
+from worker.parking import Parking
+from worker.settings import Settings
+from worker.work import RedisWork
+from worker.work_amqp import AmqpWork
+
+#: Redis answers within a millisecond or is away; a blocking wait asks for a second.
+REDIS_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """All that one process works with; nothing connects before it is used."""
+
+    settings: Settings
+    urls: ResolvedUrls
+
+    @cached_property
+    def cache_redis(self) -> redis.Redis:
+        """The Redis of cache and epochs."""
+        return open_redis(self.urls.redis_url)
+
+    @cached_property
+    def broker_redis(self) -> redis.Redis:
+        """The Redis that is the broker."""
+        return open_redis(client_url(self.urls.broker_url))
+
+    @cached_property
+    def epochs(self) -> RedisEpochs:
+        """Where SQL writes publish their epochs."""
+        return RedisEpochs(self.cache_redis, self.settings.key_prefix)
+
+    @cached_property
+    def store(self) -> Store:
+        """SQL."""
+        return Store(open_engine(self.urls.database_url), self.epochs)
+
+    @cached_property
+    def assigner(self) -> Assigner:
+        """What gives messages their senders."""
+        settings = self.settings
+        decisions = DecisionCache(
+            self.store,
+            self.cache_redis,
+            settings.policy,
+            prefix=settings.key_prefix,
+            size=settings.decision_cache_size,
+        )
+        return Assigner(decisions, max_bytes=settings.document_max_bytes)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The hand-off on a Redis broker."""
+        return Claims(self.broker_redis, self.settings)
+
+    @cached_property
+    def parking(self) -> Parking:
+        """The way from the outbox to the parked store, on a Redis broker."""
+        return Parking(self.store, self.claims, self.settings.parked_queue)
+
+    @cached_property
+    def redis_work(self) -> RedisWork:
+        """Work on claims."""
+        return RedisWork(self.claims, self.assigner, self.parking, self.settings)
+
+    @cached_property
+    def amqp_work(self) -> AmqpWork:
+        """Work on batches from RabbitMQ."""
+        publisher = ConfirmedPublisher(self.urls.broker_url, self.settings)
+        marks = Marks(self.cache_redis, self.settings)
+        return AmqpWork(self.assigner, self.store, publisher, marks, self.settings)
+
+    @property
+    def work(self) -> RedisWork | AmqpWork:
+        """Work on this broker."""
+        return self.redis_work if self.settings.broker_is_redis else self.amqp_work
+
+    def close(self) -> None:
+        """Close what is open."""
+        parts = vars(self)
+        if "store" in parts:
+            self.store.engine.dispose()
+        for name in ("cache_redis", "broker_redis"):
+            if name in parts:
+                parts[name].close()
+        if "amqp_work" in parts:
+            self.amqp_work.close()
+
+
+@cache
+def configured() -> tuple[Settings, ResolvedUrls]:
+    """The settings, and the addresses of the services; embedded servers run from here on until the process ends."""
+    settings, stack = Settings(), ExitStack()
+    urls = resolve_urls(settings, stack)
+    # A forked child must not stop what its parent started.
+    atexit.register(_close_if_mine, stack, os.getpid())
+    return settings, urls
+
+
+def _close_if_mine(stack: ExitStack, pid: int) -> None:
+    if os.getpid() == pid:
+        stack.close()
+
+
+def open_redis(url: str) -> redis.Redis:
+    """A client that reconnects by itself."""
+    return redis.Redis.from_url(
+        url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, health_check_interval=30
+    )
+
+
+_runtimes: dict[int, Runtime] = {}
+
+
+def runtime() -> Runtime:
+    """The runtime of this process; a forked child builds its own."""
+    pid = os.getpid()
+    if pid not in _runtimes:
+        _runtimes.clear()
+        _runtimes[pid] = Runtime(*configured())
+    return _runtimes[pid]
+
+
+def release_runtime() -> None:
+    """Close what this process holds open."""
+    held = _runtimes.pop(os.getpid(), None)
+    if held is not None:
+        held.close()
