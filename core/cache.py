@@ -30,6 +30,8 @@ from core.store_facts import AccountProblem
 DECISION_TTL_S = 900
 LEASE_MS = 2_000
 LEASE_POLL_S = 0.02
+#: How long SQL is left alone after it failed; what needs it is told at once that it is away.
+STORE_PAUSE_S = 1.0
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -151,6 +153,7 @@ class DecisionCache:
         breaker = Breaker(clock=clock)
         self._store, self._policy, self._size = store, policy, size
         self._sleep, self._clock = sleep, clock
+        self._store_breaker = Breaker(STORE_PAUSE_S, clock)
         self._shared = SharedVerdicts(client, prefix, breaker)
         self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
         self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
@@ -222,11 +225,12 @@ class DecisionCache:
         return found | self._computed(keys, now)
 
     def _computed(self, keys: Mapping[Request, str], now: datetime) -> dict[Request, Verdict]:
-        if not keys:
+        if not keys or self._store_breaker.open:
             return {}
         try:
             verdicts = self._decide(list(keys), now)
         except StoreUnavailableError:
+            self._store_breaker.trip()
             return {}
         self._shared.write(verdicts, keys, now.timestamp())
         return verdicts
