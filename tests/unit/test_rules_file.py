@@ -295,6 +295,33 @@ def test_it_dates_any_rule_column() -> None:
     assert len(OPTIONAL_COLUMNS) == 23
 
 
+@pytest.mark.parametrize(
+    ("international", "status"),
+    [
+        ("allowed", "altered"),
+        ("prohibited", "altered"),
+        ("unknown", "altered"),
+        ("overwritten", "altered"),
+        ("registration_required", "registration_required"),
+    ],
+)
+def test_it_reads_a_foreign_number_that_arrives_replaced_as_altered(international: str, status: str) -> None:
+    cells = {"long_code_international": international, "long_code_international_overwritten": "yes"}
+    book = read(written([{**at(rows(), "GB"), **cells}]))
+    for sender_type in (SenderType.LONGCODE, SenderType.OWN_NUMBER):
+        rule = book.rule_for("GB", sender_type, "FR", Product.SMS, NOW)
+        assert rule is not None
+        assert rule.status == status
+
+
+def test_it_says_why_a_type_is_blocked_where_no_column_says_so() -> None:
+    notes = {(rule.sender_type, rule.sender_country): rule.notes for rule in base().rules_of("AD")}
+    assert notes[SenderType.TEN_DLC, SenderOrigin.ANY] == "this type does not exist here"
+    assert notes[SenderType.SHORTCODE, SenderOrigin.FOREIGN] == "short codes are national"
+    assert notes[SenderType.TOLLFREE, SenderOrigin.FOREIGN] == "toll-free numbers are national"
+    assert notes[SenderType.ALPHA_TAG, SenderOrigin.ANY] == ""
+
+
 def test_it_gives_another_version_to_other_content() -> None:
     changed = read(edited(lambda lines: at(lines, "AF").update(notes="looked at again")))
     assert changed.version != base().version
