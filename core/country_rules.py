@@ -232,7 +232,7 @@ class RuleBook:
     ) -> CountryRule | None:
         for rule in self._ranked.get((home, sender_type), ()):
             if rule.sender_country in (SenderOrigin.ANY, origin) and rule.in_force(moment):
-                return rule if product is Product.SMS else _for_mms(rule, self.profile(home).mms)
+                return _for_mms(rule, self.profile(home).mms) if product == Product.MMS else rule
         return None
 
     def _pair(
