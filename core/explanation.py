@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from core.case import label, when
-from core.country_rules import Grade
-from core.decision import Candidate, Decision, Reason
+from core.decision import Candidate, Decision, Reason, Warn
 from core.sender import Sender
 
 _REASON_WORDS = {
@@ -14,6 +13,11 @@ _REASON_WORDS = {
     Reason.FOREIGN_DEDICATED: "a dedicated number from abroad",
     Reason.LOCAL_SHARED: "a shared number of {country}",
     Reason.FOREIGN_SHARED: "a shared number from abroad",
+}
+
+_WARNING_WORDS = {
+    Warn.SENDER_ALTERED: "it arrives replaced or labelled",
+    Warn.RULE_UNKNOWN: "nothing is known of the rule",
 }
 
 
@@ -53,7 +57,9 @@ def sentence(decision: Decision) -> str:
 def _as_what(decision: Decision) -> str:
     words = _REASON_WORDS.get(decision.reason) if decision.reason else None
     kind = f", {words.format(country=decision.request.country)}" if words else ""
-    return kind + (", though it arrives replaced or labelled" if decision.grade is Grade.ALTERED else "")
+    return kind + "".join(
+        f", though {_WARNING_WORDS[warning]}" for warning in decision.warnings if warning in _WARNING_WORDS
+    )
 
 
 def _reason(decision: Decision) -> str | None:
