@@ -131,13 +131,21 @@ def label(sender_id: str | None, sender_type: SenderType | None) -> str:
 
 
 def rule_words(rule: CountryRule | None) -> str:
-    """The rule as a parenthesis: status, date, who says so."""
+    """The rule as a parenthesis: its status, who says so, and as of when."""
     if rule is None:
         return "no rule"
-    more = len(rule.sources) - _SOURCES_SHOWN
-    sources = ", ".join(rule.sources[:_SOURCES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    facts = (f"rule: {rule.status}", f"as of {rule.as_of}" if rule.as_of else "", f"by {sources}" if sources else "")
-    return ", ".join(fact for fact in facts if fact)
+    if rule.override_reason:
+        return f"rule: {rule.status}, corrected here: {rule.override_reason}"
+    return f"rule: {rule.status}{_source_words(rule)}"
+
+
+def _source_words(rule: CountryRule) -> str:
+    """Shipped data dates each source for itself (`aws:2026; bird:2025`), other data all of them at once."""
+    dated = ":" in rule.as_of
+    sources = tuple(rule.as_of.split("; ")) if dated else rule.sources
+    more = len(sources) - _SOURCES_SHOWN
+    by = f", by {', '.join(sources[:_SOURCES_SHOWN])}" + (f" and {more} more" if more > 0 else "") if sources else ""
+    return by if dated or not rule.as_of else f"{by}, as of {rule.as_of}"
 
 
 def standing_words(case: Case) -> str:

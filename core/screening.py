@@ -98,7 +98,7 @@ def sender_country_not_allowed(case: Case) -> str | None:
         only = ", ".join(rule.only_sender_countries)
         return f"{country} takes {case.sender.sender_type} from {only} only ({rule_words(rule)})"
     if rule.status is RuleStatus.BLOCKED and _only_foreign_blocked(case, rule):
-        return f"{country} takes {case.sender.sender_type} of its own only ({rule_words(rule)})"
+        return f"{country} takes no {case.sender.sender_type} from abroad ({rule_words(rule)})"
     return None
 
 
@@ -107,7 +107,7 @@ def _only_foreign_blocked(case: Case, rule: CountryRule) -> bool:
         return False
     ground = case.ground
     domestic = ground.rule(case.sender.sender_type, ground.request.country, ground.request.product)
-    return domestic is not None and domestic.status is not RuleStatus.BLOCKED
+    return domestic is None or domestic.status is not RuleStatus.BLOCKED
 
 
 def type_blocked(case: Case) -> str | None:

@@ -71,7 +71,21 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         book(rule(ALPHA, RuleStatus.BLOCKED, sources=("a", "b", "c", "d", "e"), as_of="2026")),
         {},
         Rejection.TYPE_BLOCKED,
-        "AU refuses alpha_tag (rule: blocked, as of 2026, by a, b, c and 2 more)",
+        "AU refuses alpha_tag (rule: blocked, by a, b, c and 2 more, as of 2026)",
+    ),
+    "type blocked, each source with its date": (
+        name(),
+        book(rule(ALPHA, RuleStatus.BLOCKED, sources=("a", "b"), as_of="a:2025; b:2026-01")),
+        {},
+        Rejection.TYPE_BLOCKED,
+        "(rule: blocked, by a:2025, b:2026-01)",
+    ),
+    "type blocked by a local correction": (
+        name(),
+        book(rule(ALPHA, RuleStatus.BLOCKED, override_reason="carrier told us", sources=("a",))),
+        {},
+        Rejection.TYPE_BLOCKED,
+        "(rule: blocked, corrected here: carrier told us)",
     ),
     "blocked from home and abroad": (number("+4470", country="GB"), NOWHERE, {}, Rejection.TYPE_BLOCKED, "blocked"),
     "only foreign ones blocked": (
@@ -79,7 +93,14 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         HOME_ONLY,
         {},
         Rejection.SENDER_COUNTRY_NOT_ALLOWED,
-        "of its own only",
+        "no longcode from abroad",
+    ),
+    "foreign ones blocked, nothing known of domestic ones": (
+        number("+4470", country="GB"),
+        book(rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.FOREIGN)),
+        {},
+        Rejection.SENDER_COUNTRY_NOT_ALLOWED,
+        "no longcode from abroad",
     ),
     "sender country on no list": (
         number("+4470", country="GB"),
@@ -94,7 +115,7 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         MUST_REGISTER,
         {},
         Rejection.NOT_REGISTERED,
-        "registration in AU pending (rule: registration_required, as of 2026-07-01, by acma, aws)",
+        "registration in AU pending (rule: registration_required, by acma, aws, as of 2026-07-01)",
     ),
     "registration rejected": (
         name(registrations=registered(status=REJECTED)),
