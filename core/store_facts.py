@@ -12,14 +12,12 @@ from sqlalchemy import Connection, Row, Select, and_, or_, select, union
 from core.accounts import AccountStatus
 from core.database import Database
 from core.decision import DefaultSender, Facts, Request, SenderRef
+from core.default_strategies import ENABLED
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.sender_rows import registration_of, sender_of
 from core.statements import CHUNK, chunks, storable
 from core.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
-
-#: Status of a default, or of one of its strategies, that decisions heed.
-ENABLED = "ENABLED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +67,21 @@ class FactStore(Database):
             return read_facts(connection, requests)
 
 
-def read_facts(connection: Connection, requests: Iterable[Request]) -> dict[Request, Facts | AccountProblem]:
-    """The same within a transaction, so that what it has written is seen."""
+def read_facts(
+    connection: Connection, requests: Iterable[Request], *, suspended_too: bool = False
+) -> dict[Request, Facts | AccountProblem]:
+    """The same within a transaction, so that what it has written is seen; `suspended_too`: as if nobody were."""
     found: dict[Request, Facts | AccountProblem] = {}
     for part in chunks(requests, CHUNK):
-        found.update(_facts_of(connection, part))
+        found.update(_facts_of(connection, part, suspended_too))
     return found
 
 
-def _facts_of(connection: Connection, requests: Sequence[Request]) -> dict[Request, Facts | AccountProblem]:
+def _facts_of(
+    connection: Connection, requests: Sequence[Request], suspended_too: bool
+) -> dict[Request, Facts | AccountProblem]:
     countries = sorted({request.country for request in requests})
-    family = _Family.read(connection, requests, countries)
+    family = _Family.read(connection, requests, countries, suspended_too)
     standings = {request: family.standing(request) for request in requests}
     sound = [standing for standing in standings.values() if isinstance(standing, _Standing)]
     inventory = _Inventory.read(connection, sound, countries) if sound else _Inventory()
@@ -107,14 +109,16 @@ class _Family:
         self._by_id = {account.account_id: account for account in self._by_ref.values()}
 
     @classmethod
-    def read(cls, connection: Connection, requests: Sequence[Request], countries: Sequence[str]) -> _Family:
+    def read(
+        cls, connection: Connection, requests: Sequence[Request], countries: Sequence[str], suspended_too: bool
+    ) -> _Family:
         ids = {name for request in requests for name in (request.account_id, request.subaccount_id) if name}
         known = sorted(filter(storable, ids))
         accounts: dict[int, _Account] = {}
         for row in connection.execute(_family_query(known, countries)) if known else ():
             account = accounts.get(row.user_id)
             if account is None:
-                suspended = row.status != AccountStatus.ACTIVE
+                suspended = row.status != AccountStatus.ACTIVE and not suspended_too
                 account = _Account(row.user_id, row.account_id, row.parent_ref, row.may_borrow, suspended)
                 accounts[row.user_id] = account
             if row.position is not None:

@@ -1,0 +1,184 @@
+"""Default senders as rows: read whole, written with their history and epochs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+
+from core.database import Write
+from core.default_strategies import ENABLED, Strategy
+from core.sender import Product, SenderType
+from core.statements import CHUNK, chunks
+from core.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
+
+#: Who chose a default: a person (or an inventory file), or assign-all.
+MANUAL, ASSIGNED = "manual", "assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDefault:
+    """The default sender of an account, one country and one product.
+
+    `user_id` is the number of the account, or of the account above it, where `subaccount_user_id` is its own.
+    """
+
+    default_id: UUID
+    account_id: str
+    user_id: int
+    subaccount_user_id: int | None
+    country: str
+    product: Product
+    strategies: tuple[Strategy, ...]
+    status: str
+    origin: str
+    created_timestamp: datetime
+    updated_timestamp: datetime
+
+    @property
+    def account_ref(self) -> int:
+        """The number of the account that holds it."""
+        return self.subaccount_user_id or self.user_id
+
+    @property
+    def key(self) -> DefaultKey:
+        """What is unique about it."""
+        return self.account_ref, self.country, self.product
+
+
+#: Account number, country and product.
+DefaultKey = tuple[int, str, Product]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultChange:
+    """A default as it shall be; `before` None: it is new. No strategies: it is removed."""
+
+    key: DefaultKey
+    before: StoredDefault | None
+    strategies: tuple[Strategy, ...]
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is so already."""
+        return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
+
+
+def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Rows for `with_strategies`."""
+    return (
+        select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref)
+        .join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
+        .where(*conditions)
+    )
+
+
+def read_defaults(connection: Connection, *conditions: ColumnElement[bool], lock: bool = False) -> list[StoredDefault]:
+    """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
+    query = defaults_query(*conditions)
+    rows = connection.execute(query.with_for_update(of=DefaultRow) if lock else query).all()
+    return with_strategies(connection, rows)
+
+
+def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
+    """The defaults of rows of `defaults_query`, in their order."""
+    strategies: defaultdict[UUID, list[Strategy]] = defaultdict(list)
+    for part in chunks([row.id for row in rows], CHUNK):
+        query = select(*StrategyRow.__table__.columns).where(StrategyRow.default_ref.in_(part))
+        for row in connection.execute(query.order_by(StrategyRow.default_ref, StrategyRow.position)):
+            strategies[row.default_ref].append(_strategy(row))
+    return [_stored(row, tuple(strategies[row.id])) for row in rows]
+
+
+def write_changes(write: Write, changes: Iterable[DefaultChange], *, origin: str, by: str, now: datetime) -> None:
+    """Writes the changes that are not idle, with history, and raises the epochs of their accounts."""
+    for part in chunks((change for change in changes if not change.idle), CHUNK):
+        created = [change for change in part if change.before is None]
+        ids = {change.key: uuid4() if change.before is None else change.before.default_id for change in part}
+        _update(write.connection, part, origin, now)
+        if created:
+            rows = [_created(change, ids[change.key], origin, now) for change in created]
+            write.connection.execute(insert(DefaultRow), rows)
+        if rows := [row for change in part for row in _strategy_rows(ids[change.key], change.strategies)]:
+            write.connection.execute(insert(StrategyRow), rows)
+        write.connection.execute(insert(DefaultHistoryRow), [_history(change, by, now) for change in part])
+        for change in part:
+            write.touch_account(change.key[0])
+
+
+def _update(connection: Connection, changes: Sequence[DefaultChange], origin: str, now: datetime) -> None:
+    kept = [change.before.default_id for change in changes if change.before is not None and change.strategies]
+    gone = [change.before.default_id for change in changes if change.before is not None and not change.strategies]
+    if kept:
+        fresh = {"updated_timestamp": now, "origin": origin, "status": ENABLED}
+        connection.execute(update(DefaultRow).where(DefaultRow.id.in_(kept)).values(fresh))
+    if kept or gone:
+        connection.execute(delete(StrategyRow).where(StrategyRow.default_ref.in_(kept + gone)))
+    if gone:
+        connection.execute(delete(DefaultRow).where(DefaultRow.id.in_(gone)))
+
+
+def _created(change: DefaultChange, default_id: UUID, origin: str, now: datetime) -> dict[str, Any]:
+    account_ref, country, product = change.key
+    return {
+        "id": default_id,
+        "account_ref": account_ref,
+        "country": country,
+        "product": product.value,
+        "status": ENABLED,
+        "origin": origin,
+        "created_timestamp": now,
+        "updated_timestamp": now,
+    }
+
+
+def _strategy_rows(default_id: UUID, strategies: Sequence[Strategy]) -> Iterable[dict[str, Any]]:
+    for position, strategy in enumerate(strategies):
+        yield asdict(strategy) | {
+            "default_ref": default_id,
+            "position": position,
+            "sender_id": strategy.sender_id or None,
+            "sender_type": strategy.sender_type.value,
+        }
+
+
+def _history(change: DefaultChange, by: str, now: datetime) -> dict[str, Any]:
+    account_ref, country, product = change.key
+    return {
+        "account_ref": account_ref,
+        "country": country,
+        "product": product.value,
+        "changed_at": now,
+        "changed_by": by,
+        "before": None if change.before is None else _document(change.before.strategies),
+        "after": _document(change.strategies) if change.strategies else None,
+    }
+
+
+def _document(strategies: Sequence[Strategy]) -> dict[str, Any]:
+    return {"strategies": [asdict(strategy) for strategy in strategies]}
+
+
+def _strategy(row: Row[*tuple[Any, ...]]) -> Strategy:
+    return Strategy(SenderType(row.sender_type), row.sender_id, row.sender_country_code, row.note, row.status)
+
+
+def _stored(row: Row[*tuple[Any, ...]], strategies: tuple[Strategy, ...]) -> StoredDefault:
+    return StoredDefault(
+        default_id=row.id,
+        account_id=row.account_id,
+        user_id=row.account_ref if row.parent_ref is None else row.parent_ref,
+        subaccount_user_id=None if row.parent_ref is None else row.account_ref,
+        country=row.country,
+        product=Product(row.product),
+        strategies=strategies,
+        status=row.status,
+        origin=row.origin,
+        created_timestamp=row.created_timestamp,
+        updated_timestamp=row.updated_timestamp,
+    )
