@@ -20,6 +20,7 @@ from worker.claims import Claims
 from worker.embedded import ResolvedUrls, client_url, resolve_urls
 from worker.marks import Marks
 from worker.parking import Parking
+from worker.producer import AmqpProducer, Producer, RedisProducer
 from worker.settings import Settings
 from worker.work import RedisWork
 from worker.work_amqp import AmqpWork
@@ -90,6 +91,13 @@ class Runtime:
         marks = Marks(self.cache_redis, self.settings)
         return AmqpWork(self.assigner, self.store, publisher, marks, self.settings)
 
+    @cached_property
+    def producer(self) -> Producer:
+        """Enqueues documents on this broker."""
+        if self.settings.broker_is_redis:
+            return RedisProducer(self.broker_redis)
+        return AmqpProducer(ConfirmedPublisher(self.urls.broker_url, self.settings))
+
     @property
     def work(self) -> RedisWork | AmqpWork:
         """Work on this broker."""
@@ -105,6 +113,8 @@ class Runtime:
                 parts[name].close()
         if "amqp_work" in parts:
             self.amqp_work.close()
+        if "producer" in parts:
+            self.producer.close()
 
 
 @cache

@@ -1,0 +1,68 @@
+"""Puts JSON documents on a queue as any upstream service does, on either broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import redis
+
+from worker.amqp import ConfirmedPublisher, Outgoing
+
+#: Documents, and bytes, that one trip to the broker carries at the most.
+TRIP_DOCUMENTS = 1000
+TRIP_BYTES = 8_388_608
+
+
+class Producer(Protocol):
+    """Enqueues documents."""
+
+    def send(self, queue: str, documents: Sequence[bytes]) -> None:
+        """Enqueue `documents` in one trip; when it returns, the broker has them all. Raises a broker's error."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class RedisProducer:
+    """Bare documents on a Redis list, the oldest at its right end. May raise redis.RedisError."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def send(self, queue: str, documents: Sequence[bytes]) -> None:
+        """One LPUSH."""
+        if documents:
+            self._client.lpush(queue, *documents)
+
+    def close(self) -> None:
+        """The client belongs to who made it."""
+
+
+class AmqpProducer:
+    """Persistent messages on a RabbitMQ queue, each trip confirmed. May raise PUBLISH_ERRORS; then none of it counts."""
+
+    def __init__(self, publisher: ConfirmedPublisher) -> None:
+        self._publisher = publisher
+
+    def send(self, queue: str, documents: Sequence[bytes]) -> None:
+        """One batch with one wait for its confirms."""
+        self._publisher.publish([Outgoing(queue, document) for document in documents])
+
+    def close(self) -> None:
+        """Close the connection to the broker."""
+        self._publisher.close()
+
+
+def in_trips(documents: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The documents in lists that one trip can carry; the last document of a list may exceed its bytes."""
+    trip: list[bytes] = []
+    size = 0
+    for document in documents:
+        trip.append(document)
+        size += len(document)
+        if len(trip) >= TRIP_DOCUMENTS or size >= TRIP_BYTES:
+            yield trip
+            trip, size = [], 0
+    if trip:
+        yield trip
