@@ -6,10 +6,10 @@ message is written with the verdict of its group. Nothing here moves a message: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -27,11 +27,13 @@ from core.contracts import (
 )
 from core.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
-from core.phone import InvalidRecipientError, parse_recipient
+from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, SenderType, TrafficClass
 
 #: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
 MAX_SENDER_ID = 32
+
+_NO_OVERRIDES: Mapping[str, SenderRef] = {}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,18 +76,17 @@ class Verdicts(Protocol):
         """The verdicts of `requests` at `now`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+Group = tuple[str, str | None, str, Product, TrafficClass, bool, str | None, SenderType | None, SenderRef | None]
+
+
+class _Read(NamedTuple):
     """A message that was read: its place, normal form, recipient and group."""
 
-    index: int
+    place: int
     message: Message
     e164: str
     country: str
     group: Group
-
-
-Group = tuple[str, str | None, str, Product, TrafficClass, bool, str | None, SenderType | None]
 
 
 class Assigner:
@@ -109,12 +110,12 @@ class Assigner:
         self._write(read, now, outcome)
         return outcome
 
-    def assign_messages(self, messages: Sequence[Message]) -> Outcome:
-        """Assign messages that are in normal form already (the recipients of a campaign batch)."""
+    def assign_messages(self, messages: Iterable[tuple[int, Message]], overrides: Mapping[str, SenderRef]) -> Outcome:
+        """Assign messages in normal form, each with its place; `overrides` are their batch's senders by country."""
         now, outcome = self._clock(), Outcome()
         read = []
-        for index, message in enumerate(messages):
-            entry = _locate(index, message, now)
+        for index, message in messages:
+            entry = _locate(index, message, now, overrides)
             if isinstance(entry, Parked):
                 outcome.parked.append(entry)
             else:
@@ -140,28 +141,33 @@ class Assigner:
         for entry in read:
             verdict = verdicts[entry.group]
             if verdict is None:
-                outcome.deferred.append(entry.index)
+                outcome.deferred.append(entry.place)
             elif verdict.park is not None:
                 outcome.parked.append(_unsendable(entry, verdict))
             else:
                 digest = message_digest(entry.message.account_id, entry.message.message_id)
                 outcome.payloads.append(_enriched(entry, verdict, digest, assigned_at))
                 outcome.digests.append(digest)
-                outcome.indexes.append(entry.index)
+                outcome.indexes.append(entry.place)
 
 
-def _locate(index: int, message: Message, now: datetime) -> _Read | Parked:
-    try:
-        recipient = parse_recipient(message.to, message.country)
-    except InvalidRecipientError as error:
-        fields = (FieldError("to", error.reason),)
-        return _parked(index, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
+def _locate(
+    index: int, message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
+) -> _Read | Parked:
+    e164, country = message.to, settled_country(message.to)
+    if country is None:
+        try:
+            recipient = parse_recipient(message.to, message.country)
+        except InvalidRecipientError as error:
+            fields = (FieldError("to", error.reason),)
+            return _parked(index, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
+        e164, country = recipient.e164, recipient.country
     if message.expires_at is not None and parse_rfc3339(message.expires_at) <= now:
-        return _parked(index, message, ParkReason.EXPIRED, "expires_at had passed", country=recipient.country)
-    return _Read(index, message, recipient.e164, recipient.country, _group(message, recipient.country))
+        return _parked(index, message, ParkReason.EXPIRED, "expires_at had passed", country=country)
+    return _Read(index, message, e164, country, _group(message, country, overrides.get(country)))
 
 
-def _group(message: Message, country: str) -> Group:
+def _group(message: Message, country: str, override: SenderRef | None) -> Group:
     return (
         message.account_id,
         message.subaccount_id,
@@ -171,17 +177,19 @@ def _group(message: Message, country: str) -> Group:
         message.reply_expected,
         message.sender_id or None,
         message.sender_type,
+        override,
     )
 
 
 def request_of(group: Group) -> Request:
     """The decision request of a group; texts that can be no Sender ID are cut to what a log and a key can hold."""
-    account_id, subaccount_id, country, product, traffic_class, reply_expected, sender_id, sender_type = group
-    explicit = SenderRef(_clean(sender_id), sender_type) if sender_id else None
-    return Request(account_id, subaccount_id, country, product, traffic_class, reply_expected, explicit)
+    account_id, subaccount_id, country, product, traffic_class, reply_expected, sender_id, sender_type, override = group
+    explicit = SenderRef(clean_sender_id(sender_id), sender_type) if sender_id else None
+    return Request(account_id, subaccount_id, country, product, traffic_class, reply_expected, explicit, override)
 
 
-def _clean(sender_id: str) -> str:
+def clean_sender_id(sender_id: str) -> str:
+    """`sender_id` as it may stand in a log and a cache key: short, and printable."""
     text = sender_id if len(sender_id) <= MAX_SENDER_ID else sender_id[: MAX_SENDER_ID - 1] + "…"
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
@@ -221,7 +229,7 @@ def _enriched(entry: _Read, verdict: Verdict, digest: bytes, assigned_at: str) -
 def _unsendable(entry: _Read, verdict: Verdict) -> Parked:
     reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    return _parked(entry.index, entry.message, reason, verdict.detail, country=entry.country, fields=fields)
+    return _parked(entry.place, entry.message, reason, verdict.detail, country=entry.country, fields=fields)
 
 
 def _parked(

@@ -76,7 +76,11 @@ def _default_for_null(default: object) -> BeforeValidator:
 
 
 Identifier = Annotated[StrictStr, Field(min_length=1, max_length=64)]
-CountryHint = Annotated[StrictStr, Field(min_length=2, max_length=2), AfterValidator(_country)]
+CountryHint = Annotated[
+    StrictStr,
+    Field(min_length=2, max_length=2, json_schema_extra={"pattern": "^[A-Za-z]{2}$"}),
+    AfterValidator(_country),
+]
 Body = Annotated[StrictStr, Field(min_length=1, max_length=1600)]
 Timestamp = Annotated[StrictStr, AfterValidator(_checked_rfc3339), Field(json_schema_extra={"format": "date-time"})]
 UnixTime = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
@@ -85,10 +89,17 @@ TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass.TRANSACTIO
 FlagField = Annotated[StrictBool, _default_for_null(False)]
 
 
+def _tell_in_schema(schema: dict[str, Any]) -> None:
+    """Say in a JSON schema what the validators of `_Shared` ask."""
+    schema["properties"]["from"] = {"type": ["string", "null"], "description": "alias of sender_id"}
+    schema["if"] = {"properties": {"product": {"const": "MMS"}}, "required": ["product"]}
+    schema["then"] = {"properties": {"media_urls": {"type": "array", "minItems": 1}}, "required": ["media_urls"]}
+
+
 class _Shared(BaseModel):
     """The fields that a single message and a campaign batch have in common."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_tell_in_schema)
 
     account_id: Identifier
     subaccount_id: Identifier | None = None
@@ -161,8 +172,11 @@ class CampaignBatch(_Shared):
     campaign_id: Identifier
     batch_id: Identifier
     body: Body | None = None
+    # Each is validated on its own, so that one that is refused stops no other.
     recipients: list[Any] = Field(
-        min_length=1, max_length=MAX_RECIPIENTS, json_schema_extra={"items": {"$ref": "#/$defs/BatchRecipient"}}
+        min_length=1,
+        max_length=MAX_RECIPIENTS,
+        json_schema_extra=lambda schema: schema.update(items=BatchRecipient.model_json_schema()),
     )
     senders: list[BatchSender] | None = None
     total_batches: Annotated[StrictInt, Field(ge=1)] | None = None
@@ -251,9 +265,9 @@ class ContractError(Exception):
         self.known = dict(known or {})
 
 
-_Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-_BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=1600)]
-_CountryText = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z]$", max_length=2)]
+Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=1600)]
+CountryText = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z]$", max_length=2)]
 
 
 class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -266,12 +280,12 @@ class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     campaign_id: ClassVar[str | None] = None
     batch_id: ClassVar[str | None] = None
 
-    message_id: _Text64
-    account_id: _Text64
+    message_id: Text64
+    account_id: Text64
     to: str
-    body: _BodyText
-    subaccount_id: _Text64 | None = None
-    country: _CountryText | None = None
+    body: BodyText
+    subaccount_id: Text64 | None = None
+    country: CountryText | None = None
     product: Product = Product.SMS
     media_urls: list[str] | None = None
     sender_id: str | None = None
@@ -314,7 +328,7 @@ def decode_message(document: bytes) -> Message:
 
 def read_message(document: object) -> Message:
     """Read one message from its JSON values, by the model. Raises ContractError."""
-    model = _validated(OutgoingMessage, document)
+    model = validated(OutgoingMessage, document)
     fields = {name: getattr(model, name) for name in _MESSAGE_FIELDS}
     return ExtendedMessage(**fields, extra=model.model_extra or {})
 
@@ -341,7 +355,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _ID_FIELDS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
 
 
-def _validated(model: type[_Model], document: object) -> _Model:
+def validated(model: type[_Model], document: object) -> _Model:
+    """`document` as `model`. Raises ContractError, which names every field to blame."""
     try:
         return model.model_validate(document)
     except ValidationError as error:

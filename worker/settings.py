@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     messages_queue: str = "smart-assign.messages"
     campaigns_queue: str = "smart-assign.campaigns"
     work_queue: str = "smart-assign.work"
+    campaign_work_queue: str = "smart-assign.work.campaigns"
     dispatch_queue: str = "smart-assign.dispatch"
     parked_queue: str = "smart-assign.parked"
     events_queue: str = "smart-assign.events"
@@ -39,7 +40,7 @@ class Settings(BaseSettings):
 
     result_backend: str | None = Field(None, description="Celery result backend; set: tasks run one by one")
     concurrency: int | None = Field(None, ge=1, description="pool children of a worker; unset: one a core")
-    claim_size: int = Field(1000, ge=1, le=10_000, description="documents in one claim")
+    claim_size: int = Field(4000, ge=1, le=10_000, description="documents in one claim")
     claim_bytes: int = Field(8_388_608, ge=1, description="bytes in one claim, the last document may exceed it")
     claim_deadline_s: float = Field(30.0, gt=0, description="after it a claim without an end is taken up again")
     claim_attempts: int = Field(5, ge=1, description="times a claim is begun before its documents are parked")

@@ -1,0 +1,301 @@
+"""Campaign batches: read once, worked chunk by chunk, each recipient with the verdict of its country.
+
+A batch is one account's, so its messages differ in recipient, text and custom string only: one verdict for each
+country serves the whole chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from core.assigner import Assigner, Outcome, Parked, clean_sender_id
+from core.contracts import (
+    MAX_RECIPIENTS,
+    WHOLE_DOCUMENT,
+    BatchRecipient,
+    BatchSender,
+    BodyText,
+    CampaignBatch,
+    ContractError,
+    CountryText,
+    ExtendedMessage,
+    Message,
+    Text64,
+    decode_json,
+    encode_json,
+    validated,
+)
+from core.decision import SenderRef
+from core.errors import FieldError, ParkReason
+from core.sender import Product, SenderType, TrafficClass
+
+#: Recipients that settle as a whole. Also how long a single message may wait behind a campaign.
+CHUNK = 1_000
+
+
+class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One recipient in normal form."""
+
+    to: str
+    message_id: Text64 | None = None
+    body: BodyText | None = None
+    country: CountryText | None = None
+    custom_string: str | None = None
+
+
+class ExtendedRow(Row):
+    """A recipient with unknown fields."""
+
+    extra: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A recipient that breaks the contract; the others go on."""
+
+    value: object
+    errors: tuple[FieldError, ...]
+
+
+class _Shared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    account_id: Text64
+    campaign_id: Text64
+    batch_id: Text64
+    subaccount_id: Text64 | None = None
+    country: CountryText | None = None
+    body: BodyText | None = None
+    product: Product = Product.SMS
+    media_urls: list[str] | None = None
+    sender_id: str | None = None
+    sender_type: SenderType | None = None
+    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
+    reply_expected: bool = False
+    source: str | None = None
+    custom_string: str | None = None
+    schedule: int | float | None = None
+    expires_at: str | None = None
+    total_batches: int | None = None
+
+
+class _PlainBatch(_Shared, kw_only=True):
+    recipients: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A recipient of a batch that was parked, sent again: where it stood, and why it had been parked."""
+
+    part_id: str
+    position: int
+    reason: ParkReason
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One campaign batch in normal form. `overrides` are the batch's own senders by recipient country."""
+
+    shared: _Shared
+    rows: Sequence[Row | RefusedRow]
+    overrides: Mapping[str, SenderRef] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    senders: Sequence[Any] | None = None
+    part: Part | None = None
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks the batch is worked in."""
+        return -(-len(self.rows) // CHUNK)
+
+    @property
+    def key(self) -> str:
+        """A digest that stands for the batch, or for the part of it that is sent again."""
+        shared = self.shared
+        names = [shared.account_id, shared.campaign_id, shared.batch_id, self.part.part_id if self.part else ""]
+        return hashlib.blake2b(encode_json(names), digest_size=16).hexdigest()
+
+    def message_id(self, position: int) -> str:
+        """The id of a recipient's message where the batch gives none; the same at every delivery."""
+        return f"{self._stem}-{position}"
+
+    @cached_property
+    def _stem(self) -> str:
+        names = encode_json([self.shared.campaign_id, self.shared.batch_id])
+        return hashlib.blake2b(names, digest_size=12).hexdigest()
+
+    def extra_of(self, row: Row, *, own: bool = False) -> Mapping[str, Any]:
+        """The unknown fields that a recipient's message carries; `own`: without those of the batch."""
+        mine: Mapping[str, Any] = row.extra if isinstance(row, ExtendedRow) else {}
+        if own or not self.extra:
+            return mine
+        return {**self.extra, **mine}
+
+
+_decode_plain = msgspec.json.Decoder(_PlainBatch).decode
+_SHARED_FIELDS = _Shared.__struct_fields__
+_decode_part = msgspec.json.Decoder(tuple[str, str, int, msgspec.Raw]).decode
+
+
+def decode_batch(document: bytes) -> Batch:
+    """Read one campaign batch, or one part that is sent again. Raises ContractError for the batch as a whole."""
+    if document.startswith(b"["):
+        return _read_part(document)
+    try:
+        plain = _decode_plain(document)
+    except (ValueError, RecursionError):
+        return read_batch(decode_json(document))
+    unusual = plain.expires_at is not None or plain.product is not Product.SMS or plain.country == "UK"
+    if unusual or not 0 < len(plain.recipients) <= MAX_RECIPIENTS or (plain.total_batches or 1) < 1:
+        return read_batch(decode_json(document))
+    for row in plain.recipients:
+        if row.country == "UK":
+            row.country = "GB"
+    return Batch(plain, plain.recipients)
+
+
+def read_batch(document: object) -> Batch:
+    """Read one batch from its JSON values, by the model; its recipients one by one. Raises ContractError."""
+    model = validated(CampaignBatch, document)
+    shared = _Shared(**{name: getattr(model, name) for name in _SHARED_FIELDS})
+    rows = [_row(value, index) for index, value in enumerate(model.recipients)]
+    raw_senders = document.get("senders") if isinstance(document, dict) else None
+    overrides = {sender.recipient_country_code: _override(sender) for sender in reversed(model.senders or ())}
+    return Batch(shared, rows, overrides, model.model_extra or {}, raw_senders)
+
+
+def _override(sender: BatchSender) -> SenderRef:
+    named = clean_sender_id(sender.sender_id) if sender.sender_id else None
+    return SenderRef(named, sender.sender_type, sender.sender_country_code)
+
+
+def _row(value: object, index: int) -> Row | RefusedRow:
+    try:
+        row = msgspec.convert(value, Row)
+    except msgspec.ValidationError:
+        return _unusual_row(value, index)
+    return _unusual_row(value, index) if row.country == "UK" else row
+
+
+def _unusual_row(value: object, index: int) -> Row | RefusedRow:
+    try:
+        model = validated(BatchRecipient, value)
+    except ContractError as error:
+        return RefusedRow(value, tuple(_under(f"recipients[{index}]", each) for each in error.errors))
+    fields = {name: getattr(model, name) for name in Row.__struct_fields__}
+    return ExtendedRow(**fields, extra=model.model_extra) if model.model_extra else Row(**fields)
+
+
+def _under(path: str, error: FieldError) -> FieldError:
+    return FieldError(path if error.field == WHOLE_DOCUMENT else f"{path}.{error.field}", error.reason)
+
+
+def _read_part(document: bytes) -> Batch:
+    try:
+        part_id, reason, position, raw = _decode_part(document)
+        part = Part(part_id, position, ParkReason(reason))
+    except (ValueError, RecursionError):
+        raise ContractError([FieldError(WHOLE_DOCUMENT, "must be a campaign batch")]) from None
+    batch = decode_batch(bytes(raw))
+    return Batch(batch.shared, batch.rows, batch.overrides, batch.extra, batch.senders, part)
+
+
+class CampaignAssigner:
+    """Gives every recipient of a chunk its sender."""
+
+    def __init__(self, assigner: Assigner) -> None:
+        self._assigner = assigner
+
+    def assign(self, batch: Batch, chunk: int) -> Outcome:
+        """Assign one chunk. The places in the outcome are positions in the batch."""
+        refused: list[Parked] = []
+        outcome = self._assigner.assign_messages(_messages(batch, chunk, refused), batch.overrides)
+        outcome.parked = [*refused, *(_with_path(entry) for entry in outcome.parked)]
+        return outcome
+
+
+def _messages(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tuple[int, Message]]:
+    """The messages of a chunk with their positions; recipients that are none are put to `refused`."""
+    shared = batch.shared
+    for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
+        row = batch.rows[position]
+        if isinstance(row, RefusedRow):
+            refused.append(_refused(batch, position, row.errors))
+            continue
+        body = row.body or shared.body
+        if body is None:
+            error = FieldError(f"recipients[{position}].body", "is required where the batch has none")
+            refused.append(_refused(batch, position, (error,)))
+            continue
+        yield (
+            position,
+            ExtendedMessage(
+                message_id=row.message_id or batch.message_id(position),
+                account_id=shared.account_id,
+                to=row.to,
+                body=body,
+                subaccount_id=shared.subaccount_id,
+                country=row.country or shared.country,
+                product=shared.product,
+                media_urls=shared.media_urls,
+                sender_id=shared.sender_id,
+                sender_type=shared.sender_type,
+                traffic_class=shared.traffic_class,
+                reply_expected=shared.reply_expected,
+                source=shared.source,
+                custom_string=shared.custom_string if row.custom_string is None else row.custom_string,
+                schedule=shared.schedule,
+                expires_at=shared.expires_at,
+                extra=batch.extra_of(row),
+                campaign_id=shared.campaign_id,
+                batch_id=shared.batch_id,
+            ),
+        )
+
+
+def _with_path(entry: Parked) -> Parked:
+    fields = tuple(
+        FieldError(f"recipients[{entry.index}].to", error.reason) if error.field == "to" else error
+        for error in entry.fields
+    )
+    return replace(entry, fields=fields)
+
+
+def _refused(batch: Batch, position: int, errors: tuple[FieldError, ...]) -> Parked:
+    shared = batch.shared
+    detail = "; ".join(f"{error.field}: {error.reason}" for error in errors)
+    return Parked(
+        position,
+        ParkReason.INVALID_MESSAGE,
+        detail,
+        errors,
+        message_id=batch.message_id(position),
+        account_id=shared.account_id,
+        subaccount_id=shared.subaccount_id,
+        campaign_id=shared.campaign_id,
+        batch_id=shared.batch_id,
+    )
+
+
+def part_document(batch: Batch, position: int, part_id: str, reason: ParkReason) -> bytes:
+    """One recipient of a batch as a document of its own, to be kept and perhaps sent again.
+
+    Its shape is a list, `[part id, reason, position, batch]`, which no batch has.
+    """
+    row = batch.rows[position]
+    recipient = row.value if isinstance(row, RefusedRow) else _as_json(row) | dict(batch.extra_of(row, own=True))
+    if isinstance(recipient, dict) and not recipient.get("message_id"):
+        recipient = recipient | {"message_id": batch.message_id(position)}
+    document = dict(batch.extra) | _as_json(batch.shared) | {"recipients": [recipient]}
+    if batch.senders:
+        document["senders"] = batch.senders
+    return encode_json([part_id, reason, position, document])
+
+
+def _as_json(struct: msgspec.Struct) -> dict[str, Any]:
+    values = ((name, getattr(struct, name)) for name in struct.__struct_fields__ if name != "recipients")
+    return {name: value for name, value in values if value is not None and name != "extra"}
