@@ -41,7 +41,8 @@ MAX_RECIPIENTS = 10_000
 WHOLE_DOCUMENT = "$"
 
 # RFC 3339, section 5.6, with the lower-case and space forms that it allows.
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_RFC3339_FORM = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+_RFC3339 = re.compile(_RFC3339_FORM + r"\Z")
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
 
 
@@ -82,7 +83,11 @@ CountryHint = Annotated[
     AfterValidator(_country),
 ]
 Body = Annotated[StrictStr, Field(min_length=1, max_length=1600)]
-Timestamp = Annotated[StrictStr, AfterValidator(_checked_rfc3339), Field(json_schema_extra={"format": "date-time"})]
+Timestamp = Annotated[
+    StrictStr,
+    AfterValidator(_checked_rfc3339),
+    Field(json_schema_extra={"format": "date-time", "pattern": f"^{_RFC3339_FORM}$"}),
+]
 UnixTime = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 ProductField = Annotated[Product, _default_for_null(Product.SMS)]
 TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass.TRANSACTIONAL)]

@@ -123,7 +123,7 @@ class TaskHeaders(msgspec.Struct):
     group: Any = None
     retries: int | None = 0
     timelimit: Sequence[Any] | None = None
-    ignore_result: bool = False
+    ignore_result: bool | None = None
     compression: str | None = None
     shadow: str | None = None
 

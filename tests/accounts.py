@@ -1,0 +1,81 @@
+"""The accounts that a worker's tests send for, and their messages."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+
+from core.accounts import Accounts
+from core.database import open_engine
+from core.redis_epochs import RedisEpochs
+from core.schema import upgrade
+from core.sender import Registration, RegistrationStatus, Sender, SenderType
+from core.senders import Senders
+from core.store import Store
+
+ACCOUNT = "acme"
+AU, GB, DE, US, NZ = "+61491570156", "+447400123456", "+4915112345678", "+12025550123", "+64211234567"
+AU_NUMBER, GB_NUMBER, US_NUMBER, NAME = "+61491570006", "+447400000001", "+12025550100", "ACME"
+
+#: Recipient -> the sender that the rules give account `acme` for it; None: none.
+EXPECTED: Mapping[str, str | None] = {AU: AU_NUMBER, GB: GB_NUMBER, DE: NAME, US: US_NUMBER, NZ: None}
+
+SENDERS = (
+    Sender(ACCOUNT, AU_NUMBER, SenderType.LONGCODE, "AU"),
+    Sender(ACCOUNT, GB_NUMBER, SenderType.LONGCODE, "GB"),
+    Sender(ACCOUNT, NAME, SenderType.ALPHA_TAG, None),
+    Sender(
+        ACCOUNT,
+        US_NUMBER,
+        SenderType.TEN_DLC,
+        "US",
+        registrations=(Registration("US", RegistrationStatus.APPROVED),),
+    ),
+)
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def open_store(database_url: str, redis_url: str) -> Iterator[Store]:
+    """The store as programs beside the worker use it: writes publish their epochs."""
+    with redis.Redis.from_url(redis_url) as client:
+        store = Store(open_engine(database_url), RedisEpochs(client, "smart-assign"))
+        yield store
+        store.engine.dispose()
+
+
+def seed(database_url: str, redis_url: str) -> None:
+    """Migrate, install the rules, add account `acme` with its senders."""
+    upgrade(database_url)
+    with open_store(database_url, redis_url) as store:
+        store.ensure_rules()
+        add_account(store, ACCOUNT)
+
+
+def add_account(store: Store, account_id: str, senders: tuple[Sender, ...] = SENDERS) -> str:
+    """An account with senders of its own like acme's."""
+    Accounts(store).add(account_id)
+    for sender in senders:
+        Senders(store).add(_owned(sender, account_id))
+    return account_id
+
+
+def _owned(sender: Sender, account_id: str) -> Sender:
+    fields = {name: getattr(sender, name) for name in Sender.__dataclass_fields__}
+    return Sender(**(fields | {"account_id": account_id}))
+
+
+def message(to: str = AU, **fields: Any) -> dict[str, Any]:
+    """A message document of acme with an id of its own."""
+    return {
+        "message_id": f"m-{next(_numbers)}-{uuid.uuid4().hex[:12]}",
+        "account_id": ACCOUNT,
+        "to": to,
+        "body": "Your parcel arrives today.",
+    } | fields

@@ -1,0 +1,89 @@
+"""The schema files say what the code reads and writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from core.contracts import ContractError, OutgoingMessage, read_message
+from core.schemas import schema_texts
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(
+        json.loads((FOLDER / name).read_text(encoding="utf-8")), format_checker=Draft202012Validator.FORMAT_CHECKER
+    )
+
+
+def test_it_keeps_the_files_equal_to_the_models() -> None:
+    on_disk = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
+    assert on_disk == schema_texts(), "run: python -m core.schemas"
+
+
+@pytest.mark.parametrize("name", schema_texts())
+def test_it_writes_schemas_that_are_schemas(name: str) -> None:
+    Draft202012Validator.check_schema(json.loads(schema_texts()[name]))
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "no id": {"message_id": None},
+    "an empty id": {"message_id": ""},
+    "an id too long": {"message_id": "x" * 65},
+    "a number for an account": {"account_id": 7},
+    "an empty body": {"body": ""},
+    "a body too long": {"body": "x" * 1601},
+    "a country of three letters": {"country": "AUS"},
+    "a country of digits": {"country": "12"},
+    "an unknown product": {"product": "FAX"},
+    "an MMS without media": {"product": "MMS"},
+    "an MMS with no media at all": {"product": "MMS", "media_urls": []},
+    "media that are no texts": {"media_urls": [1]},
+    "an unknown sender type": {"sender_type": "pigeon"},
+    "a number for a sender": {"sender_id": 61491570006},
+    "a number for the alias": {"from": 61491570006},
+    "a text for a flag": {"reply_expected": "yes"},
+    "a flag for a time": {"schedule": True},
+    "a text for a time": {"schedule": "tomorrow"},
+    "a date without a time": {"expires_at": "2026-01-31"},
+}
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "the least": {},
+    "nulls": {"subaccount_id": None, "country": None, "sender_id": None, "schedule": None, "expires_at": None},
+    "the alias": {"from": "ACME"},
+    "unknown fields": {"vip": {"level": 3}},
+    "an MMS": {"product": "MMS", "media_urls": ["https://example.com/a.png"]},
+    "fractions of a second": {"schedule": 1893456000.5},
+    "a time": {"expires_at": "2026-01-31T12:00:00+11:00"},
+    "small letters in a country": {"country": "uk"},
+}
+
+
+@pytest.mark.parametrize("fields", REFUSED.values(), ids=REFUSED.keys())
+def test_it_refuses_in_the_schema_what_the_model_refuses(fields: dict[str, Any]) -> None:
+    document = MESSAGE | fields
+    assert not validator("outgoing-message.json").is_valid(document)
+    with pytest.raises(ContractError):
+        read_message(document)
+
+
+@pytest.mark.parametrize("fields", ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_it_accepts_in_the_schema_what_the_model_accepts(fields: dict[str, Any]) -> None:
+    document = MESSAGE | fields
+    validator("outgoing-message.json").validate(document)
+    assert OutgoingMessage.model_validate(document).message_id == "m1"
+
+
+def test_it_describes_the_recipients_of_a_batch() -> None:
+    batch = {"account_id": "acme", "campaign_id": "c", "batch_id": "b", "body": "x", "recipients": [{"to": "+61"}]}
+    checked = validator("campaign-batch.json")
+    checked.validate(batch)
+    assert not checked.is_valid(batch | {"recipients": [{"to": 61}]})
+    assert not checked.is_valid(batch | {"recipients": []})

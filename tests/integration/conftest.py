@@ -1,0 +1,89 @@
+"""One worker for each pair of broker and database, shared by all tests that need no settings of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from core.store import Store
+from tests.accounts import open_store, seed
+from tests.running_worker import QUEUES, Deployment, RunningWorker, running
+from tests.services import MissingServiceError, RedisProcess, postgres_database
+from tests.stock_clients import delete_queues, purge
+
+#: The time limit of one test; a worker starts within a few seconds.
+pytestmark = pytest.mark.timeout(120)
+
+PAIRS = [
+    pytest.param("redis-sqlite", marks=pytest.mark.redis),
+    pytest.param("rabbitmq-postgresql", marks=[pytest.mark.rabbitmq, pytest.mark.postgres]),
+]
+
+MakeDeployment = Callable[..., Deployment]
+
+
+@pytest.fixture(scope="session")
+def make_deployment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeDeployment]:
+    """Builds deployments: `make("redis-sqlite", setting="value")`, seeded, with a Redis server of their own."""
+    with ExitStack() as stack:
+
+        def make(pair: str, **settings: str) -> Deployment:
+            broker, _, database = pair.partition("-")
+            server = stack.enter_context(private_redis(request))
+            broker_url = server.url if broker == "redis" else request.getfixturevalue("rabbitmq_url")
+            if database == "sqlite":
+                database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
+            else:
+                database_url = stack.enter_context(postgres_database(request.getfixturevalue("postgres_server")))
+            seed(database_url, server.url)
+            deployment = Deployment(broker_url, server.url, database_url, settings)
+            if broker == "rabbitmq":
+                stack.callback(delete_queues, deployment, QUEUES)
+            return deployment
+
+        yield make
+
+
+@contextmanager
+def private_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
+    """A Redis of one deployment; a machine without one skips or fails the test."""
+    server = RedisProcess()
+    try:
+        server.start()
+    except MissingServiceError as error:
+        request.getfixturevalue("absent")("a Redis server to start", error)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session", params=PAIRS)
+def shared_worker(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[RunningWorker]:
+    """A worker with the default settings on each pair, started once in the run."""
+    with running(make_deployment(request.param)) as worker:
+        yield worker
+
+
+@pytest.fixture
+def worker(shared_worker: RunningWorker) -> Iterator[RunningWorker]:
+    """The shared worker with empty queues, which must have survived the test."""
+    purge(shared_worker.deployment, "dispatch", "parked")
+    pid = shared_worker.process.pid if shared_worker.process else 0
+    yield shared_worker
+    assert shared_worker.alive, f"worker {pid} ended:\n{shared_worker.log[-5000:]}"
+
+
+@pytest.fixture
+def deployment(worker: RunningWorker) -> Deployment:
+    """The services of the shared worker."""
+    return worker.deployment
+
+
+@pytest.fixture
+def store(deployment: Deployment) -> Iterator[Store]:
+    """The deployment's database, as programs beside the worker use it."""
+    with open_store(deployment.database_url, deployment.redis_url) as opened:
+        yield opened

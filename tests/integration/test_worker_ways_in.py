@@ -1,0 +1,96 @@
+"""Every way in leads to the same sender, and the dispatch queue is readable by anybody's client."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from core.contracts import message_digest
+from tests.accounts import AU, AU_NUMBER, EXPECTED, GB, message
+from tests.running_worker import Deployment
+from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
+
+SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
+pytestmark = pytest.mark.timeout(120)
+
+
+def by_id(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {document["message_id"]: document for document in documents}
+
+
+def test_it_gives_one_sender_by_every_way_in(deployment: Deployment) -> None:
+    plain, task = [message(to) for to, sender in EXPECTED.items() if sender], []
+    for original in plain:
+        task.append(original | {"message_id": original["message_id"] + "-task"})
+    push(deployment, plain)
+    send_with_celery(deployment, [{"args": [each]} for each in task])
+    came = by_id(dispatched(deployment, 2 * len(plain)))
+    for one, other in zip(plain, task, strict=True):
+        senders = {came[each["message_id"]]["sender_id"] for each in (one, other)}
+        assert senders == {EXPECTED[one["to"]]}
+
+
+def test_it_writes_what_the_schema_promises(deployment: Deployment) -> None:
+    sent = message(GB, source="crm", custom_string="42", schedule=1893456000, vip=True, from_="x")
+    push(deployment, [sent])
+    (arrived,) = receive(deployment, 1)
+    document = arrived.payload
+    schema = json.loads((SCHEMAS / "enriched-message.json").read_text())
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
+    assert arrived.content_type == "application/json"
+    assert arrived.properties["message_id"] == document["dispatch_id"]
+    assert document["dispatch_id"] == message_digest("acme", sent["message_id"]).hex()
+    assert document["extra"] == {"vip": True, "from_": "x"}
+    assert {name: document[name] for name in ("source", "custom_string", "schedule")} == {
+        "source": "crm",
+        "custom_string": "42",
+        "schedule": 1893456000,
+    }
+    age = datetime.now(UTC) - datetime.fromisoformat(document["assigned_at"])
+    assert 0 <= age.total_seconds() < 20
+
+
+def test_it_reads_keyword_arguments(deployment: Deployment) -> None:
+    sent = message()
+    send_with_celery(deployment, [{"kwargs": {"message": sent}}])
+    assert dispatched(deployment, 1)[0]["message_id"] == sent["message_id"]
+
+
+def test_it_takes_the_alias_from_and_the_country_uk(deployment: Deployment) -> None:
+    named = message(GB) | {"from": "+447400000001"}
+    national = message("07400 123456", country="UK")
+    push(deployment, [named, national])
+    came = by_id(dispatched(deployment, 2))
+    assert came[named["message_id"]]["assignment"]["source"] == "explicit"
+    assert came[national["message_id"]]["to"] == GB
+    assert came[national["message_id"]]["country"] == "GB"
+
+
+def test_it_tells_of_what_it_parks(deployment: Deployment) -> None:
+    unknown = message(account_id="nobody")
+    nowhere = message("+64211234567")
+    late = message(expires_at="2020-01-01T00:00:00Z")
+    push(deployment, [unknown, nowhere, late, {"message_id": "incomplete"}])
+    schema = json.loads((SCHEMAS / "parked-notice.json").read_text())
+    told = notices(deployment, 4)
+    for notice in told:
+        Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(notice)
+    reasons = {notice["message_id"]: notice["reason"] for notice in told}
+    assert reasons == {
+        unknown["message_id"]: "UNKNOWN_ACCOUNT",
+        nowhere["message_id"]: "NO_COMPLIANT_SENDER",
+        late["message_id"]: "EXPIRED",
+        "incomplete": "INVALID_MESSAGE",
+    }
+    blamed = next(notice["fields"] for notice in told if notice["message_id"] == "incomplete")
+    assert {entry["field"] for entry in blamed} == {"account_id", "to", "body"}
+
+
+def test_it_dispatches_before_it_expires(deployment: Deployment) -> None:
+    push(deployment, [message(AU, expires_at="2999-01-01T00:00:00Z")])
+    assert dispatched(deployment, 1)[0]["sender_id"] == AU_NUMBER
