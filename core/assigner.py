@@ -181,6 +181,12 @@ def _group(message: Message, country: str, override: SenderRef | None) -> Group:
     )
 
 
+def request_for(message: Message, now: datetime) -> Request | Parked:
+    """What is to be decided for one message, by the steps that a batch takes; or why it is parked before that."""
+    read = _locate(0, message, now)
+    return read if isinstance(read, Parked) else request_of(read.group)
+
+
 def request_of(group: Group) -> Request:
     """The decision request of a group; texts that can be no Sender ID are cut to what a log and a key can hold."""
     account_id, subaccount_id, country, product, traffic_class, reply_expected, sender_id, sender_type, override = group

@@ -25,7 +25,16 @@ from sqlalchemy import URL
 from worker.redis_home import EmbeddedRedis, EmbeddedRedisError, RedisHome
 from worker.settings import Settings
 
-__all__ = ["EmbeddedRedis", "EmbeddedRedisError", "ResolvedUrls", "embedded_redis", "resolve_urls", "sqlite_url"]
+__all__ = [
+    "EmbeddedRedis",
+    "EmbeddedRedisError",
+    "ResolvedUrls",
+    "database_url_of",
+    "embedded_redis",
+    "resolve_urls",
+    "running_redis_url",
+    "sqlite_url",
+]
 
 DATABASE_FILE = "smart-assign.sqlite3"
 
@@ -42,13 +51,27 @@ class ResolvedUrls:
 
 def resolve_urls(settings: Settings, stack: ExitStack) -> ResolvedUrls:
     """Fill in unset URLs; an embedded server that this needs is in use until the stack closes."""
-    database_url = driver_url(settings.database_url) if settings.database_url else sqlite_url(settings.data_dir)
+    database_url = database_url_of(settings)
     if settings.broker_url and (settings.redis_url or settings.broker_is_redis):
         redis_url = client_url(settings.redis_url or settings.broker_url)
         return ResolvedUrls(settings.broker_url, redis_url, database_url, None)
     embedded = stack.enter_context(embedded_redis(settings.data_dir))
     redis_url = client_url(settings.redis_url) if settings.redis_url else embedded.redis_url
     return ResolvedUrls(settings.broker_url or embedded.broker_url, redis_url, database_url, embedded)
+
+
+def database_url_of(settings: Settings) -> str:
+    """The SQLAlchemy URL: the configured one, or that of the SQLite file under DATA_DIR."""
+    return driver_url(settings.database_url) if settings.database_url else sqlite_url(settings.data_dir)
+
+
+def running_redis_url(settings: Settings) -> str | None:
+    """The Redis of cache and epochs as redis-py reads it, started by nobody here; None: embedded, and not running."""
+    configured = settings.redis_url or (settings.broker_url if settings.broker_is_redis else None)
+    if configured:
+        return client_url(configured)
+    embedded = RedisHome(settings.data_dir.resolve()).running()
+    return embedded.redis_url if embedded else None
 
 
 @contextmanager

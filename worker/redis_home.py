@@ -169,6 +169,10 @@ class RedisHome:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
+    def running(self) -> EmbeddedRedis | None:
+        """The server if one lives, without starting any; it may still be on its way up, or on its way down."""
+        return self.address() if self.data_dir.is_dir() and self._is_alive() else None
+
     def _take_server_lock(self) -> int | None:
         """The descriptor of the server's lock, or None while a server holds it, alive or coming up."""
         lock = os.open(self.data_dir / "redis.server.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.assigner import Assigner
 from core.cache import DecisionCache
@@ -17,7 +20,7 @@ from core.redis_epochs import RedisEpochs
 from core.store import Store
 from worker.amqp import ConfirmedPublisher
 from worker.claims import Claims
-from worker.embedded import ResolvedUrls, client_url, resolve_urls
+from worker.embedded import ResolvedUrls, client_url, database_url_of, resolve_urls, running_redis_url
 from worker.marks import Marks
 from worker.parking import Parking
 from worker.producer import AmqpProducer, Producer, RedisProducer
@@ -27,6 +30,8 @@ from worker.work_amqp import AmqpWork
 
 #: Redis answers within a millisecond or is away; a blocking wait asks for a second.
 REDIS_TIMEOUT_S = 10.0
+#: How long a command that a person waits for gives a Redis that may be away.
+PROBE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,31 @@ def open_redis(url: str) -> redis.Redis:
     return redis.Redis.from_url(
         url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, health_check_interval=30
     )
+
+
+def probing_redis(url: str) -> redis.Redis:
+    """A client that answers or fails within two seconds, without trying again."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=PROBE_TIMEOUT_S,
+        socket_connect_timeout=PROBE_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@contextmanager
+def store_only(settings: Settings) -> Iterator[Store]:
+    """SQL for a command that needs no broker: no server is started for it.
+
+    Writes tell their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
+    succeed all the same.
+    """
+    engine = open_engine(database_url_of(settings))
+    redis_url = running_redis_url(settings)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        client = stack.enter_context(closing(probing_redis(redis_url))) if redis_url else None
+        yield Store(engine, RedisEpochs(client, settings.key_prefix) if client else None)
 
 
 _runtimes: dict[int, Runtime] = {}

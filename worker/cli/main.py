@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import click
 
+from worker.cli.database import database
+from worker.cli.dispatch import dispatch
+from worker.cli.explain import explain
+from worker.cli.rules import rules
+from worker.cli.send import send
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="smart-assign")
 def main() -> None:
     """Give every outgoing SMS the most compliant Sender ID that its account owns."""
+
+
+main.add_command(database)
+main.add_command(dispatch)
+main.add_command(explain)
+main.add_command(rules)
+main.add_command(send)

@@ -53,7 +53,7 @@ def print_table(
 
 def fail(message: str) -> NoReturn:
     """End with exit code 1 and a sentence on stderr."""
-    stderr.print(Text(f"smart-assign: {message}"))
+    stderr.print(Text(f"smart-assign: {message}"), soft_wrap=True)
     raise SystemExit(1)
 
 
@@ -62,9 +62,11 @@ def told_errors() -> Iterator[None]:
     """Turn the errors that a person is meant to read into a sentence and exit code 1."""
     try:
         yield
+    except BrokenPipeError:  # who read our output has gone; click ends in silence
+        raise
     except RefusedError as error:
         for field_error in error.errors:
-            stderr.print(Text(f"  {field_error.field}: {field_error.reason}"))
+            stderr.print(Text(f"  {field_error.field}: {field_error.reason}"), soft_wrap=True)
         fail(str(error))
     except SmartAssignError as error:
         fail(str(error))

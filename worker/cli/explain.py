@@ -1,0 +1,113 @@
+"""`smart-assign explain`: who would send a message, and why nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.text import Text as Words
+
+from core.errors import NotFoundError
+from core.inquiry import inquire
+from core.sender import Product
+from worker.cli.output import command, console, json_option, print_json, print_table, stderr
+from worker.cli.parameters import (
+    Moment,
+    country_option,
+    product_option,
+    sender_id_option,
+    sender_type_option,
+    traffic_class_option,
+)
+from worker.cli.session import open_session
+
+#: What a message must have and a decision never looks at.
+_STAND_IN = {"message_id": "explain", "body": "explain"}
+_STAND_IN_MEDIA = {"media_urls": ["https://example.com/explain"]}
+
+
+@click.command("explain")
+@click.option("--account", "--account-id", "account_id", metavar="ACCOUNT", help="The account that sends.")
+@click.option("--to", metavar="NUMBER", help="The recipient, in E.164, or a national number with --country.")
+@click.option("--subaccount", "--subaccount-id", "subaccount_id", metavar="ACCOUNT", help="The sub-account that sends.")
+@country_option
+@product_option
+@sender_id_option
+@sender_type_option
+@click.option("--reply-expected", is_flag=True, help="Only senders that can receive replies.")
+@traffic_class_option
+@click.option("--at", "moment", type=Moment(), help="As of this moment instead of now; the inventory is today's.")
+@click.option("--decision", "decision_id", metavar="ID", help="Print a stored decision as it was made.")
+@json_option
+@command
+def explain(decision_id: str | None, as_json: bool, moment: datetime | None, **asked: Any) -> None:
+    """Show the decision that sending would make, with every candidate, its rank or why it was rejected.
+
+    Exit code 1 where no sender fits; the reason is then the code under which the message would be parked.
+    """
+    if decision_id is None:
+        explained = _decided(asked, moment)
+    else:
+        if asked["account_id"] or asked["to"]:
+            raise click.UsageError("--decision goes with --json alone")
+        explained = _stored(decision_id)
+    if as_json:
+        print_json(explained)
+    else:
+        _print(explained)
+    if explained["sender"] is None:
+        if as_json:
+            stderr.print(Words(f"smart-assign: {explained['sentence']}"), soft_wrap=True)
+        raise SystemExit(1)
+
+
+def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, Any]:
+    missing = [option for option, name in (("--account", "account_id"), ("--to", "to")) if not asked[name]]
+    if missing:
+        raise click.UsageError(f"give {' and '.join(missing)}, or --decision")
+    media = _STAND_IN_MEDIA if asked["product"] is Product.MMS else {}
+    with open_session() as session:
+        now = session.store.clock()
+        return inquire(session.store, {**_STAND_IN, **media, **asked}, session.settings.policy, moment or now, now)
+
+
+def _stored(decision_id: str) -> Mapping[str, Any]:
+    with open_session() as session:
+        document = session.store.decision(decision_id)
+    if document is None:
+        raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")
+    return document
+
+
+def _print(explained: Mapping[str, Any]) -> None:
+    """The sentence, on stderr where it is a refusal, then who was looked at, best first."""
+    if explained["sender"] is None:
+        stderr.print(Words(f"smart-assign: {explained['sentence']}"), soft_wrap=True)
+    else:
+        console.print(Words(explained["sentence"]), soft_wrap=True)
+        words = (f"source {explained['source']}", f"reason {explained['reason']}", f"grade {explained['grade']}")
+        console.print(Words(", ".join(words)))
+    if explained["warnings"]:
+        console.print(Words(f"warnings: {', '.join(explained['warnings'])}"))
+    if explained["candidates"]:
+        columns = ("rank", "sender", "type", "country", "account", "grade", "why")
+        print_table("", columns, map(_row, explained["candidates"]))
+    if explained["decision_id"] is not None:
+        until = explained["valid_until"] or "something in it changes"
+        words = (f"decision {explained['decision_id']}", f"rules {explained['rules_version']}", f"good until {until}")
+        console.print(Words(", ".join(words)), soft_wrap=True)
+
+
+def _row(candidate: Mapping[str, Any]) -> tuple[object, ...]:
+    why = candidate["detail"]
+    return (
+        candidate["rank"] or "-",
+        candidate["sender_id"] or "(pool)",
+        candidate["sender_type"],
+        candidate["sender_country_code"],
+        candidate["account_id"] or "(platform)",
+        candidate["grade"],
+        f"{candidate['rejected']}: {why}" if candidate["rejected"] else why,
+    )

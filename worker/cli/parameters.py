@@ -1,0 +1,116 @@
+"""What commands take: moments, countries, and options that many commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+
+from core.errors import NotFoundError
+from core.phone import normal_country
+from core.rule_documents import parse_moment
+from core.rules_file import shipped_rules
+from core.sender import Product, SenderType, TrafficClass
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Moment(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
+    """A moment in aware UTC: RFC 3339 with an offset, or a date, which is its first instant in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Fails with exit code 2 on anything else."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class OneOf(click.ParamType):  # type: ignore[type-arg]  # the same
+    """A member of an enumeration, by its text in any case."""
+
+    def __init__(self, kind: type[StrEnum]) -> None:
+        self._kind = kind
+        self.name = kind.__name__
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
+        """Fails with exit code 2 on anything else."""
+        known = {member.value.lower(): member for member in self._kind}
+        found = known.get(str(value).lower())
+        if found is None:
+            self.fail(f"{value!r} is not one of: {', '.join(self._kind)}", param, ctx)
+        return found
+
+
+class Text(click.ParamType):  # type: ignore[type-arg]  # the same
+    """A text that may be given empty for "none"."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | None:  # noqa: ARG002
+        """An empty text is None."""
+        return value or None
+
+
+def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", **more: Any) -> Callable[[_F], _F]:
+    """An option that takes a member of an enumeration; its help ends with the members."""
+    words = f"{says}; one of: {', '.join(kind)}." if says else f"One of: {', '.join(kind)}."
+    return click.option(*names, type=OneOf(kind), metavar=metavar, help=words, **more)
+
+
+def known_country(code: str) -> str:
+    """The ISO 3166-1 alpha-2 code in capitals, UK as GB. Raises NotFoundError for a code of no country."""
+    country = normal_country(code)
+    if not shipped_rules().knows(country):
+        raise NotFoundError(f"country: there is no country {code!r}; give an ISO 3166-1 code such as AU or GB")
+    return country
+
+
+def optional_country(code: str | None) -> str | None:
+    """The same for an option that may be absent."""
+    return None if code is None else known_country(code)
+
+
+account_option = click.option(
+    "--account", "--account-id", "account_id", required=True, metavar="ACCOUNT", help="The account or sub-account."
+)
+country_option = click.option("--country", metavar="COUNTRY", help="ISO 3166-1 alpha-2 code; UK is read as GB.")
+sender_id_option = click.option(
+    "--sender-id", metavar="SENDER", type=Text(), help="The number or name; empty for a shared pool without a number."
+)
+sender_type_option = enum_option("--sender-type", "--type", "sender_type", kind=SenderType, metavar="TYPE")
+product_option = enum_option("--product", kind=Product, metavar="PRODUCT", default=Product.SMS, show_default=True)
+traffic_class_option = enum_option(
+    "--traffic-class",
+    kind=TrafficClass,
+    metavar="CLASS",
+    default=TrafficClass.TRANSACTIONAL,
+    show_default=True,
+    says="Why the message is sent",
+)
+limit_option = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many at the most."
+)
+
+
+def owner_options(function: _F) -> _F:
+    """`--account A`, or `--platform` for the pool that is open to every account."""
+    pool = click.option("--platform", is_flag=True, help="The platform pool instead of an account.")
+    account = click.option(
+        "--account", "--account-id", "account_id", metavar="ACCOUNT", help="The account or sub-account that holds it."
+    )
+    return account(pool(function))
+
+
+def owner(account_id: str | None, platform: bool) -> str | None:
+    """The account, or None for the pool; exit code 2 unless exactly one is named."""
+    if platform == (account_id is not None):
+        raise click.UsageError("give either --account or --platform")
+    return account_id

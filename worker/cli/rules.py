@@ -1,0 +1,206 @@
+"""`smart-assign rules`: read the country rules, load a new version, correct one by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import IO, Any
+
+import click
+
+from core.contracts import rfc3339
+from core.country_rules import CountryProfile, CountryRule, RuleBook
+from core.errors import NotFoundError
+from core.rule_documents import profile_as_dict, rule_as_dict
+from core.rules_diff import described_rule
+from core.rules_file import RuleChange, RulesFile, diff_rules, read_rules_file
+from core.sender import SenderType
+from worker.cli.output import command, console, json_option, print_json, print_table, stderr
+from worker.cli.parameters import country_option, known_country, sender_type_option
+from worker.cli.rule_overrides import override, override_remove, overrides
+from worker.cli.session import Session, open_session, operator
+
+_file = click.argument("file", type=click.File("rb"))
+_COLUMNS = ("country", "type", "from", "rule", "sources", "as of", "remarks")
+
+
+@click.group("rules")
+def rules() -> None:
+    """Read country rules, load a new version, correct them locally."""
+
+
+for _command in (override, overrides, override_remove):
+    rules.add_command(_command)
+
+
+# ---- reading ----
+
+
+@rules.command("list")
+@country_option
+@sender_type_option
+@json_option
+@command
+def list_rules(country: str | None, sender_type: SenderType | None, as_json: bool) -> None:
+    """List the rules in force now; of two for the same senders the local correction stands first."""
+    with open_session() as session:
+        book, now = session.store.active_rules(), session.store.clock()
+    countries = book.countries() if country is None else (_in_book(book, country),)
+    found = [rule for each in countries for rule in book.rules_of(each, now) if sender_type in (None, rule.sender_type)]
+    if as_json:
+        print_json({"rules_version": book.version, "rules": [rule_as_dict(rule) for rule in found]})
+    else:
+        _print_rules(f"Rules {book.version}", found)
+
+
+@rules.command("show")
+@click.argument("country")
+@json_option
+@command
+def show(country: str, as_json: bool) -> None:
+    """Show all rules of a country, past and to come, with what else is known of it."""
+    with open_session() as session:
+        book = session.store.active_rules()
+    code = _in_book(book, country)
+    profile, held = book.profile(code), book.rules_of(code)
+    if as_json:
+        facts = {"country": code, "rules_version": book.version, "rules": [rule_as_dict(rule) for rule in held]}
+        print_json(facts | {"profile": profile_as_dict(profile)})
+        return
+    _print_rules(f"{profile.name} ({code}), rules {book.version}", held)
+    console.print(_described(profile), markup=False)
+
+
+@rules.command("versions")
+@json_option
+@command
+def versions(as_json: bool) -> None:
+    """List the versions that the database holds; import the file of a former one to return to it."""
+    with open_session() as session:
+        known = session.store.rule_versions()
+    if as_json:
+        print_json({"versions": [_version(each) for each in known]})
+    else:
+        print_table(
+            "", ("version", "origin", "imported", "by", "active"), [tuple(_version(each).values()) for each in known]
+        )
+
+
+def _in_book(book: RuleBook, country: str) -> str:
+    code = known_country(country)
+    if not book.knows(code):
+        raise NotFoundError(f"the rules {book.version} do not speak of {code}")
+    return code
+
+
+def _print_rules(title: str, held: Iterable[CountryRule]) -> None:
+    print_table(title, _COLUMNS, [_row(rule) for rule in held])
+
+
+def _row(rule: CountryRule) -> tuple[object, ...]:
+    told = f"{rule.confidence} of {rule.sources_total}" if rule.sources_total else ""
+    remarks = f"corrected: {rule.override_reason}" if rule.override_reason else rule.notes
+    return rule.country, rule.sender_type, rule.sender_country, described_rule(rule), told, rule.as_of, remarks
+
+
+def _described(profile: CountryProfile) -> str:
+    unknown = "unknown"
+    answers = {True: "yes", False: "no", None: unknown}
+    preferred = ", ".join(profile.type_preference) or "the global order"
+    letters = ", letters only" if profile.alpha_letters_only else ""
+    return "\n".join(
+        (
+            f"calling codes: {', '.join(profile.calling_codes) or unknown}",
+            f"names: at most {profile.alpha_max_length} characters{letters}",
+            f"generic names blocked: {answers[profile.generic_senders_blocked]}",
+            f"replies to long codes: {answers[profile.two_way_long_code]}; MMS: {answers[profile.mms]}",
+            f"preference between types: {preferred}",
+        )
+    )
+
+
+def _version(known: Any) -> dict[str, object]:
+    return {
+        "version": known.version,
+        "origin": known.origin,
+        "imported_at": rfc3339(known.imported_at),
+        "imported_by": known.imported_by,
+        "active": known.active,
+    }
+
+
+# ---- files ----
+
+
+@rules.command("import")
+@_file
+@click.option("--dry-run", is_flag=True, help="Read and compare only.")
+@json_option
+@command
+def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
+    """Make the rules of FILE (wide CSV or JSON lines, '-' for stdin) the active ones, whole or not at all."""
+    read = read_rules_file(file)
+    with open_session() as session:
+        changes = _changes(session, read.book)
+        imported = not dry_run and session.store.import_rules(read.book, operator())
+    _warn_of_losses(read, changes)
+    summary = {
+        "version": read.book.version,
+        "imported": imported,
+        "dry_run": dry_run,
+        "countries": len(read.book.countries()),
+        "rules": sum(len(held) for held in read.book.rules.values()),
+        "changes": len(changes),
+        "ignored_columns": list(read.ignored_columns),
+    }
+    if as_json:
+        print_json(summary)
+    else:
+        fate = "is active now" if imported else "would become active" if dry_run else "was active already"
+        words = f"{summary['countries']} countries, {summary['rules']} rules, {len(changes)} changes"
+        console.print(f"Version {read.book.version} {fate}: {words}.", markup=False)
+
+
+@rules.command("diff")
+@_file
+@json_option
+@command
+def diff(file: IO[bytes], as_json: bool) -> None:
+    """Show what the rules of FILE would change; local corrections are left out, for they outlive versions."""
+    read = read_rules_file(file)
+    with open_session() as session:
+        version = session.store.active_rules().with_overrides(()).version
+        changes = _changes(session, read.book)
+    _warn_of_losses(read, changes)
+    if as_json:
+        print_json({"from": version, "to": read.book.version, "changes": [_change(change) for change in changes]})
+        return
+    columns = ("country", "type", "from", "what", "before", "after", "felt")
+    print_table(f"{version} -> {read.book.version}: {len(changes)} changes", columns, map(_change_row, changes))
+
+
+def _changes(session: Session, book: RuleBook) -> tuple[RuleChange, ...]:
+    return diff_rules(session.store.active_rules().with_overrides(()), book, session.store.clock())
+
+
+def _warn_of_losses(read: RulesFile, changes: Iterable[RuleChange]) -> None:
+    if read.ignored_columns:
+        stderr.print(f"columns that nobody knows, left unread: {', '.join(read.ignored_columns)}", markup=False)
+    gone = [change.country for change in changes if change.what == "country" and change.after is None]
+    if gone:
+        stderr.print(f"countries that the file leaves without rules: {', '.join(gone)}", markup=False, soft_wrap=True)
+
+
+def _change(change: RuleChange) -> dict[str, object]:
+    return {
+        "country": change.country,
+        "sender_type": change.sender_type,
+        "sender_country": change.sender_country,
+        "what": change.what,
+        "before": change.before,
+        "after": change.after,
+        "now": change.now,
+    }
+
+
+def _change_row(change: RuleChange) -> tuple[object, ...]:
+    return *list(_change(change).values())[:-1], "now" if change.now else "later"

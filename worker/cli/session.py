@@ -1,0 +1,118 @@
+"""What commands on the store begin with: settings, quiet logs, and a database that is ready."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.accounts import Accounts
+from core.defaults import DefaultSenders
+from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
+from core.rules_file import shipped_rules
+from core.schema import current_version, newest_version, upgrade
+from core.senders import Senders
+from core.store import Store
+from worker.logs import set_up_logs
+from worker.settings import Settings
+from worker.wiring import store_only
+
+
+class UnfitDatabaseError(SmartAssignError):
+    """The database answers, but not to this program; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One command's settings and services."""
+
+    settings: Settings
+    store: Store
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts, sub-accounts and their API keys."""
+        return Accounts(self.store)
+
+    @cached_property
+    def senders(self) -> Senders:
+        """The inventory."""
+        return Senders(self.store)
+
+    @cached_property
+    def defaults(self) -> DefaultSenders:
+        """Default senders, judged by the active rules and the policy of the settings."""
+        return DefaultSenders(self.store, self.store.active_rules, self.settings.policy)
+
+
+def read_settings() -> Settings:
+    """The settings; logs are about what went wrong, and on stderr, unless LOG_LEVEL asks for more."""
+    settings = Settings()
+    if "log_level" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_level": "WARNING"})
+    set_up_logs(settings)
+    return settings
+
+
+@contextmanager
+def open_session(*, ready: bool = True) -> Iterator[Session]:
+    """A session; unless `ready` is false its database has this program's schema and rules.
+
+    Starts no server. Raises SmartAssignError with a sentence for people.
+    """
+    settings = read_settings()
+    try:
+        with store_only(settings) as store:
+            if ready:
+                make_ready(store, embedded=settings.database_url is None)
+            yield Session(settings, store)
+    except SQLAlchemyError as error:
+        raise UnfitDatabaseError(f"the database refused: {getattr(error, 'orig', None) or error}") from error
+    except OSError as error:
+        raise StoreUnavailableError(f"{error.strerror}: {error.filename}") from error
+
+
+def make_ready(store: Store, *, embedded: bool) -> None:
+    """Migrates an embedded database and brings its rules up to date; only looks at a configured one.
+
+    Raises RefusedError where a configured database has not this program's schema.
+    """
+    version = database_version(store)
+    if embedded:
+        if version != newest_version():
+            migrate(store)
+        if shipped_rules().version not in {known.version for known in store.rule_versions()}:
+            store.ensure_rules()
+    elif version != newest_version():
+        words = "is empty" if version is None else f"has version {version}"
+        raise RefusedError(
+            f"the database {words}, this program needs {newest_version()}: run `smart-assign db upgrade`"
+        )
+
+
+def migrate(store: Store) -> None:
+    """Brings the schema up to date. Raises UnfitDatabaseError where a newer program has been there."""
+    try:
+        upgrade(store.engine)
+    except CommandError as error:
+        words = "the database was migrated by a newer version of this program, which must be used with it"
+        raise UnfitDatabaseError(f"{words} ({error})") from error
+
+
+def database_version(store: Store) -> str | None:
+    """The version of the schema; None: the database is empty."""
+    with store.single() as connection:
+        return current_version(connection)
+
+
+def operator() -> str:
+    """Who gives the command, for the record: the user of the operating system."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
