@@ -67,7 +67,13 @@ def celery_settings() -> dict[str, Any]:
     """The application's configuration, out of our settings."""
     settings, urls = configured()
     quorum = None if settings.broker_is_redis else QUORUM
-    redis_options = {"visibility_timeout": VISIBILITY_TIMEOUT_S, "unacked_restore_throttle": 1}
+    # Single messages first: a child that is free takes a campaign's chunk only where no single message waits.
+    redis_options = {
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
+    }
+    work_queues = [settings.work_queue, settings.campaign_work_queue][: 2 if settings.broker_is_redis else 1]
     return {
         "broker_url": urls.broker_url,
         "broker_transport_options": redis_options if settings.broker_is_redis else {"confirm_publish": True},
@@ -81,7 +87,7 @@ def celery_settings() -> dict[str, Any]:
         "task_serializer": "json",
         "result_serializer": "json",
         "task_default_queue": settings.work_queue,
-        "task_queues": [Queue(settings.work_queue, routing_key=settings.work_queue, queue_arguments=quorum)],
+        "task_queues": [Queue(name, routing_key=name, queue_arguments=quorum) for name in work_queues],
         "task_routes": {
             MESSAGE_TASK: {"queue": settings.messages_queue},
             CAMPAIGN_TASK: {"queue": settings.campaigns_queue},

@@ -16,7 +16,7 @@ from typing import Any
 
 import redis
 
-from worker.envelope import work_envelope
+from worker.envelope import BATCH_TASK, WORK_TASK, work_envelope
 from worker.settings import Settings
 
 _LUA = Path(__file__).parent / "lua"
@@ -34,6 +34,18 @@ class Lane(StrEnum):
 
     INGRESS = "ingress"
     MESSAGES = "messages"
+    CAMPAIGN_INGRESS = "campaign_ingress"
+    CAMPAIGNS = "campaigns"
+
+    @property
+    def of_campaigns(self) -> bool:
+        """Whether its documents are campaign batches, which have a work queue of their own."""
+        return self in {Lane.CAMPAIGN_INGRESS, Lane.CAMPAIGNS}
+
+    @property
+    def of_tasks(self) -> bool:
+        """Whether its documents are Celery task messages."""
+        return self in {Lane.MESSAGES, Lane.CAMPAIGNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,37 @@ class Settled:
     duplicates: int
 
 
+def script_texts() -> dict[str, str]:
+    """The Lua scripts by name, each with what it shares with others."""
+    texts = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
+    shared = texts.pop("_hand_off")
+    return texts | {name: shared + texts[name] for name in ("settle", "chunk")}
+
+
+def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
+    return work_envelope(BATCH_TASK if lane.of_campaigns else WORK_TASK, queue, claim, count)
+
+
+def outbox_key(prefix: str) -> str:
+    """The Redis hash of parked documents whose record is not in SQL yet."""
+    return f"{prefix}:outbox"
+
+
+def counts_key(prefix: str) -> str:
+    """The Redis hash of how many messages were dispatched, parked and dropped as repeats."""
+    return f"{prefix}:counts"
+
+
+def claim_stem(prefix: str) -> str:
+    """What the Redis keys of claims begin with."""
+    return f"{prefix}:claim:"
+
+
+def seen_stem(prefix: str) -> str:
+    """What the Redis keys of the marks of dispatched messages begin with."""
+    return f"{prefix}:seen:"
+
+
 class Claims:
     """The Redis side of the hand-off; every method is one trip. All may raise redis.RedisError."""
 
@@ -82,13 +125,15 @@ class Claims:
         self._client, self._settings = client, settings
         stem = settings.key_prefix
         self._index, self._attempts = f"{stem}:claims", f"{stem}:attempts"
-        self._claim_stem, self._mark_stem, self._seen_stem = f"{stem}:claim:", f"{stem}:settled:", f"{stem}:seen:"
-        self.outbox, self.counts = f"{stem}:outbox", f"{stem}:counts"
-        self._scripts = {path.stem: client.register_script(path.read_text()) for path in _LUA.glob("*.lua")}
+        self._claim_stem, self._mark_stem, self._seen_stem = claim_stem(stem), f"{stem}:settled:", seen_stem(stem)
+        self.outbox, self.counts = outbox_key(stem), counts_key(stem)
+        self._scripts = {name: client.register_script(text) for name, text in script_texts().items()}
         self._deadline_ms = int(settings.claim_deadline_s * 1000)
         self._sources = {
             Lane.INGRESS: [settings.ingress_queue],
             Lane.MESSAGES: [settings.messages_queue + suffix for suffix in PRIORITY_SUFFIXES],
+            Lane.CAMPAIGN_INGRESS: [settings.campaign_ingress_queue],
+            Lane.CAMPAIGNS: [settings.campaigns_queue + suffix for suffix in PRIORITY_SUFFIXES],
         }
 
     def claim(self, lane: Lane, *, work_limit: int) -> int:
@@ -97,19 +142,22 @@ class Claims:
         Returns the number of documents; -1 where `work_limit` tasks are waiting, -2 where the dispatch queue is full.
         """
         settings, claim_id = self._settings, f"{lane}-{uuid.uuid4().hex}"
+        work_queue = self._work_queue(lane)
         answer: int = self._run(
             "claim",
-            [self._claim_stem + claim_id, self._index, settings.work_queue, settings.dispatch_queue]
-            + self._sources[lane],
+            [self._claim_stem + claim_id, self._index, work_queue, settings.dispatch_queue] + self._sources[lane],
             claim_id,
-            settings.claim_size,
+            settings.campaign_claim_size if lane.of_campaigns else settings.claim_size,
             settings.claim_bytes,
             self._deadline_ms,
             work_limit,
             settings.dispatch_max_length,
-            work_envelope(settings.work_queue, claim_id),
+            _task(lane, work_queue, claim_id),
         )
         return answer
+
+    def _work_queue(self, lane: Lane) -> str:
+        return self._settings.campaign_work_queue if lane.of_campaigns else self._settings.work_queue
 
     def begin(self, claim_id: str) -> Claim | None:
         """Begin work on a claim, or None where it is settled already."""
@@ -158,19 +206,32 @@ class Claims:
         )
         return None if answer is None else Settled(*answer)
 
+    def postpone(self, claim: Claim, delay_s: float | None = None) -> None:
+        """Put a claim off, as no failure: for `delay_s` seconds, or behind the tasks that wait."""
+        work_queue = self._work_queue(claim.lane)
+        keys = [self._claim_stem + claim.id, self._index, self._attempts, work_queue]
+        if delay_s is not None:
+            self._run("postpone", keys, claim.id, int(delay_s * 1000), "")
+        else:
+            task = _task(claim.lane, work_queue, claim.id, str(len(claim.documents)))
+            self._run("postpone", keys, claim.id, self._deadline_ms, task)
+
     def recover(self) -> list[str]:
         """Enqueue again the claims whose deadline has passed; gives their ids."""
-        envelope = work_envelope(self._settings.work_queue)
-        keys = [self._index, self._settings.work_queue]
-        found = self._run("recover", keys, self._claim_stem, self._deadline_ms, RECOVER_AT_ONCE, envelope)
+        queues = [self._work_queue(lane) for lane in (Lane.INGRESS, Lane.CAMPAIGN_INGRESS)]
+        tasks = [work_envelope(WORK_TASK, queues[0]), work_envelope(BATCH_TASK, queues[1])]
+        found = self._run(
+            "recover", [self._index, *queues], self._claim_stem, self._deadline_ms, RECOVER_AT_ONCE, *tasks
+        )
         return [claim_id.decode() for claim_id in found]
 
     def split(self, claim: Claim) -> int:
         """Make a claim of each document of `claim`, one attempt short of the last."""
-        keys = [self._claim_stem + claim.id, self._index, self._attempts, self._settings.work_queue]
+        work_queue = self._work_queue(claim.lane)
+        keys = [self._claim_stem + claim.id, self._index, self._attempts, work_queue]
         attempts = max(0, self._settings.claim_attempts - 1)
-        envelope = work_envelope(self._settings.work_queue)
-        return int(self._run("split", keys, claim.id, self._claim_stem, self._deadline_ms, attempts, envelope))
+        task = _task(claim.lane, work_queue)
+        return int(self._run("split", keys, claim.id, self._claim_stem, self._deadline_ms, attempts, task))
 
     def announce(self, notices: Sequence[tuple[str, bytes]]) -> int:
         """Send the notices of parked messages whose records are safe, each once; gives how many went out."""

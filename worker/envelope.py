@@ -21,6 +21,7 @@ from core.errors import FieldError
 MESSAGE_TASK = "message.assign"
 CAMPAIGN_TASK = "campaign.assign"
 WORK_TASK = "messages.assign"
+BATCH_TASK = "batches.assign"
 
 #: What Flower, logs and results show in the place of a task's arguments.
 HIDDEN = "(…)"
@@ -78,8 +79,8 @@ def task_headers(name: str, task_id: str, shown_args: str) -> dict[str, object]:
 _NO_EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
-def work_envelope(queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
-    """The task `messages.assign(claim, count)` as a kombu message; the Redis scripts fill in claim and count."""
+def work_envelope(task: str, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
+    """The task `task(claim, count)` as a kombu message; the Redis scripts fill in claim and count."""
     body = f'[["{claim}", {count}], {{}}, {encode_json(_NO_EMBED).decode()}]'
     task_id = f"{claim}-{uuid.uuid4().hex[:8]}"
     return encode_json(
@@ -87,7 +88,7 @@ def work_envelope(queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") ->
             "body": body,
             "content-encoding": "utf-8",
             "content-type": CONTENT_TYPE,
-            "headers": task_headers(WORK_TASK, task_id, f"({claim!r}, {count})"),
+            "headers": task_headers(task, task_id, f"({claim!r}, {count})"),
             "properties": {
                 "correlation_id": task_id,
                 "delivery_mode": 2,

@@ -8,7 +8,7 @@ it like any other task.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from kombu.message import Message
 
 from core.contracts import CONTENT_TYPE, encode_json
 from worker.amqp import declare_queues
-from worker.envelope import NEEDS_CELERY, WORK_TASK, TaskHeaders, open_task, task_headers
+from worker.envelope import BATCH_TASK, NEEDS_CELERY, WORK_TASK, TaskHeaders, open_task, task_headers
 from worker.settings import Settings
 from worker.wiring import configured
 
@@ -55,7 +55,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._gathered = Gathered()
-        self._consumer: Any = None
+        self._consumers: list[Any] = []
         self._timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
@@ -72,42 +72,44 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         # Two batches for each pool process: one in work, one that waits.
         children = max(1, parent.pool.limit or 1) if parent.pool.limit else 1
         channel.basic_qos(0, min(65_535, 2 * children * settings.claim_size), False)
-        queues = [Queue(name, no_declare=True) for name in (settings.ingress_queue, settings.messages_queue)]
-        self._consumer = Consumer(
-            channel, queues=queues, on_message=lambda message: self._on_message(parent, settings, message)
-        )
-        self._consumer.consume()
+        # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
+        campaigns = parent.connection.channel()
+        campaigns.basic_qos(0, max(1, children - 1), False)
+        self._consumers = [
+            _consumer(channel, (settings.ingress_queue, settings.messages_queue), self._on_message, parent, settings),
+            _consumer(
+                campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), self._on_batch, parent, settings
+            ),
+        ]
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Stop consuming; what is not acknowledged goes back to the broker with the channel."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
+        for consumer in self._consumers:
             consumer.cancel()
 
-    def shutdown(self, parent: Any) -> None:
+    def shutdown(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Close the channel."""
-        consumer = self._consumer
-        self.stop(parent)
-        if consumer is not None:
+        consumers, self._consumers = self._consumers, []
+        for consumer in consumers:
             consumer.channel.close()
 
     def _on_message(self, parent: Any, settings: Settings, message: Message) -> None:
         """Total: every delivery is gathered, given to Celery, or worked on alone because it failed before."""
-        body = bytes(message.body) if not isinstance(message.body, str) else message.body.encode()
-        document = body
-        headers = message.headers or {}
-        if "task" in headers:
-            opened = _open(headers, message, body, settings)
-            if opened is NEEDS_CELERY:
-                self._give_to_celery(parent, message)
-                return
-            document = opened.document if opened.document is not None else body
-        deliveries = int(headers.get("x-delivery-count") or 0)
-        if deliveries >= settings.claim_attempts:
-            exhausted = deliveries >= 2 * settings.claim_attempts
-            self._submit(parent, Gathered([document], [message]), exhausted=exhausted)
-            return
-        self._gather(parent, settings, document, message)
+        document = _document(message, settings)
+        if document is None:
+            self._give_to_celery(parent, message)
+        elif _deliveries(message) >= settings.claim_attempts:
+            self._submit(parent, WORK_TASK, Gathered([document], [message]), settings)
+        else:
+            self._gather(parent, settings, document, message)
+
+    def _on_batch(self, parent: Any, settings: Settings, message: Message) -> None:
+        """Total: every delivery of a campaign batch is worked on alone, or given to Celery."""
+        document = _document(message, settings)
+        if document is None:
+            self._give_to_celery(parent, message)
+        else:
+            self._submit(parent, BATCH_TASK, Gathered([document], [message]), settings)
 
     def _give_to_celery(self, parent: Any, message: Message) -> None:
         strategy = parent.strategies[message.headers["task"]]
@@ -119,20 +121,21 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         gathered.deliveries.append(message)
         gathered.size += len(document)
         if len(gathered.documents) >= settings.claim_size or gathered.size >= settings.claim_bytes:
-            self._flush(parent)
+            self._flush(parent, settings)
         elif self._timer is None:
-            self._timer = parent.timer.call_after(GATHER_S, self._flush, (parent,))
+            self._timer = parent.timer.call_after(GATHER_S, self._flush, (parent, settings))
 
-    def _flush(self, parent: Any) -> None:
+    def _flush(self, parent: Any, settings: Settings) -> None:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
         gathered, self._gathered = self._gathered, Gathered()
         if gathered.documents:
-            self._submit(parent, gathered, exhausted=False)
+            self._submit(parent, WORK_TASK, gathered, settings)
 
-    def _submit(self, parent: Any, gathered: Gathered, *, exhausted: bool) -> None:
-        batch_id, count = f"batch-{uuid.uuid4().hex}", len(gathered.documents)
+    def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
+        batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
+        exhausted = count == 1 and _deliveries(gathered.deliveries[0]) >= 2 * settings.claim_attempts
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         body = encode_json([[batch_id, count, documents, exhausted], {}, {}])
@@ -140,22 +143,42 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
             body=body,
             content_type=CONTENT_TYPE,
             content_encoding="utf-8",
-            headers=task_headers(WORK_TASK, batch_id, f"({batch_id!r}, {count})"),
+            headers=task_headers(task, batch_id, f"({batch_id!r}, {count})"),
             properties={"correlation_id": batch_id},
-            delivery_info={"exchange": "", "routing_key": WORK_TASK},
+            delivery_info={"exchange": "", "routing_key": task},
         )
-        parent.strategies[WORK_TASK](message, None, _acknowledge(gathered), _requeue(parent, gathered), [])
+        parent.strategies[task](message, None, _acknowledge(gathered), _requeue(parent, gathered), [])
 
 
-def _open(headers: dict[str, Any], message: Message, body: bytes, settings: Settings) -> Any:
+def _consumer(
+    channel: Any, names: Sequence[str], on_message: Callable[..., None], parent: Any, settings: Settings
+) -> Any:
+    queues = [Queue(name, no_declare=True) for name in names]
+    consumer = Consumer(channel, queues=queues, on_message=lambda message: on_message(parent, settings, message))
+    consumer.consume()
+    return consumer
+
+
+def _document(message: Message, settings: Settings) -> bytes | None:
+    """The document of a delivery: the body as it is, or what a task message holds; None: it needs Celery itself."""
+    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
+    headers = message.headers or {}
+    if "task" not in headers:
+        return body
     try:
-        typed = msgspec.convert(
-            {name: headers[name] for name in TaskHeaders.__struct_fields__ if name in headers}, TaskHeaders
-        )
+        wanted = {name: headers[name] for name in TaskHeaders.__struct_fields__ if name in headers}
+        typed = msgspec.convert(wanted, TaskHeaders)
     except msgspec.ValidationError:
-        return open_task(TaskHeaders(task="", id=""), CONTENT_TYPE, body, results_kept=False)
-    kept = settings.result_backend is not None
-    return open_task(typed, message.content_type or "", body, results_kept=kept)
+        return body
+    opened = open_task(typed, message.content_type or "", body, results_kept=settings.result_backend is not None)
+    if opened is NEEDS_CELERY:
+        return None
+    # A message that cannot be opened is no document either, so the assigner refuses it, and it is parked whole.
+    return body if opened.document is None else opened.document
+
+
+def _deliveries(message: Message) -> int:
+    return int((message.headers or {}).get("x-delivery-count") or 0)
 
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:

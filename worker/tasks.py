@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 
 import redis
 from celery import Task
@@ -13,7 +13,7 @@ from core.errors import StoreUnavailableError
 from worker import celery
 from worker.amqp import PUBLISH_ERRORS
 from worker.app import MessageTask, WorkTask
-from worker.envelope import MESSAGE_TASK, WORK_TASK
+from worker.envelope import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.wiring import runtime
 
 _P = ParamSpec("_P")
@@ -55,14 +55,50 @@ def assign_claim(
     return runtime().amqp_work.on_batch(work_id, batch)
 
 
+@register(name=BATCH_TASK, base=WorkTask)
+def assign_batches(
+    work_id: str,
+    count: int,  # noqa: ARG001  # for who reads Flower
+    documents: list[str] | None = None,
+    exhausted: bool = False,
+) -> Mapping[str, int]:
+    """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte."""
+    if documents is None:
+        return runtime().redis_batches.on_claim(work_id)
+    batch = documents[0].encode("latin-1")
+    if exhausted:
+        return runtime().amqp_batches.park_task(work_id, batch, "it was delivered too often without coming to an end")
+    return runtime().amqp_batches.on_batch(work_id, batch)
+
+
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=20)
-def assign_message(self: Task, message: Any) -> dict[str, int]:
+def assign_message(self: Task, message: Any) -> Mapping[str, int]:
     """Assign one message for which a client needs Celery itself: a time to start, a result, a chain."""
-    document, task_id = encode_json(message), self.request.id
+    return _tried(self, message, runtime().work)
+
+
+@register(name=CAMPAIGN_TASK, base=MessageTask, bind=True, max_retries=20)
+def assign_campaign(self: Task, batch: Any) -> Mapping[str, int]:
+    """Assign one campaign batch for which a client needs Celery itself."""
+    return _tried(self, batch, runtime().batches)
+
+
+class TaskWork(Protocol):
+    """Work on the one document of a task."""
+
+    def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
+        """Work on it."""
+
+    def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
+        """Park it."""
+
+
+def _tried(task: Task, message: Any, work: TaskWork) -> Mapping[str, int]:
+    document, task_id = encode_json(message), task.request.id
     try:
-        return runtime().work.on_task(task_id, document)
+        return work.on_task(task_id, document)
     except PASSING as error:
-        if self.request.retries >= self.max_retries:
-            return runtime().work.park_task(task_id, document, f"tried {self.request.retries} times: {error}")
-        delay = RETRY_DELAYS_S[min(self.request.retries, len(RETRY_DELAYS_S) - 1)]
-        raise self.retry(exc=error, countdown=delay) from error
+        if task.request.retries >= task.max_retries:
+            return work.park_task(task_id, document, f"tried {task.request.retries} times: {type(error).__name__}")
+        delay = RETRY_DELAYS_S[min(task.request.retries, len(RETRY_DELAYS_S) - 1)]
+        raise task.retry(exc=error, countdown=delay) from error

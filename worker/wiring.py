@@ -15,15 +15,20 @@ from redis.retry import Retry
 
 from core.assigner import Assigner
 from core.cache import DecisionCache
+from core.campaign import CampaignAssigner
 from core.database import open_engine
 from core.redis_epochs import RedisEpochs
 from core.store import Store
 from worker.amqp import ConfirmedPublisher
+from worker.campaigns import BatchWork, RedisBatches, RedisHandOff
+from worker.campaigns_amqp import AmqpBatches, AmqpHandOff
+from worker.chunks import Chunks
 from worker.claims import Claims
 from worker.embedded import ResolvedUrls, client_url, database_url_of, resolve_urls, running_redis_url
 from worker.marks import Marks
 from worker.parking import Parking
 from worker.producer import AmqpProducer, Producer, RedisProducer
+from worker.progress import Progress
 from worker.settings import Settings
 from worker.work import RedisWork
 from worker.work_amqp import AmqpWork
@@ -92,9 +97,17 @@ class Runtime:
     @cached_property
     def amqp_work(self) -> AmqpWork:
         """Work on batches from RabbitMQ."""
-        publisher = ConfirmedPublisher(self.urls.broker_url, self.settings)
-        marks = Marks(self.cache_redis, self.settings)
-        return AmqpWork(self.assigner, self.store, publisher, marks, self.settings)
+        return AmqpWork(self.assigner, self.store, self.publisher, self.marks, self.settings)
+
+    @cached_property
+    def publisher(self) -> ConfirmedPublisher:
+        """Publishing to RabbitMQ."""
+        return ConfirmedPublisher(self.urls.broker_url, self.settings)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Marks of what was dispatched, for RabbitMQ."""
+        return Marks(self.cache_redis, self.settings)
 
     @cached_property
     def producer(self) -> Producer:
@@ -102,6 +115,45 @@ class Runtime:
         if self.settings.broker_is_redis:
             return RedisProducer(self.broker_redis)
         return AmqpProducer(ConfirmedPublisher(self.urls.broker_url, self.settings))
+
+    @cached_property
+    def _batch_work(self) -> BatchWork:
+        broker_is_redis = self.settings.broker_is_redis
+        chunks = Chunks(self.broker_redis if broker_is_redis else self.cache_redis, self.settings)
+        hand_off = (
+            RedisHandOff(chunks, self.parking, self.settings)
+            if broker_is_redis
+            else AmqpHandOff(
+                chunks,
+                self.store,
+                self.publisher,
+                marks=self.marks,
+                progress=self.progress,
+                settings=self.settings,
+            )
+        )
+        return BatchWork(CampaignAssigner(self.assigner), chunks, hand_off, self.settings)
+
+    @cached_property
+    def redis_batches(self) -> RedisBatches:
+        """Work on claims of campaign batches."""
+        return RedisBatches(self.claims, self._batch_work, self.settings)
+
+    @cached_property
+    def amqp_batches(self) -> AmqpBatches:
+        """Work on campaign batches from RabbitMQ."""
+        return AmqpBatches(self._batch_work)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """The counts of campaigns."""
+        client = self.broker_redis if self.settings.broker_is_redis else self.cache_redis
+        return Progress(client, self.settings.key_prefix)
+
+    @property
+    def batches(self) -> RedisBatches | AmqpBatches:
+        """Work on campaign batches on this broker."""
+        return self.redis_batches if self.settings.broker_is_redis else self.amqp_batches
 
     @property
     def work(self) -> RedisWork | AmqpWork:
@@ -116,8 +168,8 @@ class Runtime:
         for name in ("cache_redis", "broker_redis"):
             if name in parts:
                 parts[name].close()
-        if "amqp_work" in parts:
-            self.amqp_work.close()
+        if "publisher" in parts:
+            self.publisher.close()
         if "producer" in parts:
             self.producer.close()
 
@@ -178,6 +230,7 @@ def runtime() -> Runtime:
     if pid not in _runtimes:
         _runtimes.clear()
         _runtimes[pid] = Runtime(*configured())
+        atexit.register(release_runtime)
     return _runtimes[pid]
 
 

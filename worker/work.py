@@ -104,12 +104,7 @@ class RedisWork:
         return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
-        sealed = self._sealer.seal(outcome.payloads, [digest.hex() for digest in outcome.digests])
-        marks = [digest[:MARK_BYTES] for digest in outcome.digests]
-        settlement = Settlement(sealed, marks, _outbox_entries(kept))
-        if self._settings.idempotency_window and len(set(marks)) < len(marks):
-            _drop_repeats(settlement)
-        return settlement
+        return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
 
     def _kept(
         self,
@@ -155,6 +150,16 @@ class RedisWork:
         kept = self._kept(claim.id, lane, claim.documents, parked)
         settlement = Settlement(parked=_outbox_entries(kept))
         return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+
+
+def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:
+    """What a Redis script hands off; messages that came twice in the same work are dropped where there is a window."""
+    sealed = sealer.seal(outcome.payloads, [digest.hex() for digest in outcome.digests])
+    marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+    settlement = Settlement(sealed, marks, _outbox_entries(kept))
+    if window and len(set(marks)) < len(marks):
+        _drop_repeats(settlement)
+    return settlement
 
 
 def _outbox_entries(kept: Sequence[ParkedDocument]) -> list[tuple[str, bytes]]:

@@ -84,10 +84,6 @@ class AmqpWork:
             raise StoreUnavailableError("the documents cannot be parked until the database can be used")
         return self._hand_off(Outcome(), kept, [])
 
-    def close(self) -> None:
-        """Close the connection to the broker."""
-        self._publisher.close()
-
     def _park(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> list[ParkedDocument] | None:
         """The records of what is parked, safe in SQL; None where SQL is away."""
         now, lane = self._clock(), self._settings.ingress_queue

@@ -4,7 +4,7 @@
 --       7 the task's envelope with @COUNT@ for the number of documents
 -- Returns the number of documents; -1: enough work is queued; -2: the dispatch queue is full.
 local most, most_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
-local STEP = 250  -- a document may be megabytes, so they are taken out in small steps
+local STEP = 1000  -- in steps, since Lua's stack bounds how many values unpack gives
 
 if redis.call('LLEN', KEYS[3]) >= tonumber(ARGV[5]) then return -1 end
 local longest = tonumber(ARGV[6])

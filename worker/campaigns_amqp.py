@@ -1,0 +1,82 @@
+"""Campaign batches on RabbitMQ: each chunk is published with one wait for its confirms, then marked in Redis."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from core.assigner import Outcome
+from core.contracts import WHOLE_DOCUMENT, ContractError
+from core.errors import FieldError, ParkReason
+from core.parked import parked_notice
+from core.store_parked import ParkedDocument, ParkedStore
+from worker.amqp import ConfirmedPublisher, Outgoing
+from worker.campaigns import BatchWork, Work
+from worker.chunks import Chunk, Chunks, SettledChunk
+from worker.claims import Settled, Settlement
+from worker.marks import Marks
+from worker.progress import Progress
+from worker.settings import Settings
+from worker.work import MARK_BYTES
+
+
+class AmqpHandOff:
+    """Hands off chunks on RabbitMQ. A crash between the confirms and the mark repeats a chunk, same dispatch ids."""
+
+    def __init__(
+        self,
+        chunks: Chunks,
+        store: ParkedStore,
+        publisher: ConfirmedPublisher,
+        *,
+        marks: Marks,
+        progress: Progress,
+        settings: Settings,
+    ) -> None:
+        self._chunks, self._store, self._publisher = chunks, store, publisher
+        self._marks, self._progress, self._settings = marks, progress, settings
+
+    def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
+        """Park, publish, mark; in this order, so that nothing is told of before it is safe."""
+        settings = self._settings
+        marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+        known = self._marks.known(marks)
+        fresh = [place for place in range(len(marks)) if place not in known]
+        if kept:
+            self._store.park(kept)
+        self._publisher.publish(
+            [
+                Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.digests[place].hex())
+                for place in fresh
+            ]
+            + [Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept]
+        )
+        self._marks.add([marks[place] for place in fresh])
+        sent = Settled(len(fresh), len(known))
+        settled = self._chunks.settle_chunk(replace(chunk, sent=sent), Settlement())
+        if settled.completed:
+            event = self._progress.completed_event(chunk.account_id, chunk.campaign_id, chunk.at)
+            self._publisher.publish([Outgoing(settings.events_queue, event)])
+        return settled
+
+
+class AmqpBatches:
+    """Works on deliveries of campaign batches, and on single tasks that Celery runs by itself, on RabbitMQ."""
+
+    def __init__(self, work: BatchWork) -> None:
+        self._work = work
+
+    def on_batch(self, delivery_id: str, document: bytes) -> Mapping[str, int]:
+        """Work on one delivery to its end. Raises StoreUnavailableError where it must wait for SQL."""
+        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(delivery_id), document)
+
+    on_task = on_batch
+
+    def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
+        """Park a batch that was tried too often."""
+        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)])
+        return {"dispatched": 0} | self._refused(task_id, document, error)
+
+    def _refused(self, task_id: str, document: bytes, error: ContractError) -> Counter[str]:
+        return self._work.refuse(Work(task_id), document, ParkReason.RETRIES_EXHAUSTED, error)
