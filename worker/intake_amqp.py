@@ -35,7 +35,7 @@ REQUEUE_PAUSE_S = 1.0
 class LocalMessage(Message):  # type: ignore[misc]  # kombu is untyped
     """A task message that was made here; its body goes to the pool without being decoded on the way."""
 
-    payload = ()
+    payload: tuple[list[object], dict[str, object], None] = ([], {}, None)
 
 
 @dataclass(slots=True)
