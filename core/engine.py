@@ -1,7 +1,7 @@
 """`decide`: who sends this message, and why nobody else. Pure: the same inputs give the same answer everywhere.
 
-The decision order is that of the product: the sender that the message names, the one that its batch names, the defaults,
-then the best of all that pass the filters (core/screening.py) by the ranking steps (core/ranking.py).
+The decision order is that of the product: the sender that the message names, the one that its batch names, the
+defaults, then the best of all that pass the filters (core/screening.py) by the ranking steps (core/ranking.py).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: da
     return _decision(ground, facts, replace(answer, detail=detail), warnings, candidates)
 
 
-# -- the answer ---------------------------------------------------------------------------------------------------------
+# -- the answer --------------------------------------------------------------------
 
 
 def _named_answer(named: NamedChoice) -> _Answer | None:
@@ -113,7 +113,7 @@ def _grade_warnings(verdict: Verdict | None) -> tuple[Warn, ...]:
     return (Warn.SENDER_ALTERED,) if verdict.case.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
 
 
-# -- the candidates -----------------------------------------------------------------------------------------------------
+# -- the candidates --------------------------------------------------------------------
 
 _Placed = tuple[Key, Verdict]
 
@@ -166,7 +166,7 @@ def _absent(refs: Sequence[SenderRef]) -> Iterator[Candidate]:
         yield Candidate(*names, Grade.UNKNOWN, None, Rejection.NOT_OWNED, words)
 
 
-# -- the decision -------------------------------------------------------------------------------------------------------
+# -- the decision --------------------------------------------------------------------
 
 
 def _unknown_country(ground: Ground, facts: Facts) -> Decision:

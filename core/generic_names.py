@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-#: Compared with the whole name, letter case ignored. The first three are those of our country data; the others are words
-#: that providers' public sender policies give as examples (MessageMedia for GB: Alert, Verify, Info; MailUp: Special,
-#: Promo, SMS; Promotexter for PH: TEST, MESSAGE, MSG) and their plain synonyms.
+#: Compared with the whole name, letter case ignored. The first three are those of our country data; the others are
+#: words that providers' public sender policies give as examples (MessageMedia for GB: Alert, Verify, Info; MailUp:
+#: Special, Promo, SMS; Promotexter for PH: TEST, MESSAGE, MSG) and their plain synonyms.
 GENERIC_NAMES = frozenset(
     {
         *("INFO", "SMS", "NOTICE"),

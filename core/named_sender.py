@@ -37,7 +37,7 @@ _FILTER_INDEX = {each.code: index for index, each in enumerate(FILTERS)}
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All verdicts of one request. `compliant`: some sender can be used as it is; `dedicated`: one of ours alone can."""
+    """All verdicts of one request: whether a compliant sender passed, and whether a dedicated one did."""
 
     verdicts: tuple[Verdict, ...]
     compliant: bool
@@ -85,7 +85,7 @@ def choose_named(request: Request, defaults: Sequence[DefaultSender], policy: Po
     return _passed_over(failures)
 
 
-# -- who names senders --------------------------------------------------------------------------------------------------
+# -- who names senders --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _names_somebody(ref: SenderRef) -> bool:
     return bool(ref.sender_id) or ref.sender_type is SenderType.SHARED_LONGCODE
 
 
-# -- whom they mean -----------------------------------------------------------------------------------------------------
+# -- whom they mean --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def _nearness(verdict: Verdict) -> Key:
     return (-_FILTER_INDEX[verdict.rejected or Rejection.NOT_OWNED], *rank_key(verdict.case))
 
 
-# -- what comes of it ---------------------------------------------------------------------------------------------------
+# -- what comes of it --------------------------------------------------------------------
 
 
 def _chosen(naming: _Naming, verdict: Verdict, failures: Sequence[_Failure]) -> NamedChoice:

@@ -165,7 +165,7 @@ def traffic_class_not_allowed(case: Case) -> str | None:
     return f"is not for {case.ground.request.traffic_class} traffic, only {', '.join(sorted(allowed)) or 'none'}"
 
 
-# -- the order ----------------------------------------------------------------------------------------------------------
+# -- the order --------------------------------------------------------------------
 
 
 class Kind(NamedTuple):
