@@ -99,7 +99,7 @@ class ConfirmedPublisher:
         """Close the connection; the next batch opens another."""
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
-            connection.collapse()
+            connection.collect()
 
     def _open(self) -> None:
         if self._channel is not None:

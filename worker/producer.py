@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 import redis
 
 from worker.amqp import ConfirmedPublisher, Outgoing
+
+_Item = TypeVar("_Item")
 
 #: Documents, and bytes, that one trip to the broker carries at the most.
 TRIP_DOCUMENTS = 1000
@@ -54,13 +56,13 @@ class AmqpProducer:
         self._publisher.close()
 
 
-def in_trips(documents: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """The documents in lists that one trip can carry; the last document of a list may exceed its bytes."""
-    trip: list[bytes] = []
+def in_trips(items: Iterable[_Item], size_of: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """The items in lists that one trip can carry; the last item of a list may exceed its bytes."""
+    trip: list[_Item] = []
     size = 0
-    for document in documents:
-        trip.append(document)
-        size += len(document)
+    for item in items:
+        trip.append(item)
+        size += size_of(item)
         if len(trip) >= TRIP_DOCUMENTS or size >= TRIP_BYTES:
             yield trip
             trip, size = [], 0

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ import click
 import redis
 from kombu.exceptions import OperationalError as BrokerError
 from pydantic import ValidationError
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -39,11 +41,26 @@ def print_json(document: object) -> None:
     sys.stdout.flush()
 
 
+def say(sentence: str) -> None:
+    """Print a sentence as it is, on a line of its own however long it is."""
+    console.print(Text(sentence), soft_wrap=True)
+
+
+def warn(sentence: str) -> None:
+    """Print a sentence on stderr, beside whatever stdout holds."""
+    stderr.print(Text(sentence), soft_wrap=True)
+
+
+def told_moment(moment: datetime | None) -> str | None:
+    """A moment for people: RFC 3339 in UTC, to the second."""
+    return moment and moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def print_table(
     title: str, columns: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
 ) -> None:
     """Print a table; text is shown as it is, without markup."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -1,0 +1,47 @@
+"""`smart-assign dispatch`: look at the dispatch queue, or empty it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import closing
+
+import click
+
+from worker.cli.output import command, json_option
+from worker.tail import open_tail
+from worker.wiring import runtime
+
+FOLLOW_POLL_S = 0.5
+
+
+@click.group()
+def dispatch() -> None:
+    """The queue of enriched messages, where your dispatcher reads."""
+
+
+@dispatch.command()
+@click.option("--count", type=click.IntRange(min=1), help="At most so many; left out: all that wait.")
+@click.option("--drain", is_flag=True, help="Take what is printed off the queue.")
+@click.option("--follow", is_flag=True, help="With --drain: wait for more until Ctrl-C.")
+@json_option
+@command
+def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  # noqa: ARG001  # JSON either way
+    """Print the messages that wait, oldest first, one JSON document a line; they stay on the queue unless --drain.
+
+    On RabbitMQ, looking takes the messages and gives them back: a consumer does not see them meanwhile.
+    """
+    if follow and not drain:
+        raise click.UsageError("--follow needs --drain: what is only looked at would be printed again and again")
+    parts = runtime()
+    queue = open_tail(parts, parts.settings.dispatch_queue)
+    left = count
+    while True:
+        with closing(queue.drain(left) if drain else queue.peek(left)) as pieces:
+            for piece in pieces:
+                sys.stdout.buffer.write(b"".join(document + b"\n" for document in piece))
+                sys.stdout.buffer.flush()
+                left = None if left is None else left - len(piece)
+        if not follow or left == 0:
+            return
+        time.sleep(FOLLOW_POLL_S)

@@ -1,0 +1,164 @@
+"""`smart-assign send`: enqueue one message, or a file of them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import click
+import redis
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.contracts import encode_json
+from core.errors import SmartAssignError
+from core.sender import Product, SenderType, TrafficClass
+from worker.amqp import PUBLISH_ERRORS
+from worker.cli.output import command, console, json_option, print_json, stderr
+from worker.message_file import Line, contract_errors, read_lines
+from worker.producer import Producer, in_trips
+from worker.wiring import runtime
+
+#: What a single message needs -> the option that gives it.
+_REQUIRED = {"account_id": "--account", "to": "--to", "body": "--body"}
+#: Refused lines that a person is shown; the rest is counted.
+SHOWN_REFUSALS = 20
+
+
+class NotSentError(SmartAssignError):
+    """The broker failed in the middle; the text says how far the file was enqueued."""
+
+
+@dataclass(slots=True)
+class Sending:
+    """How far a file has been sent: all up to `line`, `size` bytes, is safe in the broker or was refused."""
+
+    enqueued: int = 0
+    refused_lines: int = 0
+    refused: list[dict[str, object]] = field(default_factory=list)
+    line: int = 0
+    size: int = 0
+
+
+def send_lines(
+    lines: Iterable[Line], producer: Producer, queue: str, told: Callable[[Sending], None] = lambda _: None
+) -> Sending:
+    """Enqueue the lines that fit the contract; `told` hears after each trip. Raises NotSentError."""
+    sending = Sending()
+    for trip in in_trips(lines, lambda line: line.size):
+        _send_trip(sending, producer, queue, [line.document for line in trip if not line.errors])
+        for line in trip:
+            sending.refused_lines += bool(line.errors)
+            sending.refused += [{"line": line.number, "field": e.field, "reason": e.reason} for e in line.errors]
+            sending.size += line.size
+        sending.line = trip[-1].number
+        told(sending)
+    return sending
+
+
+def _send_trip(sending: Sending, producer: Producer, queue: str, documents: list[bytes]) -> None:
+    try:
+        producer.send(queue, documents)
+    except (redis.RedisError, *PUBLISH_ERRORS) as error:
+        raise NotSentError(
+            f"the broker failed ({error}); {sending.enqueued:,} messages were enqueued before: "
+            f"all that is right up to line {sending.line}; send the rest from there"
+        ) from error
+    sending.enqueued += len(documents)
+
+
+@click.command()
+@click.option("--file", "source_file", type=click.File("rb"), help="JSON lines, one message each; '-' is stdin.")
+@click.option("--account", "account_id", help="Account that sends.")
+@click.option("--to", help="Recipient: E.164 with '+', or a national number with --country.")
+@click.option("--body", help="Text, 1 to 1600 characters.")
+@click.option("--subaccount", "subaccount_id", help="Sub-account that sends.")
+@click.option("--sender-id", help="Sender to use; left out: Smart Assign decides.")
+@click.option("--sender-type", type=click.Choice([t.value for t in SenderType]), help="Type of --sender-id.")
+@click.option("--country", help="ISO 3166-1 alpha-2; a hint for a national number.")
+@click.option("--product", type=click.Choice([p.value for p in Product]), help="SMS unless given.")
+@click.option("--media-url", "media_urls", multiple=True, help="Media of an MMS; may be repeated.")
+@click.option("--traffic-class", type=click.Choice([t.value for t in TrafficClass]), help="transactional unless given.")
+@click.option("--reply-expected", is_flag=True, help="Only a sender that can receive replies.")
+@click.option("--message-id", help="Unique for the account; made up and printed if left out.")
+@click.option("--expires-at", help="RFC 3339 time; past it the message is parked.")
+@click.option("--schedule", type=float, help="Unix time, passed through to the dispatcher.")
+@click.option("--source", help="Passed through.")
+@click.option("--custom-string", help="Passed through.")
+@json_option
+@command
+def send(source_file: BinaryIO | None, as_json: bool, **values: Any) -> None:
+    """Enqueue one message, or with --file a message for each line; what breaks the contract is refused by field."""
+    fields = {name: value for name, value in values.items() if value not in (None, (), False)}
+    if source_file is not None:
+        if fields:
+            raise click.UsageError("--file takes no other option of a message")
+        _send_file(source_file, as_json)
+        return
+    missing = [option for name, option in _REQUIRED.items() if name not in fields]
+    if missing:
+        raise click.UsageError(f"give {', '.join(missing)}, or --file")
+    _send_one(fields, as_json)
+
+
+def _send_one(fields: dict[str, Any], as_json: bool) -> None:
+    made_up = {} if "message_id" in fields else {"message_id": uuid.uuid4().hex}
+    document = encode_json(made_up | fields)
+    parts = runtime()
+    line = Line(1, len(document), document, contract_errors(document))
+    sending = send_lines(iter([line]), parts.producer, parts.settings.ingress_queue)
+    if as_json:
+        print_json({"enqueued": sending.enqueued, "refused": sending.refused} | made_up)
+    elif sending.enqueued:
+        message_id = (made_up | fields)["message_id"]
+        console.print(f"Enqueued message {message_id} on {parts.settings.ingress_queue}.", markup=False)
+    _end(sending, as_json)
+
+
+def _send_file(stream: BinaryIO, as_json: bool) -> None:
+    parts = runtime()
+    lines = read_lines(stream, parts.settings.document_max_bytes)
+    with _progress(stream, as_json) as told:
+        sending = send_lines(lines, parts.producer, parts.settings.ingress_queue, told)
+    if as_json:
+        print_json({"enqueued": sending.enqueued, "refused": sending.refused})
+    else:
+        noun = "message" if sending.enqueued == 1 else "messages"
+        console.print(f"Enqueued {sending.enqueued:,} {noun} on {parts.settings.ingress_queue}.", markup=False)
+    _end(sending, as_json)
+
+
+def _end(sending: Sending, as_json: bool) -> None:
+    if not sending.refused:
+        return
+    if not as_json:
+        for entry in sending.refused[:SHOWN_REFUSALS]:
+            stderr.print("line {line}, {field}: {reason}".format_map(entry), markup=False, soft_wrap=True)
+        more = len(sending.refused) - SHOWN_REFUSALS
+        if more > 0:
+            stderr.print(f"and {more:,} more")
+        stderr.print(f"smart-assign: {sending.refused_lines:,} refused")
+    raise SystemExit(1)
+
+
+@contextmanager
+def _progress(stream: BinaryIO, as_json: bool) -> Iterator[Callable[[Sending], None]]:
+    """A bar over the bytes of the file, on a terminal."""
+    if as_json or not stderr.is_terminal:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.fields[messages]:,} messages"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task("", total=_size(stream), messages=0)
+        yield lambda sending: progress.update(task, completed=sending.size, messages=sending.enqueued)
+
+
+def _size(stream: BinaryIO) -> int | None:
+    """The bytes of a regular file; None for a pipe."""
+    try:
+        return os.fstat(stream.fileno()).st_size or None
+    except OSError:
+        return None
