@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -62,7 +63,10 @@ def publish(deployment: Deployment, bodies: Sequence[bytes], queue: str = "ingre
 def amqp_connection(deployment: Deployment) -> amqp.Connection:
     parts = urlsplit(deployment.broker_url)
     connection = amqp.Connection(
-        f"{parts.hostname}:{parts.port or 5672}", parts.username, parts.password, parts.path.removeprefix("/") or "/"
+        f"{parts.hostname}:{parts.port or 5672}",
+        userid=parts.username,
+        password=parts.password,
+        virtual_host=parts.path.removeprefix("/") or "/",
     )
     connection.connect()
     return connection
@@ -132,8 +136,8 @@ def purge(deployment: Deployment, *queues: str) -> None:
 
 
 def delete_queues(deployment: Deployment, queues: Iterable[str]) -> None:
-    """Remove a deployment's queues from RabbitMQ."""
-    with amqp_connection(deployment) as connection:
+    """Remove a deployment's queues from RabbitMQ, where they have not gone with their virtual host."""
+    with suppress(amqp.NotAllowed), amqp_connection(deployment) as connection:
         channel = connection.channel()
         for queue in queues:
             channel.queue_delete(deployment.queue(queue))

@@ -56,8 +56,10 @@ def private_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
         server.start()
     except MissingServiceError as error:
         request.getfixturevalue("absent")("a Redis server to start", error)
-    yield server
-    server.remove()
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session", params=PAIRS)
