@@ -6,7 +6,7 @@ import click
 
 from core.schema import newest_version
 from worker.addresses import masked
-from worker.cli.output import command, console, json_option, print_json
+from worker.cli.output import command, json_option, print_json, say
 from worker.cli.session import database_version, migrate, open_session
 
 
@@ -32,4 +32,4 @@ def upgrade(as_json: bool) -> None:
         print_json({"database": url, "from": before, "to": newest_version(), "rules_version": rules})
     else:
         words = "is up to date" if before == newest_version() else f"went from {before or 'empty'}"
-        console.print(f"{url} {words} (version {newest_version()}, rules {rules})", markup=False)
+        say(f"{url} {words} (version {newest_version()}, rules {rules})")

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.text import Text as Words
 
 from core.errors import NotFoundError
 from core.inquiry import inquire
 from core.sender import Product
-from worker.cli.output import command, console, json_option, print_json, print_table, stderr
+from worker.cli.output import command, json_option, print_json, print_table, say, warn
 from worker.cli.parameters import (
     Moment,
     country_option,
@@ -59,7 +58,7 @@ def explain(decision_id: str | None, as_json: bool, moment: datetime | None, **a
         _print(explained)
     if explained["sender"] is None:
         if as_json:
-            stderr.print(Words(f"smart-assign: {explained['sentence']}"), soft_wrap=True)
+            warn(f"smart-assign: {explained['sentence']}")
         raise SystemExit(1)
 
 
@@ -84,20 +83,20 @@ def _stored(decision_id: str) -> Mapping[str, Any]:
 def _print(explained: Mapping[str, Any]) -> None:
     """The sentence, on stderr where it is a refusal, then who was looked at, best first."""
     if explained["sender"] is None:
-        stderr.print(Words(f"smart-assign: {explained['sentence']}"), soft_wrap=True)
+        warn(f"smart-assign: {explained['sentence']}")
     else:
-        console.print(Words(explained["sentence"]), soft_wrap=True)
+        say(explained["sentence"])
         words = (f"source {explained['source']}", f"reason {explained['reason']}", f"grade {explained['grade']}")
-        console.print(Words(", ".join(words)))
+        say(", ".join(words))
     if explained["warnings"]:
-        console.print(Words(f"warnings: {', '.join(explained['warnings'])}"))
+        say(f"warnings: {', '.join(explained['warnings'])}")
     if explained["candidates"]:
         columns = ("rank", "sender", "type", "country", "account", "grade", "why")
         print_table("", columns, map(_row, explained["candidates"]))
     if explained["decision_id"] is not None:
         until = explained["valid_until"] or "something in it changes"
         words = (f"decision {explained['decision_id']}", f"rules {explained['rules_version']}", f"good until {until}")
-        console.print(Words(", ".join(words)), soft_wrap=True)
+        say(", ".join(words))
 
 
 def _row(candidate: Mapping[str, Any]) -> tuple[object, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import click
 
+from worker.cli.accounts import accounts
 from worker.cli.database import database
 from worker.cli.dispatch import dispatch
 from worker.cli.explain import explain
 from worker.cli.rules import rules
 from worker.cli.send import send
+from worker.cli.senders import senders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -17,8 +19,10 @@ def main() -> None:
     """Give every outgoing SMS the most compliant Sender ID that its account owns."""
 
 
+main.add_command(accounts)
 main.add_command(database)
 main.add_command(dispatch)
 main.add_command(explain)
 main.add_command(rules)
 main.add_command(send)
+main.add_command(senders)

@@ -53,7 +53,9 @@ def warn(sentence: str) -> None:
 
 def told_moment(moment: datetime | None) -> str | None:
     """A moment for people: RFC 3339 in UTC, to the second."""
-    return moment and moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def print_table(

@@ -13,7 +13,7 @@ from core.rule_documents import rule_as_dict
 from core.rules_diff import described_rule
 from core.sender import SenderType
 from core.store_rules import RuleOverride
-from worker.cli.output import command, console, json_option, print_json, print_table
+from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
 from worker.cli.parameters import Moment, OneOf, country_option, enum_option, known_country
 from worker.cli.session import open_session, operator
 
@@ -84,7 +84,7 @@ def overrides(country: str | None, removed: bool, as_json: bool) -> None:
     if as_json:
         print_json({"overrides": [_override(each) for each in found]})
         return
-    columns = ("id", "country", "type", "from", "rule", "reason", "by", "added", "removed")
+    columns = ("id", "country", "type", "from", "rule", "reason", "by", "standing")
     print_table("", columns, map(_override_row, found))
 
 
@@ -105,7 +105,7 @@ def _tell(changed: RuleOverride, fate: str, as_json: bool) -> None:
         print_json({"override": _override(changed)})
     else:
         words = f"{rule.sender_type} from {rule.sender_country} to {rule.country}: {described_rule(rule)}"
-        console.print(f"Override {changed.override_id} {fate}: {words}.", markup=False)
+        say(f"Override {changed.override_id} {fate}: {words}.")
 
 
 def _override(changed: RuleOverride) -> dict[str, object]:
@@ -120,7 +120,11 @@ def _override(changed: RuleOverride) -> dict[str, object]:
 
 
 def _override_row(changed: RuleOverride) -> tuple[object, ...]:
-    rule, removed_at = changed.rule, changed.removed_at
-    when = (rfc3339(changed.created_at), removed_at and rfc3339(removed_at))
-    who = (rule.override_reason, changed.created_by)
-    return (changed.override_id, rule.country, rule.sender_type, rule.sender_country, described_rule(rule), *who, *when)
+    rule = changed.rule
+    what = (changed.override_id, rule.country, rule.sender_type, rule.sender_country, described_rule(rule))
+    return *what, rule.override_reason, changed.created_by, _standing(changed)
+
+
+def _standing(changed: RuleOverride) -> str:
+    since = f"since {told_moment(changed.created_at)}"
+    return since if changed.removed_at is None else f"{since}, taken back {told_moment(changed.removed_at)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, Any
+from typing import IO
 
 import click
 
@@ -14,13 +14,14 @@ from core.rule_documents import profile_as_dict, rule_as_dict
 from core.rules_diff import described_rule
 from core.rules_file import RuleChange, RulesFile, diff_rules, read_rules_file
 from core.sender import SenderType
-from worker.cli.output import command, console, json_option, print_json, print_table, stderr
+from core.store_rules import RuleVersion
+from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
 from worker.cli.parameters import country_option, known_country, sender_type_option
 from worker.cli.rule_overrides import override, override_remove, overrides
 from worker.cli.session import Session, open_session, operator
 
 _file = click.argument("file", type=click.File("rb"))
-_COLUMNS = ("country", "type", "from", "rule", "sources", "as of", "remarks")
+_COLUMNS = ("country", "type", "from", "rule", "sources", "correction")
 
 
 @click.group("rules")
@@ -67,7 +68,7 @@ def show(country: str, as_json: bool) -> None:
         print_json(facts | {"profile": profile_as_dict(profile)})
         return
     _print_rules(f"{profile.name} ({code}), rules {book.version}", held)
-    console.print(_described(profile), markup=False)
+    say(_described(profile))
 
 
 @rules.command("versions")
@@ -80,9 +81,7 @@ def versions(as_json: bool) -> None:
     if as_json:
         print_json({"versions": [_version(each) for each in known]})
     else:
-        print_table(
-            "", ("version", "origin", "imported", "by", "active"), [tuple(_version(each).values()) for each in known]
-        )
+        print_table("", ("version", "origin", "imported", "by", "active"), [_version_row(each) for each in known])
 
 
 def _in_book(book: RuleBook, country: str) -> str:
@@ -98,8 +97,7 @@ def _print_rules(title: str, held: Iterable[CountryRule]) -> None:
 
 def _row(rule: CountryRule) -> tuple[object, ...]:
     told = f"{rule.confidence} of {rule.sources_total}" if rule.sources_total else ""
-    remarks = f"corrected: {rule.override_reason}" if rule.override_reason else rule.notes
-    return rule.country, rule.sender_type, rule.sender_country, described_rule(rule), told, rule.as_of, remarks
+    return rule.country, rule.sender_type, rule.sender_country, described_rule(rule), told, rule.override_reason
 
 
 def _described(profile: CountryProfile) -> str:
@@ -114,11 +112,19 @@ def _described(profile: CountryProfile) -> str:
             f"generic names blocked: {answers[profile.generic_senders_blocked]}",
             f"replies to long codes: {answers[profile.two_way_long_code]}; MMS: {answers[profile.mms]}",
             f"preference between types: {preferred}",
+            f"sources: {', '.join(profile.sources) or unknown}",
+            f"as of: {profile.as_of or unknown}",
+            f"notes: {profile.notes or 'none'}",
         )
     )
 
 
-def _version(known: Any) -> dict[str, object]:
+def _version_row(known: RuleVersion) -> tuple[object, ...]:
+    active = "yes" if known.active else ""
+    return known.version, known.origin, told_moment(known.imported_at), known.imported_by, active
+
+
+def _version(known: RuleVersion) -> dict[str, object]:
     return {
         "version": known.version,
         "origin": known.origin,
@@ -157,7 +163,7 @@ def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     else:
         fate = "is active now" if imported else "would become active" if dry_run else "was active already"
         words = f"{summary['countries']} countries, {summary['rules']} rules, {len(changes)} changes"
-        console.print(f"Version {read.book.version} {fate}: {words}.", markup=False)
+        say(f"Version {read.book.version} {fate}: {words}.")
 
 
 @rules.command("diff")
@@ -184,10 +190,10 @@ def _changes(session: Session, book: RuleBook) -> tuple[RuleChange, ...]:
 
 def _warn_of_losses(read: RulesFile, changes: Iterable[RuleChange]) -> None:
     if read.ignored_columns:
-        stderr.print(f"columns that nobody knows, left unread: {', '.join(read.ignored_columns)}", markup=False)
+        warn(f"columns that nobody knows, left unread: {', '.join(read.ignored_columns)}")
     gone = [change.country for change in changes if change.what == "country" and change.after is None]
     if gone:
-        stderr.print(f"countries that the file leaves without rules: {', '.join(gone)}", markup=False, soft_wrap=True)
+        warn(f"countries that the file leaves without rules: {', '.join(gone)}")
 
 
 def _change(change: RuleChange) -> dict[str, object]:

@@ -1,0 +1,96 @@
+"""Accounts, senders and defaults as `--json` shows them, by the names of the inventory file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from core.accounts import Account, ApiKey
+from core.contracts import rfc3339
+from core.default_rows import StoredDefault
+from core.default_strategies import Strategy
+from core.sender import Registration, Sender
+
+
+def account_document(account: Account) -> dict[str, Any]:
+    """An account; `user_id` is its number in the HTTP API."""
+    return {
+        "account_id": account.account_id,
+        "user_id": account.user_id,
+        "name": account.name,
+        "parent": account.parent,
+        "may_borrow": account.may_borrow,
+        "status": account.status.value,
+        "created_at": rfc3339(account.created_at),
+    }
+
+
+def key_document(key: ApiKey) -> dict[str, Any]:
+    """An API key without the key."""
+    return {
+        "key_id": key.key_id,
+        "prefix": key.prefix,
+        "created_at": rfc3339(key.created_at),
+        "revoked_at": _moment(key.revoked_at),
+    }
+
+
+def sender_document(sender: Sender) -> dict[str, Any]:
+    """A sender with its registrations; `account_id` null is the platform pool."""
+    classes = sender.traffic_classes
+    return {
+        "account_id": sender.account_id,
+        "sender_id": sender.sender_id,
+        "sender_type": sender.sender_type.value,
+        "sender_country_code": sender.country,
+        "status": sender.status.value,
+        "purchased_at": _moment(sender.purchased_at),
+        "activated_at": _moment(sender.activated_at),
+        "expires_at": _moment(sender.expires_at),
+        "trust": sender.trust,
+        "two_way": sender.two_way,
+        "mms": sender.mms,
+        "messages_per_second": sender.messages_per_second,
+        "traffic_classes": None if classes is None else sorted(classes),
+        "registrations": [registration_document(each) for each in sender.registrations],
+    }
+
+
+def registration_document(registration: Registration) -> dict[str, Any]:
+    """A sender's standing in one country."""
+    return {
+        "country": registration.country,
+        "status": registration.status.value,
+        "valid_from": _moment(registration.valid_from),
+        "valid_until": _moment(registration.valid_until),
+    }
+
+
+def default_document(default: StoredDefault) -> dict[str, Any]:
+    """A default sender; strategies in the order in which they are tried."""
+    return {
+        "id": str(default.default_id),
+        "account_id": default.account_id,
+        "country": default.country,
+        "product": default.product.value,
+        "strategies": [strategy_document(each) for each in default.strategies],
+        "status": default.status,
+        "origin": default.origin,
+        "created_at": rfc3339(default.created_timestamp),
+        "updated_at": rfc3339(default.updated_timestamp),
+    }
+
+
+def strategy_document(strategy: Strategy) -> dict[str, Any]:
+    """One sender of a default."""
+    return {
+        "sender_type": strategy.sender_type.value,
+        "sender_id": strategy.sender_id,
+        "sender_country_code": strategy.sender_country_code,
+        "note": strategy.note,
+        "status": strategy.status,
+    }
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
