@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import redis
+from redis._parsers.encoders import Encoder
 from redis.backoff import NoBackoff
+from redis.connection import PythonRespSerializer
 from redis.retry import Retry
 
 from core.assigner import Assigner
@@ -192,7 +194,12 @@ def _close_if_mine(stack: ExitStack, pid: int) -> None:
 def open_redis(url: str) -> redis.Redis:
     """A client that reconnects by itself."""
     return redis.Redis.from_url(
-        url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, health_check_interval=30
+        url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        health_check_interval=30,
+        # hiredis reads fast, but packs a command of thousands of arguments five times slower than plain Python.
+        command_packer=PythonRespSerializer(6000, Encoder("utf-8", "strict", False).encode),  # type: ignore[no-untyped-call]
     )
 
 
