@@ -1,0 +1,229 @@
+"""`smart-assign parked`: what could not be dispatched: read it, send it again, or give it up."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from core.contracts import rfc3339
+from core.errors import PARK_REASONS, NotFoundError, ParkReason
+from core.phone import normal_country
+from core.store_parked import ParkedDocument, ParkedEntry, ParkedFilter, ParkedState
+from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
+from worker.cli.parameters import enum_option, limit_option
+from worker.cli.session import Session, open_session
+from worker.replay import Replay, parked_ids
+from worker.wiring import runtime
+
+#: `--state` for every state.
+_ANY = "any"
+
+
+@click.group("parked")
+def parked() -> None:
+    """Read, replay and drop messages that could not be dispatched."""
+
+
+def _filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--reason`, `--account`, `--country`, `--campaign` as one ParkedFilter, `wanted`."""
+
+    @enum_option("--reason", kind=ParkReason, metavar="CODE", says="Why it was parked")
+    @click.option("--account", "--account-id", "account_id", metavar="ACCOUNT", help="An account with sub-accounts.")
+    @click.option("--country", metavar="COUNTRY", help="The recipients' country.")
+    @click.option("--campaign", "--campaign-id", "campaign_id", metavar="CAMPAIGN", help="A campaign.")
+    @wraps(function)
+    def filtered(
+        *,
+        reason: ParkReason | None,
+        account_id: str | None,
+        country: str | None,
+        campaign_id: str | None,
+        **rest: Any,
+    ) -> Any:
+        code = normal_country(country) if country else None
+        wanted = ParkedFilter(reason=reason, account_id=account_id, country=code, campaign_id=campaign_id)
+        return function(wanted=wanted, **rest)
+
+    return filtered
+
+
+# ---- reading ----
+
+
+@parked.command("list")
+@_filter_options
+@click.option(
+    "--state",
+    type=click.Choice([*(each.value for each in ParkedState), _ANY]),
+    default=ParkedState.PARKED.value,
+    show_default=True,
+)
+@limit_option
+@json_option
+@command
+def list_parked(*, wanted: ParkedFilter, state: str, limit: int, as_json: bool) -> None:
+    """List parked messages, the newest first, and count them all by reason; bodies and numbers are not shown."""
+    query = ParkedFilter(
+        reason=wanted.reason,
+        account_id=wanted.account_id,
+        country=wanted.country,
+        campaign_id=wanted.campaign_id,
+        state=None if state == _ANY else ParkedState(state),
+    )
+    with open_session() as session:
+        found, counts = session.store.parked(query, limit=limit), session.store.parked_counts(query)
+    if as_json:
+        print_json({"parked": [_document(entry) for entry in found], "counts": counts, "total": sum(counts.values())})
+        return
+    columns = ("id", "parked", "reason", "account", "country", "message", "detail")
+    print_table(f"{len(found)} of {sum(counts.values())}", columns, map(_row, found))
+    for reason, count in sorted(counts.items()):
+        say(f"{reason} {count}: {PARK_REASONS[reason].meaning}; {PARK_REASONS[reason].remedy}")
+
+
+def _document(entry: ParkedEntry) -> dict[str, Any]:
+    return {
+        "parked_id": entry.parked_id,
+        "reason": entry.reason.value,
+        "detail": entry.detail,
+        "fields": [{"field": error.field, "reason": error.reason} for error in entry.fields],
+        "message_id": entry.message_id,
+        "campaign_id": entry.campaign_id,
+        "batch_id": entry.batch_id,
+        "account_id": entry.account_id,
+        "subaccount_id": entry.subaccount_id,
+        "country": entry.country,
+        "lane": entry.lane,
+        "parked_at": rfc3339(entry.parked_at),
+        "state": entry.state.value,
+        "state_changed_at": None if entry.state_changed_at is None else rfc3339(entry.state_changed_at),
+    }
+
+
+def _row(entry: ParkedEntry) -> tuple[object, ...]:
+    account = "/".join(filter(None, (entry.account_id, entry.subaccount_id)))
+    what = entry.message_id or "/".join(filter(None, (entry.campaign_id, entry.batch_id)))
+    return entry.parked_id, told_moment(entry.parked_at), entry.reason, account, entry.country, what, entry.detail
+
+
+@parked.command("show")
+@click.argument("parked_id", metavar="ID")
+@json_option
+@command
+def show(parked_id: str, as_json: bool) -> None:
+    """Show a parked message with its whole original, body and number included."""
+    with open_session() as session:
+        found = session.store.parked_one(parked_id)
+    if found is None:
+        raise NotFoundError(f"there is no parked message {parked_id!r}")
+    if as_json:
+        print_json(_document(found) | _original(found))
+        return
+    for name, value in _document(found).items():
+        if value:
+            say(f"{name}: {value}")
+    say(f"original, {len(found.document)} bytes:")
+    say(_printable(found.document))
+
+
+def _original(found: ParkedDocument) -> dict[str, str]:
+    """The bytes as they came in: as text, or where they are not UTF-8 in base64."""
+    try:
+        return {"original": found.document.decode()}
+    except UnicodeDecodeError:
+        return {"original_base64": base64.b64encode(found.document).decode()}
+
+
+def _printable(document: bytes) -> str:
+    """Text that cannot move the cursor of a terminal."""
+    text = document.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+# ---- acting ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What to act on: ids, or all that meet a filter."""
+
+    ids: tuple[str, ...]
+    wanted: ParkedFilter
+
+    @classmethod
+    def of(cls, ids: Sequence[str], wanted: ParkedFilter, everything: bool) -> _Target:
+        """Exit code 2 where nothing, or more than one way of naming it, is given."""
+        filtered = wanted != ParkedFilter()
+        if bool(ids) + bool(filtered or everything) != 1:
+            raise click.UsageError("give ids, or --reason, --account, --country, --campaign, or --all")
+        return cls(tuple(dict.fromkeys(ids)), wanted)
+
+    def count(self, session: Session) -> int:
+        return len(self.ids) or sum(session.store.parked_counts(self.wanted).values())
+
+    def pages(self, session: Session) -> Iterable[Sequence[str]]:
+        return iter((self.ids,)) if self.ids else parked_ids(session.store, self.wanted)
+
+
+def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """IDs, or a filter, or `--all`, as one `target`."""
+
+    @click.argument("ids", metavar="[ID]...", nargs=-1)
+    @click.option("--all", "everything", is_flag=True, help="All that are parked.")
+    @_filter_options
+    @wraps(function)
+    def targeted(*, ids: tuple[str, ...], everything: bool, wanted: ParkedFilter, **rest: Any) -> Any:
+        return function(target=_Target.of(ids, wanted, everything), **rest)
+
+    return targeted
+
+
+@parked.command("replay")
+@_target_options
+@json_option
+@command
+def replay(*, target: _Target, as_json: bool) -> None:
+    """Put originals back on the queues that they came from, each once; mend first what had them parked."""
+    with open_session() as session:
+        parts = runtime()
+        again = Replay(session.store, parts.producer, parts.settings)
+        for ids in target.pages(session):
+            again.replay(ids)
+    _tell(target, again.replayed, "replayed", as_json)
+
+
+@parked.command("drop")
+@_target_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@command
+def drop(*, target: _Target, yes: bool, as_json: bool) -> None:
+    """Give messages up for good; on a terminal it asks first."""
+    with open_session() as session:
+        if not yes and sys.stdin.isatty():
+            click.confirm(f"Drop {target.count(session)} parked messages?", abort=True, err=True)
+        dropped = sum(_dropped(session, target.pages(session)))
+    _tell(target, dropped, "dropped", as_json)
+
+
+def _dropped(session: Session, pages: Iterable[Sequence[str]]) -> Iterator[int]:
+    for ids in pages:
+        yield len(session.store.mark_dropped(ids, session.store.clock()))
+
+
+def _tell(target: _Target, done: int, verb: str, as_json: bool) -> None:
+    """Exit code 1 where ids were given and one of them was not parked any more."""
+    missed = len(target.ids) - done if target.ids else 0
+    if as_json:
+        print_json({verb: done, "not_parked": missed})
+    else:
+        say(f"{done} {verb}.")
+    if missed:
+        warn(f"smart-assign: {missed} of the ids named are not parked")
+        raise SystemExit(1)
