@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
+from psycopg import Error as PsycopgError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from core.epochs import EpochPublishError, EpochSink, NoSink, family_scopes, increment
 from core.errors import StoreUnavailableError
 from core.scopes import PLATFORM_SCOPE
+from core.statements import chunks
 
 #: How long a SQLite writer waits for another one.
 BUSY_TIMEOUT_MS = 30_000
 
 #: How long a connection to PostgreSQL may take before it counts as away.
 CONNECT_TIMEOUT_S = 5
+
+#: A connection unused for longer is tried before its next use.
+IDLE_S = 2.0
+
+_USED_AT = "smart_assign_used_at"
+
+#: Epochs published at a time; an import may raise a hundred thousand.
+_PUBLISH_CHUNK = 1000
 
 #: Execution option: the statement that begins a transaction on SQLite, where the driver begins none by itself.
 _SQLITE_BEGIN = "smart_assign_sqlite_begin"
@@ -37,13 +48,29 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
-    parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(
-        parsed,
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
-        pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _ping_if_idle)
+    return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Replaces a connection that broke while nobody used it; a ping at every use would cost a round trip each."""
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < IDLE_S:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except PsycopgError as error:
+        raise DisconnectionError from error
 
 
 def _open_sqlite(url: str, pool_size: int) -> Engine:
@@ -125,9 +152,9 @@ class Database:
             write = Write(connection)
             yield write
             write.settle(self.clock())
-        if write.values:
-            with suppress(EpochPublishError):
-                self._sink.publish(write.values)
+        with suppress(EpochPublishError):
+            for part in chunks(write.values.items(), _PUBLISH_CHUNK):
+                self._sink.publish(dict(part))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
-from core.statements import CHUNK, chunks, insert_into
+from core.statements import CHUNK, any_of, chunks, insert_into
 from core.tables import AccountRow, EpochRow
 
 
@@ -57,9 +57,8 @@ def family_scopes(connection: Connection, account_refs: Iterable[int]) -> set[st
     """The scopes of the accounts and of all their sub-accounts."""
     scopes: set[str] = set()
     for part in chunks(sorted(set(account_refs)), CHUNK):
-        query = select(AccountRow.account_id).where(
-            or_(AccountRow.user_id.in_(part), AccountRow.parent_ref.in_(part)),
-        )
+        own = any_of(connection, AccountRow.user_id, part)
+        query = select(AccountRow.account_id).where(or_(own, any_of(connection, AccountRow.parent_ref, part)))
         scopes.update(account_scope(account_id) for account_id in connection.scalars(query))
     return scopes
 

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import delete, select
 
 from core.database import Database
-from core.statements import CHUNK, chunks, insert_into, storable
+from core.statements import CHUNK, INSERT, chunks, storable
 from core.tables import DecisionRow
 
 
@@ -23,6 +23,12 @@ class _Owner(msgspec.Struct):
     country: str | None = None
 
 
+# RETURNING makes SQLAlchemy send many rows as one statement. Built once: that takes longer than to run it.
+_SAVE = {
+    dialect: insert(DecisionRow).on_conflict_do_nothing().returning(DecisionRow.decision_id)
+    for dialect, insert in INSERT.items()
+}
+
 _read_owner = msgspec.json.Decoder(_Owner).decode
 
 
@@ -33,9 +39,8 @@ class DecisionStore(Database):
         """Keeps JSON documents by decision id, one statement for every 500; those known stay as they are."""
         rows = [_row(decision_id, decisions[decision_id], now) for decision_id in sorted(decisions)]
         with self.single() as connection:
-            statement = insert_into(connection, DecisionRow).on_conflict_do_nothing().returning(DecisionRow.decision_id)
             for part in chunks(rows, CHUNK):
-                connection.execute(statement, part)
+                connection.execute(_SAVE[connection.dialect.name], part)
 
     def decision(self, decision_id: str) -> dict[str, Any] | None:
         """The document of a decision, or None."""

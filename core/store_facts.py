@@ -16,7 +16,7 @@ from core.default_strategies import ENABLED
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.sender_rows import registration_of, sender_of
-from core.statements import CHUNK, chunks, storable
+from core.statements import AMONG, CHUNK, Among, chunks, storable
 from core.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
 
 
@@ -115,7 +115,8 @@ class _Family:
         ids = {name for request in requests for name in (request.account_id, request.subaccount_id) if name}
         known = sorted(filter(storable, ids))
         accounts: dict[int, _Account] = {}
-        for row in connection.execute(_family_query(known, countries)) if known else ():
+        asked = {"account_ids": known, "countries": countries}
+        for row in connection.execute(_FAMILY[connection.dialect.name], asked) if known else ():
             account = accounts.get(row.user_id)
             if account is None:
                 suspended = row.status != AccountStatus.ACTIVE and not suspended_too
@@ -159,40 +160,6 @@ def _ref(row: Row[*tuple[Any, ...]]) -> SenderRef:
     return SenderRef(row.sender_id, SenderType(row.sender_type), row.sender_country_code)
 
 
-def _family_query(account_ids: Sequence[str], countries: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    """Accounts and parents by two index scans joined in a UNION; OR over a subquery would read the whole table."""
-    columns = (
-        AccountRow.user_id,
-        AccountRow.account_id,
-        AccountRow.parent_ref,
-        AccountRow.may_borrow,
-        AccountRow.status,
-    )
-    asked = select(*columns).where(AccountRow.account_id.in_(account_ids)).cte("asked")
-    parents = select(*columns).join(asked, AccountRow.user_id == asked.c.parent_ref)
-    family = union(select(asked), parents).subquery("family")
-    default = and_(
-        DefaultRow.account_ref == family.c.user_id,
-        DefaultRow.country.in_(countries),
-        DefaultRow.status == ENABLED,
-    )
-    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == ENABLED)
-    return (
-        select(
-            family,
-            DefaultRow.country,
-            DefaultRow.product,
-            StrategyRow.position,
-            StrategyRow.sender_type,
-            StrategyRow.sender_id,
-            StrategyRow.sender_country_code,
-        )
-        .select_from(family)
-        .outerjoin(DefaultRow, default)
-        .outerjoin(StrategyRow, strategy)
-    )
-
-
 @dataclass(slots=True)
 class _Held:
     sender: Sender
@@ -220,7 +187,8 @@ class _Inventory:
                     owners[account.ref] = account.account_id
         inventory = cls()
         by_id: dict[int, _Held] = {}
-        for row in connection.execute(_senders_query([ref for ref in owners if ref is not None], countries)):
+        asked = {"owners": [ref for ref in owners if ref is not None], "countries": countries}
+        for row in connection.execute(_SENDERS[connection.dialect.name], asked):
             held = by_id.get(row.id)
             if held is None:
                 held = by_id[row.id] = _Held(sender_of(row, owners[row.account_ref]), {})
@@ -236,8 +204,9 @@ class _Inventory:
         return self._seen[key]
 
 
-def _senders_query(owners: Sequence[int], countries: Sequence[str]) -> Select[*tuple[Any, ...]]:
-    registration = and_(RegistrationRow.sender_ref == SenderRow.id, RegistrationRow.country.in_(countries))
+def _senders_query(among: Among) -> Select[*tuple[Any, ...]]:
+    countries = among(RegistrationRow.country, "countries")
+    owners = among(SenderRow.account_ref, "owners")
     return (
         select(
             *SenderRow.__table__.columns,
@@ -246,6 +215,45 @@ def _senders_query(owners: Sequence[int], countries: Sequence[str]) -> Select[*t
             RegistrationRow.valid_from,
             RegistrationRow.valid_until,
         )
-        .outerjoin(RegistrationRow, registration)
-        .where(or_(SenderRow.account_ref.in_(owners), SenderRow.account_ref.is_(None)))
+        .outerjoin(RegistrationRow, and_(RegistrationRow.sender_ref == SenderRow.id, countries))
+        .where(or_(owners, SenderRow.account_ref.is_(None)))
     )
+
+
+def _family_query(among: Among) -> Select[*tuple[Any, ...]]:
+    """Accounts and parents by two index scans joined in a UNION; OR over a subquery would read the whole table."""
+    columns = (
+        AccountRow.user_id,
+        AccountRow.account_id,
+        AccountRow.parent_ref,
+        AccountRow.may_borrow,
+        AccountRow.status,
+    )
+    asked = select(*columns).where(among(AccountRow.account_id, "account_ids")).cte("asked")
+    parents = select(*columns).join(asked, AccountRow.user_id == asked.c.parent_ref)
+    family = union(select(asked), parents).subquery("family")
+    default = and_(
+        DefaultRow.account_ref == family.c.user_id,
+        among(DefaultRow.country, "countries"),
+        DefaultRow.status == ENABLED,
+    )
+    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == ENABLED)
+    return (
+        select(
+            family,
+            DefaultRow.country,
+            DefaultRow.product,
+            StrategyRow.position,
+            StrategyRow.sender_type,
+            StrategyRow.sender_id,
+            StrategyRow.sender_country_code,
+        )
+        .select_from(family)
+        .outerjoin(DefaultRow, default)
+        .outerjoin(StrategyRow, strategy)
+    )
+
+
+# Built once for each database: to build a statement takes longer than to run it.
+_FAMILY = {dialect: _family_query(among) for dialect, among in AMONG.items()}
+_SENDERS = {dialect: _senders_query(among) for dialect, among in AMONG.items()}
