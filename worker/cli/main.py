@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from worker.cli.accounts import accounts
+from worker.cli.check import check
 from worker.cli.database import database
 from worker.cli.defaults import defaults
 from worker.cli.dispatch import dispatch
 from worker.cli.explain import explain
+from worker.cli.inventory import inventory
 from worker.cli.parked import parked
 from worker.cli.rules import rules
 from worker.cli.send import send
@@ -22,10 +24,12 @@ def main() -> None:
 
 
 main.add_command(accounts)
+main.add_command(check)
 main.add_command(database)
 main.add_command(defaults)
 main.add_command(dispatch)
 main.add_command(explain)
+main.add_command(inventory)
 main.add_command(parked)
 main.add_command(rules)
 main.add_command(send)
