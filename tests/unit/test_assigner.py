@@ -1,0 +1,148 @@
+"""A batch in; enriched, parked and deferred documents out, one verdict for each group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from core.assigner import Assigner, Outcome
+from core.cache import Answer, Verdict
+from core.contracts import message_digest
+from core.decision import Request
+from core.errors import ParkReason
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
+ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
+SENDER = Verdict("+61400000001", "longcode", "AU", msgspec.Raw(json.dumps(ASSIGNMENT).encode()), None, "", None, None)
+NONE = Verdict(None, "", None, msgspec.Raw(b"null"), ParkReason.NO_COMPLIANT_SENDER, "no sender fits", None, None)
+MAX_BYTES = 10_000
+
+
+class Verdicts:
+    """Gives AU a sender, NZ none, and GB no answer at all; remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+        batch = list(requests)
+        self.asked += batch
+        known = {"AU": SENDER, "NZ": NONE}
+        return Answer({request: known[request.country] for request in batch if request.country in known})
+
+
+def document(to: str = "+61491570156", **fields: Any) -> bytes:
+    return json.dumps({"message_id": "m1", "account_id": "acme", "to": to, "body": "hello"} | fields).encode()
+
+
+def assign(*documents: bytes, verdicts: Verdicts | None = None) -> Outcome:
+    return Assigner(verdicts or Verdicts(), max_bytes=MAX_BYTES, clock=lambda: NOW).assign(documents)
+
+
+def test_it_writes_the_verdict_into_the_message() -> None:
+    (payload,) = assign(document("0491 570 156", country="AU", vip=True)).payloads
+    enriched = json.loads(payload)
+    assert enriched["to"] == "+61491570156"
+    assert (enriched["sender_id"], enriched["sender_type"], enriched["sender_country_code"]) == (
+        "+61400000001",
+        "longcode",
+        "AU",
+    )
+    assert enriched["assignment"] == ASSIGNMENT
+    assert enriched["extra"] == {"vip": True}
+    assert enriched["assigned_at"] == "2026-08-01T12:00:00.000000Z"
+    assert enriched["dispatch_id"] == message_digest("acme", "m1").hex()
+
+
+def test_it_accounts_for_every_document() -> None:
+    batch = [document(), b"{", document("+64211234567"), document("+447400123456"), document("nobody")]
+    outcome = assign(*batch)
+    assert outcome.indexes == [0]
+    assert [(entry.index, entry.reason) for entry in outcome.parked] == [
+        (1, ParkReason.INVALID_MESSAGE),
+        (4, ParkReason.INVALID_RECIPIENT),
+        (2, ParkReason.NO_COMPLIANT_SENDER),
+    ]
+    assert outcome.deferred == [3]
+
+
+def test_it_asks_once_for_messages_that_depend_on_the_same() -> None:
+    verdicts = Verdicts()
+    assign(*(document(message_id=f"m{n}", body=f"text {n}") for n in range(50)), verdicts=verdicts)
+    assert len(verdicts.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"account_id": "other"},
+        {"subaccount_id": "acme-nz"},
+        {"traffic_class": "otp"},
+        {"reply_expected": True},
+        {"sender_id": "ACME"},
+        {"product": "MMS", "media_urls": ["https://example.com"]},
+    ],
+    ids=str,
+)
+def test_it_asks_apart_for_what_a_decision_depends_on(fields: dict[str, Any]) -> None:
+    verdicts = Verdicts()
+    assign(document(), document(**fields), verdicts=verdicts)
+    assert len(verdicts.asked) == 2
+
+
+def test_it_parks_what_has_expired_and_sends_what_has_not() -> None:
+    outcome = assign(document(expires_at="2026-08-01T12:00:00Z"), document(expires_at="2026-08-01T12:00:00.000001Z"))
+    assert [entry.reason for entry in outcome.parked] == [ParkReason.EXPIRED]
+    assert outcome.indexes == [1]
+
+
+def test_it_measures_documents_before_it_reads_them() -> None:
+    outcome = assign(document(source="x" * MAX_BYTES), document())
+    assert outcome.parked[0].fields[0].field == "$"
+    assert outcome.indexes == [1]
+
+
+def test_it_tells_the_ids_of_what_it_parks() -> None:
+    (entry,) = assign(document("+64211234567", subaccount_id="acme-nz")).parked
+    assert (entry.message_id, entry.account_id, entry.subaccount_id, entry.country) == ("m1", "acme", "acme-nz", "NZ")
+
+
+@pytest.mark.parametrize("sender_id", ["x" * 5000, "a\u202eb", "\x00", "\n"])
+def test_it_asks_for_a_sender_in_a_form_that_keys_and_logs_can_hold(sender_id: str) -> None:
+    verdicts = Verdicts()
+    assign(document(sender_id=sender_id), verdicts=verdicts)
+    explicit = verdicts.asked[0].explicit
+    assert explicit is not None and explicit.sender_id is not None
+    assert len(explicit.sender_id) <= 32
+    assert explicit.sender_id.isprintable()
+
+
+#: Fields of a message; all others are passed through.
+OWN = {"message_id", "account_id", "body", "source", "schedule"}
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "an integer of 100 bits": {"schedule": 2**100, "vip": -(2**100)},
+    "NUL everywhere": {"message_id": "\x00", "account_id": "\x00", "body": "\x00", "source": "\x00"},
+    "names of our own code": {"__class__": 1, "model_extra": 2, "extra": {}, "dispatch_id": "x", "assignment": 1},
+    "nesting that JSON readers still take": {"vip": json.loads("[" * 200 + "]" * 200)},
+}
+
+
+@pytest.mark.parametrize("fields", HOSTILE.values(), ids=HOSTILE.keys())
+def test_it_passes_strange_values_through(fields: dict[str, Any]) -> None:
+    (payload,) = assign(document(**fields)).payloads
+    enriched = json.loads(payload)
+    extra = {name: value for name, value in fields.items() if name not in OWN}
+    assert extra.items() <= enriched["extra"].items()
+
+
+def test_it_survives_nesting_of_every_depth() -> None:
+    for depth in (10, 700, 800, 900, 950, 980, 990, 1000, 1100):
+        nested = document().replace(b'"hello"', b'"hello","vip":' + b"[" * depth + b"]" * depth)
+        outcome = assign(nested, document())
+        assert outcome.indexes[-1] == 1

@@ -1,0 +1,163 @@
+"""The wire: what is read, what is refused and in which words, and the ids that follow from it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.contracts import (
+    ContractError,
+    Message,
+    decode_json,
+    decode_message,
+    known_ids,
+    message_digest,
+    parse_rfc3339,
+    rfc3339,
+)
+from core.sender import Product, TrafficClass
+
+MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
+
+
+def decoded(**fields: Any) -> Message:
+    return decode_message(json.dumps(MESSAGE | fields).encode())
+
+
+def errors_of(document: object) -> dict[str, str]:
+    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
+    with pytest.raises(ContractError) as caught:
+        decode_message(raw)
+    return {error.field: error.reason for error in caught.value.errors}
+
+
+def test_it_fills_in_the_defaults() -> None:
+    message = decoded()
+    assert (message.product, message.traffic_class, message.reply_expected, message.sender_id) == (
+        Product.SMS,
+        TrafficClass.TRANSACTIONAL,
+        False,
+        None,
+    )
+
+
+@pytest.mark.parametrize("field", ["product", "traffic_class", "reply_expected"])
+def test_it_reads_null_as_the_default(field: str) -> None:
+    assert getattr(decoded(**{field: None}), field) == getattr(decoded(), field)
+
+
+@pytest.mark.parametrize(("written", "read"), [("AU", "AU"), ("au", "AU"), ("UK", "GB"), ("uk", "GB"), (None, None)])
+def test_it_reads_the_country_in_any_case_and_uk_as_gb(written: str | None, read: str | None) -> None:
+    assert decoded(country=written).country == read
+
+
+ALIASES: dict[str, tuple[dict[str, Any], str | None]] = {
+    "alone": ({"from": "ACME"}, "ACME"),
+    "beside null": ({"from": "ACME", "sender_id": None}, "ACME"),
+    "beside nothing": ({"from": "ACME", "sender_id": ""}, "ACME"),
+    "beside itself": ({"from": "ACME", "sender_id": "ACME"}, "ACME"),
+    "empty beside a sender": ({"from": "", "sender_id": "ACME"}, "ACME"),
+    "null beside a sender": ({"from": None, "sender_id": "ACME"}, "ACME"),
+    "null alone": ({"from": None}, None),
+}
+
+
+@pytest.mark.parametrize(("fields", "sender"), ALIASES.values(), ids=ALIASES.keys())
+def test_it_reads_from_as_sender_id(fields: dict[str, Any], sender: str | None) -> None:
+    message = decoded(**fields)
+    assert message.sender_id == sender
+    assert "from" not in message.extra
+
+
+def test_it_refuses_an_alias_that_contradicts() -> None:
+    assert errors_of(MESSAGE | {"from": "ACME", "sender_id": "OTHER"}).keys() == {"from"}
+
+
+def test_it_keeps_unknown_fields_apart_from_its_own() -> None:
+    strange = {"vip": {"level": [1, None]}, "extra": {"a": 1}, "campaign_id": "c", "schema": 9, "alias": "x"}
+    message = decoded(**strange)
+    assert message.extra == strange
+    assert (message.campaign_id, message.sender_id) == (None, None)
+
+
+def test_it_names_every_field_to_blame() -> None:
+    blamed = errors_of({"account_id": 7, "to": None, "body": "", "product": "MMS", "reply_expected": "yes"})
+    assert blamed.keys() == {"message_id", "account_id", "to", "body", "reply_expected"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        pytest.param(b"", "is not JSON", id="nothing"),
+        pytest.param(b"{", "is not JSON", id="half an object"),
+        pytest.param(b'{"body":"\xff\xfe"}', "is not UTF-8", id="broken UTF-8"),
+        pytest.param(b'{"body":"\\ud800"}', "is not JSON", id="a lone surrogate"),
+        pytest.param(b"[" * 200_000, "is nested too deeply", id="deep nesting"),
+        pytest.param(b'{"a":NaN}', "is not JSON", id="NaN"),
+        pytest.param(b'{"a":1e999}', "is not JSON", id="a number beyond a double"),
+        pytest.param(b"null", "", id="null"),
+        pytest.param(b"[]", "", id="a list"),
+        pytest.param(b'"text"', "", id="a text"),
+    ],
+)
+def test_it_refuses_what_is_no_document(raw: bytes, words: str) -> None:
+    assert errors_of(raw)["$"].startswith(words)
+
+
+def test_it_never_quotes_the_document() -> None:
+    secret = "SECRET-5309"
+    for raw in (
+        f'{{"body": "{secret}", }}'.encode(),
+        f'{{"message_id": "{secret}{"x" * 90}"}}'.encode(),
+        json.dumps(MESSAGE | {"product": secret, "sender_type": secret, "expires_at": secret}).encode(),
+        json.dumps(MESSAGE | {"country": secret, "schedule": secret, "media_urls": secret}).encode(),
+    ):
+        assert secret not in str(errors_of(raw))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-31", "2026-01-31T12:00:00", "2026-02-30T00:00:00Z", "2026-01-31T24:00:01Z", "9999-12-31T23:59:59-23:59"],
+)
+def test_it_refuses_a_time_that_is_none(text: str) -> None:
+    assert errors_of(MESSAGE | {"expires_at": text}).keys() == {"expires_at"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-01-31T12:00:00Z", "2026-01-31t12:00:00z", "2026-01-31 23:00:00+11:00", "2026-01-31T12:00:00.000000000Z"],
+)
+def test_it_reads_a_time_in_any_form_of_rfc_3339(text: str) -> None:
+    assert parse_rfc3339(text) == datetime(2026, 1, 31, 12, tzinfo=UTC)
+    assert decoded(expires_at=text).expires_at == text
+
+
+def test_it_writes_times_in_utc_to_the_microsecond() -> None:
+    assert rfc3339(parse_rfc3339("2026-01-31T23:00:00+11:00")) == "2026-01-31T12:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("document", "known"),
+    [
+        pytest.param({"message_id": "m", "account_id": 7}, {"message_id": "m"}, id="one of them"),
+        pytest.param({"message_id": "x" * 65, "batch_id": ""}, {}, id="too long or empty"),
+        pytest.param([], {}, id="no object"),
+        pytest.param(None, {}, id="null"),
+    ],
+)
+def test_it_tells_the_ids_of_a_refused_document(document: object, known: dict[str, str]) -> None:
+    assert known_ids(document) == known
+
+
+def test_it_names_a_message_by_account_and_id() -> None:
+    digests = {message_digest(*pair) for pair in (("ab", "c"), ("a", "bc"), ("", "abc"), ("ab", "d"))}
+    assert len(digests) == 4
+    # Another digest would dispatch what an older worker dispatched once more.
+    assert message_digest("acme", "m1").hex() == "7ab14b360a89f3a0a7b926b4ca20583f"
+
+
+def test_it_decodes_any_json() -> None:
+    assert decode_json(b'{"a": [1, 2.5, null, true, "\\u00e9"]}') == {"a": [1, 2.5, None, True, "é"]}
