@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import uuid
+from collections import deque
 from collections.abc import Generator, Iterator
-from itertools import islice
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +25,10 @@ from worker.wiring import Runtime
 Pieces = Generator[list[bytes], None, None]
 
 PIECE = 1000
+#: The most that RabbitMQ counts for a consumer; 0 stands for no limit.
+MOST_AT_ONCE = 65_535
+#: How long RabbitMQ may take to deliver what waits on a queue.
+IDLE_S = 0.5
 #: How long a drain that says nothing is taken to be alive.
 HOLD_S = 30
 
@@ -114,41 +119,78 @@ class RedisTail:
 
 
 class AmqpTail:
-    """A RabbitMQ queue. To peek is to take without acknowledging, and give back: others do not see them meanwhile."""
+    """A RabbitMQ queue. To peek is to take without acknowledging, and give back with the connection.
+
+    Others do not see the messages meanwhile, and a quorum queue takes many at once back in any order.
+    """
 
     def __init__(self, url: str, settings: Settings, queue: str) -> None:
         self._url, self._settings, self._queue = url, settings, queue
 
     def peek(self, count: int | None) -> Pieces:
         """At most as many as wait at the beginning."""
-        with Connection(self._url, connect_timeout=10) as connection:
-            declare_queues(connection, self._settings)
-            channel = connection.channel()
+        with self._channel() as channel:
             waiting = int(channel.queue_declare(self._queue, passive=True).message_count)
-            messages = _got(channel, self._queue)
             wanted = waiting if count is None else min(count, waiting)
-            last = 0
-            try:
-                while piece := list(islice(messages, min(PIECE, wanted))):
-                    wanted, last = wanted - len(piece), piece[-1].delivery_tag
-                    yield [_bytes(message.body) for message in piece]
-            finally:
-                # Given back together, or with the connection, they would come back in any order.
-                for tag in range(1, last + 1):
-                    channel.basic_nack(tag, requeue=True)
+            if not wanted:
+                return
+            with closing(Deliveries(channel, self._queue, wanted, wanted)) as deliveries:
+                for _, size in _pieces(wanted):
+                    if piece := deliveries.next(size):
+                        yield [_bytes(message.body) for message in piece]
 
     def drain(self, count: int | None) -> Pieces:
         """Acknowledges piece by piece; what is not acknowledged goes back with the connection."""
+        at_once = min(count or PIECE, PIECE)
+        with self._channel() as channel, closing(Deliveries(channel, self._queue, count, at_once)) as deliveries:
+            for _, size in _pieces(count):
+                if piece := deliveries.next(size):
+                    yield [_bytes(message.body) for message in piece]
+                    channel.basic_ack(piece[-1].delivery_tag, multiple=True)
+                if len(piece) < size:
+                    return
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
         with Connection(self._url, connect_timeout=10) as connection:
             declare_queues(connection, self._settings)
-            channel = connection.channel()
-            messages = _got(channel, self._queue)
-            for _, wanted in _pieces(count):
-                piece = list(islice(messages, wanted))
-                if not piece:
-                    return
-                yield [_bytes(message.body) for message in piece]
-                channel.basic_ack(piece[-1].delivery_tag, multiple=True)
+            yield connection.channel()
+
+
+class Deliveries:
+    """What a queue delivers to a consumer of its own, asked for piece by piece.
+
+    Not `basic.get`: a quorum queue counts each get as a consumer, and of a thousand acknowledged at once it may forget
+    some when the connection closes (seen with RabbitMQ 3.10).
+    """
+
+    def __init__(self, channel: Any, queue: str, wanted: int | None, at_once: int) -> None:
+        self._channel, self._left, self._came = channel, wanted, deque[Any]()
+        channel.basic_qos(0, at_once if at_once <= MOST_AT_ONCE else 0, False)
+        self._tag: str | None = channel.basic_consume(queue, callback=self._came.append)
+
+    def next(self, size: int) -> list[Any]:
+        """The next deliveries; fewer where none came for IDLE_S."""
+        while len(self._came) < size:
+            try:
+                self._channel.connection.drain_events(timeout=IDLE_S)
+            except TimeoutError:
+                break
+        taken = min(size, len(self._came))
+        if self._left is not None:
+            self._left -= taken
+            if not self._left:
+                self._cancel()
+        return [self._came.popleft() for _ in range(taken)]
+
+    def close(self) -> None:
+        """Consume no more."""
+        self._cancel()
+
+    def _cancel(self) -> None:
+        tag, self._tag = self._tag, None
+        if tag is not None:
+            self._channel.basic_cancel(tag)
 
 
 def open_tail(parts: Runtime, queue: str) -> Tail:
@@ -165,11 +207,6 @@ def _pieces(count: int | None) -> Iterator[tuple[int, int]]:
         wanted = PIECE if count is None else min(PIECE, count - start)
         yield start, wanted
         start += wanted
-
-
-def _got(channel: Any, queue: str) -> Iterator[Any]:
-    while (message := channel.basic_get(queue, no_ack=False)) is not None:
-        yield message
 
 
 def _bytes(body: bytes | str) -> bytes:

@@ -29,7 +29,8 @@ def dispatch() -> None:
 def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  # noqa: ARG001  # JSON either way
     """Print the messages that wait, oldest first, one JSON document a line; they stay on the queue unless --drain.
 
-    On RabbitMQ, looking takes the messages and gives them back: a consumer does not see them meanwhile.
+    On RabbitMQ, looking takes the messages and gives them back, which may change their order; a consumer does not
+    see them meanwhile.
     """
     if follow and not drain:
         raise click.UsageError("--follow needs --drain: what is only looked at would be printed again and again")
