@@ -11,14 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-import msgspec
-
-from core.cache import Answer, Verdict
+from core.cache import Answer
 from core.contracts import (
-    SCHEMA_VERSION,
     WHOLE_DOCUMENT,
     ContractError,
-    EnrichedOut,
     Message,
     decode_message,
     message_digest,
@@ -26,16 +22,16 @@ from core.contracts import (
     rfc3339,
 )
 from core.decision import Request, SenderRef
+from core.enriched import Writer
 from core.errors import FieldError, ParkReason
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, SenderType, TrafficClass
+from core.verdict import Verdict
 
 #: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
 MAX_SENDER_ID = 32
 
 _NO_OVERRIDES: Mapping[str, SenderRef] = {}
-
-_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +130,33 @@ class Assigner:
         return _locate(index, message, now)
 
     def _write(self, read: list[_Read], now: datetime, outcome: Outcome) -> None:
-        requests = {group: request_of(group) for group in {entry.group for entry in read}}
+        examples = {entry.group: entry for entry in read}
+        requests = {group: request_of(group) for group in examples}
         answer = self._decisions.verdicts(requests.values(), now)
         verdicts = {group: answer.verdicts.get(request) for group, request in requests.items()}
         assigned_at = rfc3339(now)
+        writers = {
+            group: Writer(examples[group].message, examples[group].country, verdict, assigned_at)
+            for group, verdict in verdicts.items()
+            if verdict is not None and verdict.park is None
+        }
         for entry in read:
-            verdict = verdicts[entry.group]
-            if verdict is None:
-                outcome.deferred.append(entry.place)
-            elif verdict.park is not None:
-                outcome.parked.append(_unsendable(entry, verdict))
-            else:
-                digest = message_digest(entry.message.account_id, entry.message.message_id)
-                outcome.payloads.append(_enriched(entry, verdict, digest, assigned_at))
-                outcome.digests.append(digest)
-                outcome.indexes.append(entry.place)
+            writer = writers.get(entry.group)
+            if writer is None:
+                _not_sent(entry, verdicts[entry.group], outcome)
+                continue
+            message = entry.message
+            digest = message_digest(message.account_id, message.message_id)
+            outcome.payloads.append(writer.write(message, entry.e164, digest.hex()))
+            outcome.digests.append(digest)
+            outcome.indexes.append(entry.place)
+
+
+def _not_sent(entry: _Read, verdict: Verdict | None, outcome: Outcome) -> None:
+    if verdict is None:
+        outcome.deferred.append(entry.place)
+    else:
+        outcome.parked.append(_unsendable(entry, verdict))
 
 
 def _locate(
@@ -198,38 +206,6 @@ def clean_sender_id(sender_id: str) -> str:
     """`sender_id` as it may stand in a log and a cache key: short, and printable."""
     text = sender_id if len(sender_id) <= MAX_SENDER_ID else sender_id[: MAX_SENDER_ID - 1] + "…"
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
-
-
-def _enriched(entry: _Read, verdict: Verdict, digest: bytes, assigned_at: str) -> bytes:
-    message = entry.message
-    return _encode(
-        EnrichedOut(
-            SCHEMA_VERSION,
-            digest.hex(),
-            message.message_id,
-            message.account_id,
-            message.subaccount_id,
-            message.campaign_id,
-            message.batch_id,
-            entry.e164,
-            entry.country,
-            message.body,
-            message.product,
-            message.media_urls,
-            verdict.sender_id,
-            verdict.sender_type,
-            verdict.sender_country,
-            message.traffic_class,
-            message.reply_expected,
-            message.source,
-            message.custom_string,
-            message.schedule,
-            message.expires_at,
-            message.extra,
-            verdict.assignment,
-            assigned_at,
-        )
-    )
 
 
 def _unsendable(entry: _Read, verdict: Verdict) -> Parked:

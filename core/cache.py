@@ -19,39 +19,20 @@ import redis
 
 from core.contracts import encode_json
 from core.country_rules import RuleBook
-from core.decision import Decision, Facts, Policy, Request
+from core.decision import Facts, Policy, Request
 from core.engine import decide
-from core.errors import ParkReason, StoreUnavailableError
+from core.errors import StoreUnavailableError
 from core.explanation import explanation
 from core.redis_epochs import Breaker, Epochs, RedisEpochs
 from core.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from core.store_facts import AccountProblem
+from core.verdict import Verdict, decision_verdict, problem_verdict
 
 DECISION_TTL_S = 900
 LEASE_MS = 2_000
 LEASE_POLL_S = 0.02
 #: How long SQL is left alone after it failed; what needs it is told at once that it is away.
 STORE_PAUSE_S = 1.0
-
-
-class Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What a message needs of the decision of its group; `assignment` is encoded already.
-
-    Either `park` is None and the sender stands, or the message is parked. `valid_until` is Unix time in seconds.
-    """
-
-    sender_id: str | None
-    sender_type: str
-    sender_country: str | None
-    assignment: msgspec.Raw
-    park: ParkReason | None
-    detail: str
-    field: str | None
-    valid_until: float | None
-
-    def over(self, now: float) -> bool:
-        """Whether it holds no longer at `now` (Unix time in seconds)."""
-        return self.valid_until is not None and now >= self.valid_until
 
 
 class DecisionStore(Protocol):
@@ -241,7 +222,7 @@ class DecisionCache:
         documents: dict[str, bytes] = {}
         for request, facts in self._store.load_facts(requests).items():
             if isinstance(facts, AccountProblem):
-                verdicts[request] = _problem_verdict(facts)
+                verdicts[request] = problem_verdict(facts)
                 continue
             decision = decide(request, facts, rules, self._policy, now)
             documents[decision.decision_id] = encode_json(explanation(decision))
@@ -261,32 +242,3 @@ def scopes_of(request: Request) -> tuple[str, ...]:
     """The epoch scopes that a decision for `request` depends on."""
     scopes = (RULES_SCOPE, PLATFORM_SCOPE, account_scope(request.account_id))
     return scopes if request.subaccount_id is None else (*scopes, account_scope(request.subaccount_id))
-
-
-def decision_verdict(decision: Decision) -> Verdict:
-    """The part of a decision that a message needs, with its `assignment` encoded once for all messages."""
-    sender = decision.sender
-    asked = decision.asked
-    assignment = {
-        "source": decision.source,
-        "grade": decision.grade,
-        "reason": decision.reason,
-        "warnings": decision.warnings,
-        "decision_id": decision.decision_id,
-        "rules_version": decision.rules_version,
-        "requested_sender_id": asked.sender_id if asked and decision.reverted else None,
-    }
-    return Verdict(
-        sender_id=sender.sender_id if sender else None,
-        sender_type=sender.sender_type if sender else "",
-        sender_country=sender.country if sender else None,
-        assignment=msgspec.Raw(encode_json(assignment)),
-        park=decision.park,
-        detail=decision.detail,
-        field=None,
-        valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
-    )
-
-
-def _problem_verdict(problem: AccountProblem) -> Verdict:
-    return Verdict(None, "", None, msgspec.Raw(b"null"), problem.reason, problem.detail, problem.field, None)

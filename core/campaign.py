@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -32,6 +33,7 @@ from core.contracts import (
     validated,
 )
 from core.decision import SenderRef
+from core.enriched import encode_tail
 from core.errors import FieldError, ParkReason
 from core.sender import Product, SenderType, TrafficClass
 
@@ -220,41 +222,59 @@ class CampaignAssigner:
 
 def _messages(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tuple[int, Message]]:
     """The messages of a chunk with their positions; recipients that are none are put to `refused`."""
-    shared = batch.shared
+    like = _message_like(batch)
     for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
         row = batch.rows[position]
         if isinstance(row, RefusedRow):
             refused.append(_refused(batch, position, row.errors))
-            continue
-        body = row.body or shared.body
-        if body is None:
+        elif row.body is None and batch.shared.body is None:
             error = FieldError(f"recipients[{position}].body", "is required where the batch has none")
             refused.append(_refused(batch, position, (error,)))
-            continue
-        yield (
-            position,
-            ExtendedMessage(
-                message_id=row.message_id or batch.message_id(position),
-                account_id=shared.account_id,
-                to=row.to,
-                body=body,
-                subaccount_id=shared.subaccount_id,
-                country=row.country or shared.country,
-                product=shared.product,
-                media_urls=shared.media_urls,
-                sender_id=shared.sender_id,
-                sender_type=shared.sender_type,
-                traffic_class=shared.traffic_class,
-                reply_expected=shared.reply_expected,
-                source=shared.source,
-                custom_string=shared.custom_string if row.custom_string is None else row.custom_string,
-                schedule=shared.schedule,
-                expires_at=shared.expires_at,
-                extra=batch.extra_of(row),
-                campaign_id=shared.campaign_id,
-                batch_id=shared.batch_id,
-            ),
-        )
+        else:
+            yield position, _message(batch, like, position, row)
+
+
+def _message_like(batch: Batch) -> ExtendedMessage:
+    """What the messages of a batch have in common; `to`, `message_id` and perhaps `body` are still to be set."""
+    shared = batch.shared
+    like = ExtendedMessage(
+        message_id="",
+        account_id=shared.account_id,
+        to="",
+        body=shared.body or "",
+        subaccount_id=shared.subaccount_id,
+        country=shared.country,
+        product=shared.product,
+        media_urls=shared.media_urls,
+        sender_id=shared.sender_id,
+        sender_type=shared.sender_type,
+        traffic_class=shared.traffic_class,
+        reply_expected=shared.reply_expected,
+        source=shared.source,
+        custom_string=shared.custom_string,
+        schedule=shared.schedule,
+        expires_at=shared.expires_at,
+        extra=batch.extra,
+        campaign_id=shared.campaign_id,
+        batch_id=shared.batch_id,
+    )
+    like.tail = encode_tail(like)
+    return like
+
+
+def _message(batch: Batch, like: ExtendedMessage, position: int, row: Row) -> ExtendedMessage:
+    message = copy(like)
+    message.to = row.to
+    message.message_id = row.message_id or batch.message_id(position)
+    if row.body is not None:
+        message.body = row.body
+    if row.country is not None:
+        message.country = row.country
+    if row.custom_string is not None or isinstance(row, ExtendedRow):
+        message.tail = None
+        message.custom_string = like.custom_string if row.custom_string is None else row.custom_string
+        message.extra = batch.extra_of(row)
+    return message
 
 
 def _with_path(entry: Parked) -> Parked:

@@ -207,25 +207,25 @@ class EnrichedMessage(BaseModel):
     message_id: str
     account_id: str
     subaccount_id: str | None
-    campaign_id: str | None
-    batch_id: str | None
     to: str
     country: str
     body: str
     product: Product
-    media_urls: list[str] | None
     sender_id: str | None
     sender_type: SenderType
     sender_country_code: str | None
     traffic_class: TrafficClass
     reply_expected: bool
+    assignment: Assignment
+    assigned_at: str = Field(json_schema_extra={"format": "date-time"})
+    media_urls: list[str] | None
     source: str | None
     custom_string: str | None
     schedule: int | float | None
     expires_at: str | None
+    campaign_id: str | None
+    batch_id: str | None
     extra: dict[str, Any]
-    assignment: Assignment
-    assigned_at: str = Field(json_schema_extra={"format": "date-time"})
 
 
 class NoticeField(BaseModel):
@@ -284,6 +284,7 @@ class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     extra: ClassVar[Mapping[str, Any]] = {}
     campaign_id: ClassVar[str | None] = None
     batch_id: ClassVar[str | None] = None
+    tail: ClassVar[bytes | None] = None
 
     message_id: Text64
     account_id: Text64
@@ -303,14 +304,29 @@ class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     schedule: int | float | None = None
     expires_at: str | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says nothing but who sends what to whom, and how."""
+        return (
+            self.media_urls is None
+            and self.source is None
+            and self.custom_string is None
+            and self.schedule is None
+            and self.expires_at is None
+        )
+
 
 class ExtendedMessage(Message):
-    """A message with unknown fields, or one that came in a campaign batch."""
+    """A message with unknown fields, or one that came in a campaign batch.
+
+    `tail` is what `core.enriched.encode_tail` gives for it, where that is known beforehand.
+    """
 
     # The base has these as class variables, so that a plain message costs nothing for them.
     extra: Mapping[str, Any] = {}  # type: ignore[misc]
     campaign_id: str | None = None  # type: ignore[misc]
     batch_id: str | None = None  # type: ignore[misc]
+    tail: bytes | None = None  # type: ignore[misc]
 
 
 _plain_decoder = msgspec.json.Decoder(Message)
@@ -396,35 +412,6 @@ def known_ids(document: object) -> dict[str, str]:
 def message_digest(account_id: str, message_id: str) -> bytes:
     """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
     return hashlib.blake2b(f"{len(account_id)}:{account_id}{message_id}".encode(), digest_size=16).digest()
-
-
-class EnrichedOut(msgspec.Struct, gc=False):
-    """`EnrichedMessage` as the hot path writes it: the same fields in the same order, `assignment` encoded already."""
-
-    schema: int
-    dispatch_id: str
-    message_id: str
-    account_id: str
-    subaccount_id: str | None
-    campaign_id: str | None
-    batch_id: str | None
-    to: str
-    country: str
-    body: str
-    product: str
-    media_urls: list[str] | None
-    sender_id: str | None
-    sender_type: str
-    sender_country_code: str | None
-    traffic_class: str
-    reply_expected: bool
-    source: str | None
-    custom_string: str | None
-    schedule: int | float | None
-    expires_at: str | None
-    extra: Mapping[str, Any]
-    assignment: msgspec.Raw
-    assigned_at: str
 
 
 def rfc3339(moment: datetime) -> str:

@@ -6,14 +6,13 @@ only those that need Celery itself pass through it.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import pybase64
 
 from core.contracts import CONTENT_TYPE, WHOLE_DOCUMENT, encode_json
 from core.errors import FieldError
@@ -46,10 +45,10 @@ class Sealer:
 
     def seal(self, payloads: Sequence[bytes], message_ids: Sequence[str]) -> list[bytes]:
         """One envelope for each payload, with the AMQP property `message_id`."""
-        tail, stem, encode = self._tail, uuid.uuid4().hex.encode(), binascii.b2a_base64
+        tail, stem, encode = self._tail, uuid.uuid4().hex.encode(), pybase64.b64encode
         return [
             b'%b%b%b%b", "delivery_tag": "%b-%d"}}'
-            % (_ENCODED_BODY, encode(payload, newline=False), tail, message_id.encode(), stem, index)
+            % (_ENCODED_BODY, encode(payload), tail, message_id.encode(), stem, index)
             for index, (payload, message_id) in enumerate(zip(payloads, message_ids, strict=True))
         ]
 
@@ -159,7 +158,7 @@ def open_kombu_message(raw: bytes, *, results_kept: bool) -> Opened:
 def _body_bytes(message: _KombuMessage) -> bytes:
     encoding = message.properties.get("body_encoding")
     if encoding == "base64":
-        return base64.b64decode(message.body, validate=True)
+        return pybase64.b64decode(message.body, validate=True)
     if encoding in (None, "utf-8"):
         return message.body.encode()
     raise ValueError("properties.body_encoding is unknown")

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from core.assigner import Assigner, Outcome
-from core.cache import Answer, Verdict
+from core.cache import Answer
 from core.contracts import message_digest
 from core.decision import Request
 from core.errors import ParkReason
+from core.verdict import Verdict
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
