@@ -152,12 +152,12 @@ class RedisHome:
     def shut_down(self) -> None:
         """End the server and wait until it is gone; one that takes longer than STOP_DEADLINE_S is left alone."""
         address = self.address()
-        if address is None or not self._is_alive():
+        if address is None or not self.is_alive():
             return
         ask_to_end(address)
         patience = Patience(STOP_DEADLINE_S)
         try:
-            while self._is_alive():
+            while self.is_alive():
                 patience.wait(f"still running after {STOP_DEADLINE_S:.0f} s")
         except EmbeddedRedisError as error:
             log.warning("embedded.still_running", reason=str(error), log_file=str(self.log_file))
@@ -171,7 +171,7 @@ class RedisHome:
 
     def running(self) -> EmbeddedRedis | None:
         """The server if one lives, without starting any; it may still be on its way up, or on its way down."""
-        return self.address() if self.data_dir.is_dir() and self._is_alive() else None
+        return self.address() if self.data_dir.is_dir() and self.is_alive() else None
 
     def _take_server_lock(self) -> int | None:
         """The descriptor of the server's lock, or None while a server holds it, alive or coming up."""
@@ -183,7 +183,8 @@ class RedisHome:
             return None
         return lock
 
-    def _is_alive(self) -> bool:
+    def is_alive(self) -> bool:
+        """Whether a server lives, answering or not; asks the kernel, not the server."""
         if (lock := self._take_server_lock()) is None:
             return True
         os.close(lock)

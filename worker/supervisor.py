@@ -23,6 +23,10 @@ def _no_announcement(_: str) -> None:
     return
 
 
+def _nothing_to_watch() -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long and how often: seconds, but for `restarts`, the failures in a row that are forgiven."""
@@ -46,23 +50,32 @@ def supervise(
     roles: Sequence[Role],
     output: TextIO,
     on_ready: Callable[[str], None] = _no_announcement,
+    watch: Callable[[], object] = _nothing_to_watch,
     limits: Limits = DEFAULT_LIMITS,
 ) -> int:
     """Run all roles until SIGINT or SIGTERM; 0 after a clean end, 1 when a role failed for good or had to be killed.
 
-    `on_ready` hears each role's name once. Roles end one after the other, the last of the list first; a second signal
+    `on_ready` hears each role's name once; `watch` is called at every turn, ten times a second or more. Roles end one after the other, the last of the list first; a second signal
     kills at once. Must be called in the main thread.
     """
-    return Supervisor(roles, output, on_ready, limits).run()
+    return Supervisor(roles, output, on_ready, watch, limits).run()
 
 
 class Supervisor:
     """The loop behind `supervise`."""
 
-    def __init__(self, roles: Sequence[Role], output: TextIO, on_ready: Callable[[str], None], limits: Limits) -> None:
+    def __init__(
+        self,
+        roles: Sequence[Role],
+        output: TextIO,
+        on_ready: Callable[[str], None],
+        watch: Callable[[], object],
+        limits: Limits,
+    ) -> None:
         self._printer = Printer([role.name for role in roles], output)
         self._children = [Child(role, self._printer) for role in roles]
         self._on_ready = on_ready
+        self._watch = watch
         self._limits = limits
         self._selector = selectors.DefaultSelector()
         self._signals = 0
@@ -105,6 +118,7 @@ class Supervisor:
 
     def _turn(self) -> None:
         self._read_output()
+        self._watch()
         now = time.monotonic()
         for child in self._children:
             self._look_after(child, now)

@@ -79,8 +79,7 @@ def test_it_has_no_long_function() -> None:
         f"{relative(path)}:{node.lineno} {node.name}"
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, FUNCTION)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+        if isinstance(node, FUNCTION) and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     ]
     assert long == []
 

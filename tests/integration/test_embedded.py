@@ -19,7 +19,7 @@ import redis
 from kombu import Connection
 
 from tests.services import wait_for
-from worker.embedded import EmbeddedRedis, EmbeddedRedisError, embedded_redis, resolve_urls
+from worker.embedded import EmbeddedRedis, EmbeddedRedisError, embedded_redis, resolve_urls, revive
 from worker.redis_binary import RedisBinary, installed_binaries
 from worker.redis_home import RedisHome
 from worker.settings import Settings
@@ -186,6 +186,15 @@ def test_it_starts_again_for_the_next_user_when_it_died_under_the_first(data_dir
         with embedded_redis(data_dir) as second, first.client() as client:
             assert client.ping()
             assert second == first
+
+
+def test_it_is_revived_for_those_who_use_it(data_dir: Path) -> None:
+    with embedded_redis(data_dir) as embedded, embedded.client() as client:
+        client.set("kept", "1")
+        assert not revive(data_dir)
+        kill_server(embedded, data_dir)
+        assert revive(data_dir)
+        assert client.get("kept") == b"1"
 
 
 def test_a_forked_child_that_unwinds_does_not_stop_it(data_dir: Path) -> None:

@@ -53,7 +53,7 @@ def interrupt_after(names: set[str], number: signal.Signals = signal.SIGINT) -> 
 def test_it_prefixes_lines_and_ends_in_order(number: signal.Signals) -> None:
     output = io.StringIO()
     roles = [role("worker", OBEDIENT), role("api", OBEDIENT)]
-    assert supervise(roles, output, interrupt_after({"worker", "api"}, number), QUICK) == 0
+    assert supervise(roles, output, interrupt_after({"worker", "api"}, number), limits=QUICK) == 0
     lines = output.getvalue().splitlines()
     assert sorted(lines[:2]) == ["api    | up", "worker | up"]
     assert lines[2:] == ["api    | asked to end", "worker | asked to end"]
@@ -61,14 +61,14 @@ def test_it_prefixes_lines_and_ends_in_order(number: signal.Signals) -> None:
 
 def test_it_restores_the_signal_handlers() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    supervise([role("worker", OBEDIENT)], io.StringIO(), interrupt_after({"worker"}), QUICK)
+    supervise([role("worker", OBEDIENT)], io.StringIO(), interrupt_after({"worker"}), limits=QUICK)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def test_it_kills_a_role_that_does_not_end_and_says_so() -> None:
     output = io.StringIO()
     limits = Limits(ready_s=10, grace_s=0.3)
-    assert supervise([role("worker", STUBBORN)], output, interrupt_after({"worker"}), limits) == 1
+    assert supervise([role("worker", STUBBORN)], output, interrupt_after({"worker"}), limits=limits) == 1
     assert "[worker did not end in time, killed]" in output.getvalue()
 
 
@@ -89,7 +89,7 @@ def test_it_hurries_at_the_second_signal() -> None:
             time.sleep(1)
     """
     began = time.monotonic()
-    assert supervise([role("worker", text)], Terminal(), interrupt_after({"worker"}), Limits(grace_s=60)) == 1
+    assert supervise([role("worker", text)], Terminal(), interrupt_after({"worker"}), limits=Limits(grace_s=60)) == 1
     assert time.monotonic() - began < 20
 
 
@@ -105,7 +105,7 @@ def test_it_starts_a_role_again(tmp_path: Path) -> None:
     """
     output = io.StringIO()
     roles = [role("worker", text, str(tmp_path / "was-here"), ready_text="again")]
-    supervise(roles, output, interrupt_after({"worker"}), QUICK)
+    supervise(roles, output, interrupt_after({"worker"}), limits=QUICK)
     assert output.getvalue().splitlines() == [
         "worker | [worker ended unexpectedly (SIGKILL), starting it again in 0.05 s]",
         "worker | up again",
@@ -120,6 +120,27 @@ def test_it_gives_up_and_ends_the_others() -> None:
     assert said.count("last words") == 3
     assert "[api ended unexpectedly (exit code 3) 3 times, giving up]" in said
     assert said.splitlines()[-1] == "worker | asked to end"
+
+
+def test_it_watches_over_what_the_roles_stand_on() -> None:
+    turns: list[float] = []
+
+    def watch() -> None:
+        turns.append(time.monotonic())
+        if len(turns) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert supervise([role("worker", OBEDIENT)], io.StringIO(), watch=watch, limits=QUICK) == 0
+    assert len(turns) == 3
+
+
+def test_it_ends_the_roles_when_watching_fails() -> None:
+    def watch() -> None:
+        raise OSError("no space left")
+
+    output = io.StringIO()
+    with pytest.raises(OSError, match="no space left"):
+        supervise([role("worker", "import time; time.sleep(60)")], output, watch=watch, limits=QUICK)
 
 
 def test_it_fails_when_a_role_is_not_ready_in_time() -> None:
@@ -141,7 +162,7 @@ def test_it_asks_a_port_whether_a_role_is_ready() -> None:
     serve = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
     ready = port_answers("127.0.0.1", port)
     assert not ready()
-    assert supervise([Role("api", serve, is_ready=ready)], io.StringIO(), interrupt_after({"api"}), QUICK) == 0
+    assert supervise([Role("api", serve, is_ready=ready)], io.StringIO(), interrupt_after({"api"}), limits=QUICK) == 0
 
 
 def test_it_prints_long_and_broken_lines() -> None:
@@ -152,7 +173,7 @@ def test_it_prints_long_and_broken_lines() -> None:
         time.sleep(60)
     """
     output = io.StringIO()
-    supervise([role("worker", text)], output, interrupt_after({"worker"}), QUICK)
+    supervise([role("worker", text)], output, interrupt_after({"worker"}), limits=QUICK)
     lines = [line.removeprefix("worker | ") for line in output.getvalue().splitlines()]
     assert "".join(lines).startswith("a" * 200_000 + "\N{REPLACEMENT CHARACTER}up")
     assert lines[-1] == "no end of line"
@@ -163,7 +184,7 @@ def test_it_goes_on_ending_when_the_terminal_has_gone() -> None:
         def write(self, _text: str) -> int:
             raise OSError("input/output error")
 
-    assert supervise([role("worker", OBEDIENT)], GoneTerminal(), interrupt_after({"worker"}), QUICK) == 0
+    assert supervise([role("worker", OBEDIENT)], GoneTerminal(), interrupt_after({"worker"}), limits=QUICK) == 0
 
 
 def test_it_colours_the_names_on_a_terminal() -> None:
@@ -172,7 +193,7 @@ def test_it_colours_the_names_on_a_terminal() -> None:
             return True
 
     output = Terminal()
-    supervise([role("worker", OBEDIENT)], output, interrupt_after({"worker"}), QUICK)
+    supervise([role("worker", OBEDIENT)], output, interrupt_after({"worker"}), limits=QUICK)
     assert output.getvalue().startswith("\x1b[36mworker | \x1b[0mup\n")
 
 
@@ -188,7 +209,7 @@ def test_it_leaves_nothing_of_a_roles_own_processes() -> None:
         signal.pause()
     """
     output = io.StringIO()
-    supervise([role("worker", text)], output, interrupt_after({"worker"}), QUICK)
+    supervise([role("worker", text)], output, interrupt_after({"worker"}), limits=QUICK)
     left = int(output.getvalue().split()[2])
     wait_for(lambda: not is_running(left), 5, "the end of the role's child")
 
