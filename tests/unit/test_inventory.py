@@ -1,0 +1,232 @@
+"""The lines of an inventory file: what is read, what is refused and in which words."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from core.accounts import AccountStatus
+from core.default_strategies import Strategy
+from core.errors import FieldError
+from core.inventory_lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, parse_moment, read_line
+from core.inventory_spool import Spool
+from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+
+ACCOUNT = {"kind": "account", "account_id": "acme"}
+SENDER = {"kind": "sender", "account_id": "acme", "sender_id": "+61491570156", "sender_type": "longcode"}
+REGISTRATION = SENDER | {"kind": "registration", "country": "AU", "status": "approved"}
+DEFAULT = {
+    "kind": "default",
+    "account_id": "acme",
+    "country": "AU",
+    "strategies": [{"sender_type": "longcode", "sender_id": "+61491570156"}],
+}
+MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def read(document: object) -> Line:
+    errors: list[FieldError] = []
+    line = read_line(json.dumps(document).encode(), 7, errors)
+    assert errors == []
+    assert line is not None
+    return line
+
+
+def refused(document: object) -> dict[str, str]:
+    errors: list[FieldError] = []
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    assert read_line(text, 7, errors) is None
+    return {error.field: error.reason for error in errors}
+
+
+def test_it_reads_an_account_with_its_defaults() -> None:
+    given = frozenset({"kind", "account_id"})
+    assert read(ACCOUNT) == AccountLine(7, given, "acme", None, None, True, AccountStatus.ACTIVE, None)
+
+
+def test_it_reads_every_field_of_an_account() -> None:
+    full = ACCOUNT | {"name": "Acme", "parent": "p", "may_borrow": False, "status": "suspended", "api_key": "k"}
+    line = AccountLine(7, frozenset(full), "acme", "Acme", "p", False, AccountStatus.SUSPENDED, "k")
+    assert read(full) == line
+
+
+def test_it_reads_every_field_of_a_sender() -> None:
+    full = SENDER | {
+        "sender_country_code": "nz",
+        "status": "pending",
+        "purchased_at": "2026-01-31T13:00:00+01:00",
+        "activated_at": "2026-01-31",
+        "expires_at": "2027-01-31T12:00",
+        "trust": 100,
+        "two_way": False,
+        "mms": True,
+        "messages_per_second": 5,
+        "traffic_classes": ["otp", "promotional"],
+    }
+    line = read(full)
+    assert isinstance(line, SenderLine)
+    assert line.sender == Sender(
+        account_id="acme",
+        sender_id="+61491570156",
+        sender_type=SenderType.LONGCODE,
+        country="NZ",
+        status=SenderStatus.PENDING,
+        purchased_at=MOMENT,
+        activated_at=MOMENT.replace(hour=0),
+        expires_at=MOMENT.replace(year=2027),
+        trust=100,
+        two_way=False,
+        mms=True,
+        messages_per_second=5.0,
+        traffic_classes=frozenset({TrafficClass.OTP, TrafficClass.PROMOTIONAL}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "country", "two_way"),
+    [
+        pytest.param({}, "AU", True, id="a number's country is derived"),
+        pytest.param({"sender_id": "61491570156"}, "AU", True, id="a number without +"),
+        pytest.param({"sender_country_code": "NZ"}, "NZ", True, id="the country given wins"),
+        pytest.param({"sender_country_code": "uk"}, "GB", True, id="UK is GB"),
+        pytest.param({"sender_id": "+18005550100", "sender_type": "tollfree"}, "US", True, id="toll-free"),
+        pytest.param({"sender_id": None, "sender_type": "shared_longcode"}, None, True, id="a pool without a number"),
+        pytest.param({"sender_id": "", "sender_type": "shared_longcode"}, None, True, id="the same, empty"),
+        pytest.param({"sender_id": "ACME", "sender_type": "alpha_tag"}, None, False, id="a name has none, no replies"),
+        pytest.param({"sender_id": "12345", "sender_type": "shortcode"}, None, True, id="a short code's is not known"),
+        pytest.param({"account_id": None}, "AU", True, id="the platform pool"),
+        pytest.param({"trust": None, "status": None}, "AU", True, id="null is the default"),
+    ],
+)
+def test_it_completes_a_sender(changes: dict[str, Any], country: str | None, two_way: bool) -> None:
+    line = read(SENDER | changes)
+    assert isinstance(line, SenderLine)
+    assert (line.sender.country, line.sender.two_way) == (country, two_way)
+    assert (line.sender.trust, line.sender.status) == (50, SenderStatus.ACTIVE)
+
+
+def test_it_reads_a_registration() -> None:
+    line = read(REGISTRATION | {"country": "UK", "valid_from": "2026-01-31T12:00:00Z"})
+    assert isinstance(line, RegistrationLine)
+    assert line.registration == Registration("GB", RegistrationStatus.APPROVED, MOMENT)
+    assert (line.account_id, line.sender_id, line.sender_type) == ("acme", "+61491570156", SenderType.LONGCODE)
+
+
+def test_it_reads_a_default() -> None:
+    line = read(DEFAULT | {"product": "MMS"})
+    assert isinstance(line, DefaultLine)
+    assert (line.country, line.product) == ("AU", Product.MMS)
+    assert line.strategies == (Strategy(SenderType.LONGCODE, "+61491570156"),)
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        pytest.param(b"{", {"line 7"}, id="not JSON"),
+        pytest.param(b"\xff", {"line 7"}, id="not UTF-8"),
+        pytest.param(b"[" * 100_000, {"line 7"}, id="too deep"),
+        pytest.param(b'"' + b"x" * 1_100_000 + b'"', {"line 7"}, id="too long"),
+        pytest.param([], {"line 7"}, id="not an object"),
+        pytest.param({}, {"line 7: kind"}, id="no kind"),
+        pytest.param({"kind": ["account"]}, {"line 7: kind"}, id="a kind that is no text"),
+        pytest.param({"kind": "acount"}, {"line 7: kind"}, id="no such kind"),
+        pytest.param({"kind": "account"}, {"line 7: account_id"}, id="no account id"),
+        pytest.param(ACCOUNT | {"account_id": "x" * 65}, {"line 7: account_id"}, id="account id too long"),
+        pytest.param(ACCOUNT | {"account_id": ""}, {"line 7: account_id"}, id="account id empty"),
+        pytest.param(ACCOUNT | {"account_id": "a\x00"}, {"line 7: account_id"}, id="NUL in an account id"),
+        pytest.param(ACCOUNT | {"account_id": 5}, {"line 7: account_id"}, id="account id a number"),
+        pytest.param(ACCOUNT | {"may_borow": False}, {"line 7: may_borow"}, id="misspelt field"),
+        pytest.param(
+            ACCOUNT | {"may_borrow": "no", "status": "closed", "name": 5, "api_key": ""},
+            {"line 7: may_borrow", "line 7: status", "line 7: name", "line 7: api_key"},
+            id="every bad field of an account",
+        ),
+        pytest.param(
+            SENDER | {"sender_type": "alpha_tag", "trust": 101, "purchased_at": "yesterday", "mms": 1},
+            {"line 7: trust", "line 7: purchased_at", "line 7: mms", "line 7: sender_id"},
+            id="every bad field of a sender",
+        ),
+        pytest.param(
+            {"kind": "sender", "sender_id": "1"}, {"line 7: account_id", "line 7: sender_type"}, id="ownerless"
+        ),
+        pytest.param(SENDER | {"sender_id": "++61"}, {"line 7: sender_id"}, id="malformed number"),
+        pytest.param(SENDER | {"sender_id": "12345", "sender_type": "alpha_tag"}, {"line 7: sender_id"}, id="digits"),
+        pytest.param(SENDER | {"sender_country_code": "ZZ"}, {"line 7: sender_country_code"}, id="no country"),
+        pytest.param(SENDER | {"sender_country_code": "AUS"}, {"line 7: sender_country_code"}, id="alpha-3"),
+        pytest.param(SENDER | {"trust": True}, {"line 7: trust"}, id="true is no number"),
+        pytest.param(SENDER | {"trust": 10**30}, {"line 7: trust"}, id="a huge number"),
+        pytest.param(SENDER | {"messages_per_second": 0}, {"line 7: messages_per_second"}, id="no messages a second"),
+        pytest.param(SENDER | {"messages_per_second": 10**400}, {"line 7: messages_per_second"}, id="too many"),
+        pytest.param(SENDER | {"traffic_classes": "otp"}, {"line 7: traffic_classes"}, id="no list"),
+        pytest.param(SENDER | {"traffic_classes": ["spam"]}, {"line 7: traffic_classes"}, id="no such class"),
+        pytest.param(SENDER | {"traffic_classes": []}, {"line 7: traffic_classes"}, id="no class at all"),
+        pytest.param(REGISTRATION | {"status": None}, {"line 7: status"}, id="no status"),
+        pytest.param(REGISTRATION | {"country": "XX"}, {"line 7: country"}, id="registered nowhere"),
+        pytest.param(
+            REGISTRATION | {"valid_from": "2026-02-01", "valid_until": "2026-01-01"},
+            {"line 7: valid_until"},
+            id="ends before it begins",
+        ),
+        pytest.param(DEFAULT | {"strategies": []}, {"line 7: strategies"}, id="no strategies"),
+        pytest.param(DEFAULT | {"strategies": {}}, {"line 7: strategies"}, id="strategies that are no list"),
+        pytest.param(DEFAULT | {"product": "FAX"}, {"line 7: product"}, id="no such product"),
+        pytest.param(
+            DEFAULT | {"strategies": [{"sender_type": "longcode"}, {"sender_id": "1", "note": "x"}, 5]},
+            {"line 7: strategies[1].sender_type", "line 7: strategies[1].note", "line 7: strategies[2]"},
+            id="every bad field of a strategy",
+        ),
+    ],
+)
+def test_it_names_line_and_field_of_what_is_wrong(document: object, fields: set[str]) -> None:
+    assert set(refused(document)) == fields
+
+
+def test_it_says_which_field_was_meant() -> None:
+    assert refused(ACCOUNT | {"may_borow": False}) == {"line 7: may_borow": "is not a field here; may_borrow is"}
+
+
+def test_it_passes_over_blank_lines() -> None:
+    errors: list[FieldError] = []
+    assert read_line(b" \r\n", 1, errors) is None
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        pytest.param("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC), id="a date"),
+        pytest.param("2026-01-31T12:00:00Z", MOMENT, id="UTC"),
+        pytest.param("2026-01-31t12:00:00z", MOMENT, id="lower case"),
+        pytest.param("2026-01-31 12:00:00", MOMENT, id="naive is UTC"),
+        pytest.param("2026-01-31T23:00:00+11:00", MOMENT, id="an offset"),
+        pytest.param("2026-01-31T12:00:00.000001Z", MOMENT + timedelta(microseconds=1), id="microseconds"),
+    ],
+)
+def test_it_reads_a_moment(text: str, moment: datetime) -> None:
+    assert parse_moment(text) == moment
+    assert parse_moment(text).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "value", ["", "2026", "2026-02-30", "20260131", "2026-W05-1", "0001-01-01T00:00:00+10:00", "31/01/2026", 5, True]
+)
+def test_it_refuses_what_is_no_moment(value: object) -> None:
+    with pytest.raises(ValueError, match="must be a date"):
+        parse_moment(value)
+
+
+@pytest.mark.parametrize("document", [ACCOUNT, SENDER, REGISTRATION, DEFAULT])
+def test_it_gives_a_line_back_from_disk(document: dict[str, Any]) -> None:
+    line = read(document | ({"purchased_at": "2026-01-31T12:00:00Z"} if document is SENDER else {}))
+    with Spool(type(line)) as spool:
+        spool.add(line)
+        spool.add(line)
+        assert list(spool) == [line, line]
+
+
+def test_it_knows_the_same_sender_with_and_without_plus() -> None:
+    assert read(SENDER).key == read(SENDER | {"sender_id": "61491570156"}).key
+    assert read(SENDER).key != read(SENDER | {"sender_type": "own_number"}).key
