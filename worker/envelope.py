@@ -9,13 +9,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import MAXYEAR, MINYEAR
+from typing import Annotated, Any
 
 import msgspec
 import pybase64
+from celery.utils.time import maybe_iso8601
 
 from core.contracts import CONTENT_TYPE, WHOLE_DOCUMENT, encode_json
 from core.errors import FieldError
+from worker.unpacking import unpacked
 
 MESSAGE_TASK = "message.assign"
 CAMPAIGN_TASK = "campaign.assign"
@@ -104,7 +107,8 @@ def work_envelope(task: str, queue: str, claim: str = "@CLAIM@", count: str = "@
 class Opened:
     """What a task message holds: a document to work on, or a task for Celery itself, or a refusal.
 
-    `task` is the task's name; `for_celery` the message, untouched but for the hidden arguments.
+    `task` is the task's name; `for_celery` the message without its arguments' text and compression; out of
+    `open_task`, its body alone.
     """
 
     task: str = MESSAGE_TASK
@@ -114,15 +118,15 @@ class Opened:
 
 
 class TaskHeaders(msgspec.Struct):
-    """The headers of a Celery task message that tell what it asks for."""
+    """The headers of a Celery task message that tell what it asks for; of any other type, Celery could not take them."""
 
     task: str
     id: str
-    eta: Any = None
-    expires: Any = None
-    group: Any = None
-    retries: int | None = 0
-    timelimit: Sequence[Any] | None = None
+    eta: str | None = None
+    expires: str | None = None
+    group: str | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=1000)] | None = 0
+    timelimit: tuple[float | None, float | None] | None = None
     ignore_result: bool | None = None
     compression: str | None = None
     shadow: str | None = None
@@ -149,10 +153,12 @@ def open_kombu_message(raw: bytes, *, results_kept: bool) -> Opened:
     try:
         message = _decode_kombu(raw)
         body = _body_bytes(message)
+        opened = open_task(message.headers, message.content_type, body, results_kept=results_kept)
+        if opened.for_celery is not None:
+            return Opened(opened.task, for_celery=_for_celery(raw, opened.for_celery))
     except (ValueError, RecursionError) as error:
         return Opened(refused=FieldError(WHOLE_DOCUMENT, f"is not a Celery task message: {_plain(error)}"))
-    opened = open_task(message.headers, message.content_type, body, results_kept=results_kept)
-    return Opened(message.headers.task, for_celery=_with_hidden_arguments(raw)) if opened is NEEDS_CELERY else opened
+    return opened
 
 
 def _body_bytes(message: _KombuMessage) -> bytes:
@@ -164,25 +170,24 @@ def _body_bytes(message: _KombuMessage) -> bytes:
     raise ValueError("properties.body_encoding is unknown")
 
 
-#: The answer of `open_task` for a task that asks for what only Celery gives.
-NEEDS_CELERY = Opened(for_celery=b"")
-
-
 def open_task(headers: TaskHeaders, content_type: str, body: bytes, *, results_kept: bool) -> Opened:
-    """The document in the arguments of a task, or `NEEDS_CELERY`, or the refusal."""
+    """The document in the arguments of a task; where it asks for what only Celery gives, its body; or the refusal."""
     if headers.task not in _ARGUMENT:
         return Opened(refused=FieldError("headers.task", "must be message.assign or campaign.assign"))
     if content_type != CONTENT_TYPE:
         return Opened(headers.task, refused=FieldError("content-type", f"must be {CONTENT_TYPE}"))
-    if _asks_for_celery(headers) or (results_kept and not headers.ignore_result):
-        return NEEDS_CELERY
+    if not (_is_time(headers.eta) and _is_time(headers.expires)):
+        return Opened(headers.task, refused=FieldError("headers", "eta and expires must be times of ISO 8601"))
     try:
-        args, kwargs, embed = _decode_body(body)
+        plain = unpacked(body, headers.compression)
+        args, kwargs, embed = _decode_body(plain)
     except (ValueError, RecursionError) as error:
         return Opened(headers.task, refused=FieldError("body", f"is not a task's arguments: {_plain(error)}"))
-    if embed and any(embed.values()):
-        return NEEDS_CELERY
-    return _with_document(headers.task, args, kwargs)
+    opened = _with_document(headers.task, args, kwargs)
+    kept = results_kept and not headers.ignore_result
+    if opened.document is not None and (kept or _asks_for_celery(headers) or any((embed or {}).values())):
+        return Opened(headers.task, for_celery=plain)
+    return opened
 
 
 def _with_document(task: str, args: list[msgspec.Raw], kwargs: dict[str, msgspec.Raw]) -> Opened:
@@ -196,15 +201,28 @@ def _with_document(task: str, args: list[msgspec.Raw], kwargs: dict[str, msgspec
 
 def _asks_for_celery(headers: TaskHeaders) -> bool:
     limits = headers.timelimit or ()
-    return bool(
-        headers.eta or headers.expires or headers.group or headers.retries or headers.compression or any(limits)
-    )
+    return bool(headers.eta or headers.expires or headers.group or headers.retries or any(limits))
 
 
-def _with_hidden_arguments(raw: bytes) -> bytes:
+def _is_time(text: str | None) -> bool:
+    """Whether Celery can read it, and reckon with it in any time zone."""
+    try:
+        return not text or MINYEAR < maybe_iso8601(text).year < MAXYEAR
+    except (ValueError, OverflowError):
+        return False
+
+
+def _for_celery(raw: bytes, body: bytes) -> bytes:
+    """The message for Celery's own consumer. Raises ValueError or RecursionError.
+
+    It would end at a delivery tag that it cannot use, and would show arguments and decompress them in the parent.
+    """
     message = msgspec.json.decode(raw)
-    message["headers"] |= {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
-    return encode_json(message)
+    properties = message["properties"] | {"body_encoding": "base64", "delivery_tag": uuid.uuid4().hex, "priority": 0}
+    headers = message["headers"] | {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
+    headers.pop("compression", None)
+    text = pybase64.b64encode(body).decode()
+    return encode_json(message | {"body": text, "headers": headers, "properties": properties})
 
 
 def _plain(error: Exception) -> str:

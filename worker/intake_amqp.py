@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from kombu.message import Message
 
 from core.contracts import CONTENT_TYPE, encode_json
 from worker.amqp import declare_queues
-from worker.envelope import BATCH_TASK, NEEDS_CELERY, WORK_TASK, TaskHeaders, open_task, task_headers
+from worker.envelope import BATCH_TASK, WORK_TASK, TaskHeaders, open_task, task_headers
 from worker.settings import Settings
 from worker.wiring import configured
 
@@ -154,9 +155,20 @@ def _consumer(
     channel: Any, names: Sequence[str], on_message: Callable[..., None], parent: Any, settings: Settings
 ) -> Any:
     queues = [Queue(name, no_declare=True) for name in names]
+    channel.message_to_python = partial(_as_delivery, channel)
     consumer = Consumer(channel, queues=queues, on_message=lambda message: on_message(parent, settings, message))
     consumer.consume()
     return consumer
+
+
+def _as_delivery(channel: Any, raw: Any) -> Message:
+    """A delivery with its body as it came: kombu would decompress it here, where the whole worker pays for a bad one."""
+    headers = raw.headers or {}
+    method = headers.pop("compression", None)
+    message = channel.Message(raw, channel=channel)
+    if method is not None:
+        message.headers["compression"] = method
+    return message
 
 
 def _document(message: Message, settings: Settings) -> bytes | None:
@@ -171,7 +183,9 @@ def _document(message: Message, settings: Settings) -> bytes | None:
     except msgspec.ValidationError:
         return body
     opened = open_task(typed, message.content_type or "", body, results_kept=settings.result_backend is not None)
-    if opened is NEEDS_CELERY:
+    if opened.for_celery is not None:
+        message.body = opened.for_celery
+        message.headers.pop("compression", None)
         return None
     # A message that cannot be opened is no document either, so the assigner refuses it, and it is parked whole.
     return body if opened.document is None else opened.document

@@ -1,0 +1,43 @@
+"""Compressed task messages: unpacked here, with a limit, so that a few bytes cannot become all of a worker's memory."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+#: As many bytes as the largest campaign batch that is read by default.
+MAX_UNPACKED = 67_108_864
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+# kombu's names of the methods that Python itself brings.
+_METHODS: Mapping[str, Callable[[], _Decompressor]] = {
+    "application/x-gzip": zlib.decompressobj,
+    "application/x-bz2": bz2.BZ2Decompressor,
+    "application/x-lzma": lzma.LZMADecompressor,
+}
+
+
+def unpacked(body: bytes, method: str | None, limit: int = MAX_UNPACKED) -> bytes:
+    """`body` as it was before kombu compressed it. Raises ValueError, which never quotes it."""
+    if not method:
+        return body
+    if method not in _METHODS:
+        raise ValueError("its compression is not one of: " + ", ".join(sorted(_METHODS)))
+    decompressor = _METHODS[method]()
+    try:
+        plain = decompressor.decompress(body, limit)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError):
+        raise ValueError("it cannot be decompressed") from None
+    if not decompressor.eof:
+        raise ValueError(f"decompressed it is cut short, or longer than {limit} bytes")
+    return plain
