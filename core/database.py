@@ -51,6 +51,7 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
     )
     event.listen(engine, "checkin", _note_use)
@@ -76,6 +77,8 @@ def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) 
 def _open_sqlite(url: str, pool_size: int) -> Engine:
     in_memory = make_url(url).database in {None, "", ":memory:"}
     options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": pool_size}
+    # An error's text ends in logs, and parameters hold message bodies.
+    options["hide_parameters"] = True
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
-from core.statements import CHUNK, any_of, chunks, insert_into
+from core.statements import CHUNK, any_of, chunks, insert_into, storable
 from core.tables import AccountRow, EpochRow
 
 
@@ -66,7 +66,7 @@ def family_scopes(connection: Connection, account_refs: Iterable[int]) -> set[st
 def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]:
     """The value of every scope asked for; 0 where nothing was ever written."""
     values = dict.fromkeys(scopes, 0)
-    for part in chunks(list(values), CHUNK):
+    for part in chunks(list(filter(storable, values)), CHUNK):
         rows = connection.execute(select(EpochRow.scope, EpochRow.value).where(EpochRow.scope.in_(part)))
         values.update((row.scope, row.value) for row in rows)
     return values
