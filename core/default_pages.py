@@ -25,6 +25,9 @@ _SORTS: dict[str, tuple[Any, str]] = {
     "product_type": (DefaultRow.product, "product"),
 }
 
+#: The names of those.
+SORT_COLUMNS = tuple(_SORTS)
+
 
 @dataclass(frozen=True, slots=True)
 class DefaultPage:

@@ -105,6 +105,10 @@ class NotFoundError(SmartAssignError):
     """What was asked for does not exist, or belongs to somebody else."""
 
 
+class ForbiddenError(SmartAssignError):
+    """It exists and may be seen, but not changed, by who asks."""
+
+
 class ConflictError(SmartAssignError):
     """What was to be created exists already."""
 

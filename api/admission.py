@@ -1,0 +1,96 @@
+"""Who asks: HTTP Basic with an account's id and one of its API keys, and how often it may ask."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request, Response, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBasic
+from starlette.concurrency import run_in_threadpool
+
+from api.services import Services
+from core.accounts import Account, AccountStatus
+from core.errors import ForbiddenError, NotFoundError
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Smart Assign", charset="UTF-8"'}
+
+
+class AdmittedRoute(APIRoute):
+    """A route that admits an account before it reads the body, so that nobody learns anything without a key."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with the admission before it."""
+        answer = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            request.state.account = await run_in_threadpool(admit, request)
+            return await answer(request)
+
+        return admitted
+
+
+def admit(request: Request) -> Account:
+    """The account that asks. Raises HTTPException 401 and 429, and ForbiddenError for a suspended one."""
+    services: Services = request.app.state.services
+    given = _credentials(request.headers.get("authorization", ""))
+    account = None if given is None else services.accounts.authenticate(*given)
+    if account is None:
+        raise HTTPException(401, "user name or API key is wrong, or missing", _CHALLENGE)
+    if _suspended(services, account):
+        raise ForbiddenError(f"account {account.account_id!r} is suspended")
+    wait = services.limiter.wait(account.account_id)
+    if wait:
+        raise HTTPException(429, "too many requests", {"Retry-After": str(wait)})
+    return account
+
+
+def _credentials(header: str) -> tuple[str, str] | None:
+    scheme, _, encoded = header.partition(" ")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    user_name, colon, key = text.partition(":")
+    return (user_name, key) if colon and scheme.lower() == "basic" else None
+
+
+def _suspended(services: Services, account: Account) -> bool:
+    """Whether it, or the account above it, may not send."""
+    if account.status is not AccountStatus.ACTIVE:
+        return True
+    return account.parent is not None and services.accounts.get(account.parent).status is not AccountStatus.ACTIVE
+
+
+def _viewer(request: Request) -> Account:
+    account: Account = request.state.account
+    return account
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+#: Tells OpenAPI alone; the admission is the route's.
+BASIC = Security(HTTPBasic(auto_error=False, description="User name: the account's id. Password: an API key of it."))
+
+Viewer = Annotated[Account, Depends(_viewer)]
+Parts = Annotated[Services, Depends(_services)]
+
+
+def family_member(services: Services, viewer: Account, account_id: str | None) -> Account:
+    """The account itself or one of its sub-accounts. Raises NotFoundError, in the same words for all others."""
+    if account_id is None or account_id == viewer.account_id:
+        return viewer
+    words = f"there is no account {account_id!r} below account {viewer.account_id!r}"
+    try:
+        member = services.accounts.get(account_id)
+    except NotFoundError:
+        raise NotFoundError(words) from None
+    if member.parent_user_id != viewer.user_id:
+        raise NotFoundError(words)
+    return member

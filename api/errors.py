@@ -1,0 +1,105 @@
+"""Every error as an envelope: what the core raises, what FastAPI refuses, what nobody foresaw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api.envelope import failure
+from core.contracts import WHOLE_DOCUMENT, ContractError
+from core.errors import (
+    ConflictError,
+    FieldError,
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    SmartAssignError,
+    StoreUnavailableError,
+)
+
+log = structlog.get_logger(__name__)
+
+#: Error of the core -> status.
+_STATUSES: dict[type[SmartAssignError], int] = {
+    RefusedError: 400,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    StoreUnavailableError: 503,
+}
+
+#: Where FastAPI says that it looked, which is no part of a field's path.
+_PLACES = frozenset({"body", "query", "path", "header"})
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make `app` answer every error in the envelope."""
+    for kind in _STATUSES:
+        app.add_exception_handler(kind, _core_error)
+    app.add_exception_handler(ContractError, _contract_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(redis.RedisError, _redis_away)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+async def _core_error(_request: Request, error: Exception) -> Response:
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    if status == 503:
+        log.warning("api.store_away", error=str(error))
+        return failure(status, "the database cannot be used at present")
+    return failure(status, str(error), error.errors if isinstance(error, RefusedError) else ())
+
+
+async def _contract_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ContractError)
+    return failure(400, "the document is refused", error.errors)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = [FieldError(_path(each), _reason(each)) for each in error.errors()]
+    return failure(400, "the request is refused", details)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    details = [FieldError(WHOLE_DOCUMENT, error.detail)] if error.status_code == 400 else []
+    return failure(error.status_code, error.detail, details, error.headers)
+
+
+async def _redis_away(_request: Request, error: Exception) -> Response:
+    log.warning("api.redis_away", error=str(error))
+    return failure(503, "Redis cannot be used at present")
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> Response:
+    """Starlette raises the error once more behind this answer, so that the server's log has it."""
+    return failure(500, "something went wrong here; the log of this program has the details")
+
+
+def _path(detail: Any) -> str:
+    if detail["type"] == "json_invalid":
+        return WHOLE_DOCUMENT
+    return field_path(detail["loc"])
+
+
+def field_path(parts: Sequence[int | str]) -> str:
+    """`("body", "default_sender_strategies", 0, "note")` as `default_sender_strategies[0].note`."""
+    rest = parts[1:] if parts and parts[0] in _PLACES else parts
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+    return text.removeprefix(".") or WHOLE_DOCUMENT
+
+
+def _reason(detail: Any) -> str:
+    if detail["type"] == "json_invalid":
+        return f"is not JSON: {detail['ctx']['error']}"
+    if detail["type"] == "missing":
+        return "is required"
+    return str(detail["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,59 @@
+"""The application: `uvicorn --factory api.main:create_app`, or `smart-assign api`, which fills in the settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+
+from api.body_limit import BodyLimit
+from api.errors import add_error_handlers
+from api.health import router as health
+from api.metrics import ApiMetrics, CountedRequests
+from api.openapi import openapi_document
+from api.services import THREADS, Services
+from api.settings import ApiSettings
+from api.v1 import routers
+from api.v3.compliant_sender_types import router as compliant_sender_types
+from api.v3.default_senders import router as default_senders
+
+#: Room for a preview of 10,000 recipients.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """The application with services of its own; settings come from the environment unless they are given."""
+    services = Services(settings or ApiSettings())
+    app = FastAPI(
+        title="Smart Assign",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        strict_content_type=False,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.state.services, app.state.metrics = services, ApiMetrics()
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(CountedRequests, metrics=app.state.metrics)
+    add_error_handlers(app)
+    for router in (default_senders, compliant_sender_types, *routers, health):
+        app.include_router(router)
+    app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
+    return app
+
+
+def _documented(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = openapi_document(app)
+    return app.openapi_schema
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """As many threads as connections to the database: a thread without one would only wait."""
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
+    app.state.services.close()

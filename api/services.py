@@ -1,0 +1,101 @@
+"""What one API process works with; nothing connects before it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from api.compliant_list import CompliantList
+from api.rate_limit import RateLimiter
+from api.settings import ApiSettings
+from core.accounts import Accounts
+from core.current_rules import CurrentRules
+from core.database import open_engine
+from core.default_views import DefaultViews
+from core.defaults import DefaultSenders
+from core.redis_epochs import RedisEpochs
+from core.senders import Senders
+from core.store import Store
+
+#: Requests that are worked on at the same time, each with a connection to the database of its own.
+THREADS = 10
+#: How long a request waits for Redis; a write is safe in SQL without it.
+REDIS_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """Clients and core services of one process."""
+
+    settings: ApiSettings
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """The Redis of cache and epochs, and on RabbitMQ of campaign progress."""
+        return open_redis(self.settings.redis_url)
+
+    @cached_property
+    def store(self) -> Store:
+        """SQL; what is written is told to the workers through Redis."""
+        return Store(open_engine(self.settings.database_url, pool_size=THREADS), self._epochs)
+
+    @cached_property
+    def _epochs(self) -> RedisEpochs:
+        return RedisEpochs(self.redis, self.settings.key_prefix)
+
+    @cached_property
+    def rules(self) -> CurrentRules:
+        """The country rules in use."""
+        return CurrentRules(self.store, self._epochs)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts, sub-accounts and their API keys."""
+        return Accounts(self.store)
+
+    @cached_property
+    def senders(self) -> Senders:
+        """The inventory."""
+        return Senders(self.store)
+
+    @cached_property
+    def defaults(self) -> DefaultSenders:
+        """Default senders, judged by the rules in use and the policy of the settings."""
+        return DefaultSenders(self.store, self.rules, self.settings.policy)
+
+    @cached_property
+    def default_views(self) -> DefaultViews:
+        """Who sees which default senders."""
+        return DefaultViews(self.store)
+
+    @cached_property
+    def compliant_list(self) -> CompliantList:
+        """The sender types that countries accept."""
+        return CompliantList(self.rules, self.store.clock)
+
+    @cached_property
+    def limiter(self) -> RateLimiter:
+        """How often an account may ask."""
+        return RateLimiter(self.settings.api_rate_limit)
+
+    def close(self) -> None:
+        """Close what is open."""
+        parts = vars(self)
+        if "store" in parts:
+            self.store.engine.dispose()
+        if "redis" in parts:
+            self.redis.close()
+
+
+def open_redis(url: str) -> redis.Redis:
+    """A client that tries once more, since its connection may have been closed while it was idle, and then fails."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 1),
+    )

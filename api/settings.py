@@ -1,0 +1,54 @@
+"""The settings of the HTTP API, read once from the environment: names and defaults are those of the workers.
+
+The API stands beside the worker and imports nothing of it; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+
+ENV_PREFIX = "SMART_ASSIGN_"
+
+
+class ApiSettings(BaseSettings):
+    """Every field is the environment variable of its name in capitals, after `SMART_ASSIGN_`.
+
+    The three addresses have no default here: `smart-assign api` fills them in, in embedded mode too.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    broker_url: str
+    redis_url: str
+    database_url: str
+
+    ingress_queue: str = "smart-assign.ingress"
+    campaign_ingress_queue: str = "smart-assign.ingress.campaigns"
+    messages_queue: str = "smart-assign.messages"
+    campaigns_queue: str = "smart-assign.campaigns"
+
+    key_prefix: str = "smart-assign"
+
+    invalid_override: InvalidOverride = InvalidOverride.REVERT
+    altered_senders: AlteredSenders = AlteredSenders.ALLOW
+    unknown_rule: UnknownRule = UnknownRule.LOCAL
+
+    api_rate_limit: int = Field(6_000, ge=0, description="requests a minute and account in each API process; 0: off")
+
+    @property
+    def policy(self) -> Policy:
+        """The engine's policy."""
+        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule)
+
+    @property
+    def lanes(self) -> frozenset[str]:
+        """The queues that a parked document may go back to."""
+        return frozenset({self.ingress_queue, self.campaign_ingress_queue, self.messages_queue, self.campaigns_queue})
+
+    @property
+    def broker_is_redis(self) -> bool:
+        """Whether the broker is a Redis."""
+        return self.broker_url.startswith("redis")

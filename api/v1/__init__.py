@@ -1,0 +1,5 @@
+"""What this API has beyond ClickSend's."""
+
+from fastapi import APIRouter
+
+routers: tuple[APIRouter, ...] = ()
