@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from tests.cli_runner import Cli, embedded_cli
+from tests.command_line import run_cli
+from tests.running_worker import Deployment
+from worker.redis_binary import installed_binaries
+
+NAMES = ["broker", "redis", "database", "queues", "rules"]
+
+
+def checks(cli: Cli, *words: str, exit_code: int) -> dict[str, Any]:
+    result = cli.run("check", *words, "--json")
+    assert result.exit_code == exit_code, result.output
+    told = json.loads(result.stdout)
+    assert told["ok"] is (exit_code == 0)
+    assert all(set(each) == {"name", "ok", "detail"} for each in told["checks"])
+    return {each["name"]: each for each in told["checks"]}
+
+
+@pytest.mark.skipif(not installed_binaries(), reason="no Redis server is installed")
+def test_it_finds_an_embedded_deployment_fit(tmp_path: Path) -> None:
+    found = checks(embedded_cli(tmp_path), exit_code=0)
+    assert list(found) == NAMES
+    assert "smart-assign.dispatch 0" in found["queues"]["detail"]
+
+
+def test_it_says_one_line_each(tmp_path: Path, redis_url: str) -> None:
+    cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url})
+    lines = cli.run("check").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
+
+
+def test_it_names_what_is_unfit_and_hides_secrets() -> None:
+    settings = {
+        "SMART_ASSIGN_BROKER_URL": "amqp://guest:s3cret@127.0.0.1:1//",
+        "SMART_ASSIGN_REDIS_URL": "redis://:s3cret@127.0.0.1:1/0",
+        "SMART_ASSIGN_DATABASE_URL": "postgresql://user:s3cret@127.0.0.1:1/x",
+    }
+    result = Cli(settings).run("check")
+    assert result.exit_code == 1
+    assert [line.split()[:2] for line in result.stdout.splitlines()] == [["UNFIT", name] for name in NAMES]
+    assert "not fit: broker, redis, database, queues, rules" in result.stderr
+    assert "s3cret" not in result.output
+
+
+def test_it_sees_a_database_that_is_not_migrated(tmp_path: Path, redis_url: str) -> None:
+    cli = Cli(
+        {
+            "SMART_ASSIGN_BROKER_URL": redis_url,
+            "SMART_ASSIGN_DATABASE_URL": f"sqlite:///{tmp_path}/empty.sqlite3",
+        }
+    )
+    found = checks(cli, exit_code=1)
+    assert [name for name in NAMES if not found[name]["ok"]] == ["database", "rules"]
+    assert "db upgrade" in found["database"]["detail"]
+
+
+def test_it_counts_what_waits_and_sees_a_full_dispatch_queue(tmp_path: Path, redis_url: str) -> None:
+    settings = {"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url}
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush("smart-assign.dispatch", "1", "2")
+        client.lpush("smart-assign.messages\x06\x163", "low priority")
+    found = checks(Cli(settings), exit_code=0)
+    assert "smart-assign.dispatch 2" in found["queues"]["detail"]
+    assert "smart-assign.messages 1" in found["queues"]["detail"]
+    full = checks(Cli({**settings, "SMART_ASSIGN_DISPATCH_MAX_LENGTH": "2"}), exit_code=1)
+    assert "full" in full["queues"]["detail"]
+
+
+@pytest.mark.rabbitmq
+def test_it_sees_queues_that_are_missing(tmp_path: Path, redis_url: str, rabbitmq_url: str) -> None:
+    deployment = Deployment(rabbitmq_url, redis_url, f"sqlite:///{tmp_path}/test.sqlite3")
+    cli = Cli(deployment.environment)
+    cli.done("db", "upgrade")
+    found = checks(cli, exit_code=1)
+    assert [name for name in NAMES if not found[name]["ok"]] == ["queues"]
+    assert deployment.queue("dispatch") in found["queues"]["detail"]
+
+
+@pytest.mark.timeout(120)
+def test_it_finds_a_running_deployment_fit_on_either_broker(deployment: Deployment) -> None:
+    done = run_cli("check", "--workers", environment=deployment.environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", name] for name in (*NAMES, "workers")]
+
+
+def test_it_misses_the_workers(tmp_path: Path, redis_url: str) -> None:
+    cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url})
+    assert checks(cli, "--workers", exit_code=1)["workers"]["detail"] == "no worker answers"
