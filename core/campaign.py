@@ -215,12 +215,12 @@ class CampaignAssigner:
     def assign(self, batch: Batch, chunk: int) -> Outcome:
         """Assign one chunk. The places in the outcome are positions in the batch."""
         refused: list[Parked] = []
-        outcome = self._assigner.assign_messages(_messages(batch, chunk, refused), batch.overrides)
+        outcome = self._assigner.assign_messages(messages_of(batch, chunk, refused), batch.overrides)
         outcome.parked = [*refused, *(_with_path(entry) for entry in outcome.parked)]
         return outcome
 
 
-def _messages(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tuple[int, Message]]:
+def messages_of(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tuple[int, Message]]:
     """The messages of a chunk with their positions; recipients that are none are put to `refused`."""
     like = _message_like(batch)
     for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
