@@ -14,6 +14,7 @@ from celery import bootsteps
 
 from core.epochs import EpochPublishError
 from core.errors import StoreUnavailableError
+from core.redis_epochs import EPOCH_TTL_S
 from worker.claims import Claims, Lane
 from worker.wiring import Runtime, configured
 
@@ -67,6 +68,7 @@ class Housekeeper(threading.Thread):
         super().__init__(name="housekeeper", daemon=True)
         self._stopping = stopping
         self._epochs, self._store = parts.epochs, parts.store
+        self._look_back = REPAIR_OVERLAP + timedelta(seconds=EPOCH_TTL_S)
         self._duties: tuple[tuple[float, Callable[[], object]], ...] = (
             (RECOVER_EVERY_S, parts.claims.recover),
             (SWEEP_EVERY_S, parts.parking.sweep),
@@ -83,8 +85,12 @@ class Housekeeper(threading.Thread):
                     self._attempt(duty)
 
     def repair_epochs(self) -> None:
-        """Publish the epochs that changed of late once more, in case their writer died before it could."""
-        self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - REPAIR_OVERLAP))
+        """Publish the epochs that changed of late once more, in case their writer died before it could.
+
+        The first time as far back as Redis remembers one: commands may have written while no Redis ran.
+        """
+        self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
+        self._look_back = REPAIR_OVERLAP
 
     def _attempt(self, duty: Callable[[], object]) -> None:
         try:
