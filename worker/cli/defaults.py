@@ -12,9 +12,9 @@ from core.default_pages import MAX_PER_PAGE, PageRequest
 from core.default_rows import StoredDefault
 from core.default_strategies import Strategy
 from core.defaults import DefaultAtRisk
+from core.documents import default_document
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType
-from worker.cli.documents import default_document
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
 from worker.cli.parameters import Text, account_option, enum_option, known_country, product_option
 from worker.cli.session import Session, open_session, operator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from typing import Any
 
 import click
 
-from core.contracts import rfc3339
+from core.documents import original_document, parked_document
 from core.errors import PARK_REASONS, NotFoundError, ParkReason
 from core.phone import normal_country
-from core.store_parked import ParkedDocument, ParkedEntry, ParkedFilter, ParkedState
+from core.store_parked import ParkedEntry, ParkedFilter, ParkedState
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
 from worker.cli.parameters import enum_option, limit_option
 from worker.cli.session import Session, open_session
@@ -79,31 +78,14 @@ def list_parked(*, wanted: ParkedFilter, state: str, limit: int, as_json: bool) 
     with open_session() as session:
         found, counts = session.store.parked(query, limit=limit), session.store.parked_counts(query)
     if as_json:
-        print_json({"parked": [_document(entry) for entry in found], "counts": counts, "total": sum(counts.values())})
+        print_json(
+            {"parked": [parked_document(entry) for entry in found], "counts": counts, "total": sum(counts.values())}
+        )
         return
     columns = ("id", "parked", "reason", "account", "country", "message", "detail")
     print_table(f"{len(found)} of {sum(counts.values())}", columns, map(_row, found))
     for reason, count in sorted(counts.items()):
         say(f"{reason} {count}: {PARK_REASONS[reason].meaning}; {PARK_REASONS[reason].remedy}")
-
-
-def _document(entry: ParkedEntry) -> dict[str, Any]:
-    return {
-        "parked_id": entry.parked_id,
-        "reason": entry.reason.value,
-        "detail": entry.detail,
-        "fields": [{"field": error.field, "reason": error.reason} for error in entry.fields],
-        "message_id": entry.message_id,
-        "campaign_id": entry.campaign_id,
-        "batch_id": entry.batch_id,
-        "account_id": entry.account_id,
-        "subaccount_id": entry.subaccount_id,
-        "country": entry.country,
-        "lane": entry.lane,
-        "parked_at": rfc3339(entry.parked_at),
-        "state": entry.state.value,
-        "state_changed_at": None if entry.state_changed_at is None else rfc3339(entry.state_changed_at),
-    }
 
 
 def _row(entry: ParkedEntry) -> tuple[object, ...]:
@@ -123,21 +105,13 @@ def show(parked_id: str, as_json: bool) -> None:
     if found is None:
         raise NotFoundError(f"there is no parked message {parked_id!r}")
     if as_json:
-        print_json(_document(found) | _original(found))
+        print_json(parked_document(found) | original_document(found))
         return
-    for name, value in _document(found).items():
+    for name, value in parked_document(found).items():
         if value:
             say(f"{name}: {value}")
     say(f"original, {len(found.document)} bytes:")
     say(_printable(found.document))
-
-
-def _original(found: ParkedDocument) -> dict[str, str]:
-    """The bytes as they came in: as text, or where they are not UTF-8 in base64."""
-    try:
-        return {"original": found.document.decode()}
-    except UnicodeDecodeError:
-        return {"original_base64": base64.b64encode(found.document).decode()}
 
 
 def _printable(document: bytes) -> str:

@@ -1,7 +1,8 @@
-"""Accounts, senders and defaults as `--json` shows them, by the names of the inventory file."""
+"""Accounts, senders, defaults and parked messages as `--json` and `/v1` show them, by the names of the inventory file."""
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from core.contracts import rfc3339
 from core.default_rows import StoredDefault
 from core.default_strategies import Strategy
 from core.sender import Registration, Sender
+from core.store_parked import ParkedDocument, ParkedEntry
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -90,6 +92,34 @@ def strategy_document(strategy: Strategy) -> dict[str, Any]:
         "note": strategy.note,
         "status": strategy.status,
     }
+
+
+def parked_document(entry: ParkedEntry) -> dict[str, Any]:
+    """All about a parked message but its content."""
+    return {
+        "parked_id": entry.parked_id,
+        "reason": entry.reason.value,
+        "detail": entry.detail,
+        "fields": [{"field": error.field, "reason": error.reason} for error in entry.fields],
+        "message_id": entry.message_id,
+        "campaign_id": entry.campaign_id,
+        "batch_id": entry.batch_id,
+        "account_id": entry.account_id,
+        "subaccount_id": entry.subaccount_id,
+        "country": entry.country,
+        "lane": entry.lane,
+        "parked_at": rfc3339(entry.parked_at),
+        "state": entry.state.value,
+        "state_changed_at": _moment(entry.state_changed_at),
+    }
+
+
+def original_document(found: ParkedDocument) -> dict[str, str]:
+    """The bytes as they came in: as text, or where they are not UTF-8 in base64."""
+    try:
+        return {"original": found.document.decode()}
+    except UnicodeDecodeError:
+        return {"original_base64": base64.b64encode(found.document).decode()}
 
 
 def _moment(moment: datetime | None) -> str | None:
