@@ -11,7 +11,8 @@ import pytest
 from core.accounts import AccountStatus
 from core.default_strategies import Strategy
 from core.errors import FieldError
-from core.inventory_lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, parse_moment, read_line
+from core.inventory_fields import parse_moment
+from core.inventory_lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
 from core.inventory_spool import Spool
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 
