@@ -47,6 +47,13 @@ def current_version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_behind(version: str | None) -> bool:
+    """Whether a database of this version must be migrated before this program can use it; a newer one need not be."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = {script.revision for script in scripts.walk_revisions()}
+    return version is None or (version in known and version != scripts.get_current_head())
+
+
 def _upgrade(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         _write_ahead(engine)

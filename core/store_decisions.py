@@ -24,9 +24,12 @@ class _Owner(msgspec.Struct):
 
 
 # RETURNING makes SQLAlchemy send many rows as one statement. Built once: that takes longer than to run it.
+_INSERT = {dialect: insert(DecisionRow) for dialect, insert in INSERT.items()}
 _SAVE = {
-    dialect: insert(DecisionRow).on_conflict_do_nothing().returning(DecisionRow.decision_id)
-    for dialect, insert in INSERT.items()
+    dialect: insert.on_conflict_do_update(
+        index_elements=[DecisionRow.decision_id], set_={"made_at": insert.excluded.made_at}
+    ).returning(DecisionRow.decision_id)
+    for dialect, insert in _INSERT.items()
 }
 
 _read_owner = msgspec.json.Decoder(_Owner).decode
@@ -36,7 +39,10 @@ class DecisionStore(Database):
     """Keeps decisions and finds them again."""
 
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
-        """Keeps JSON documents by decision id, one statement for every 500; those known stay as they are."""
+        """Keeps JSON documents by decision id, one statement for every 500.
+
+        Those known keep their document and count as made now, so that one in use is never forgotten as old.
+        """
         rows = [_row(decision_id, decisions[decision_id], now) for decision_id in sorted(decisions)]
         with self.single() as connection:
             for part in chunks(rows, CHUNK):
@@ -51,7 +57,7 @@ class DecisionStore(Database):
         return None if text is None else dict(json.loads(text))
 
     def forget_decisions(self, made_before: datetime) -> int:
-        """Deletes the decisions made before a moment; how many there were."""
+        """Deletes the decisions last made before a moment; how many there were."""
         with self.single() as connection:
             return connection.execute(delete(DecisionRow).where(DecisionRow.made_at < made_before)).rowcount
 

@@ -13,6 +13,7 @@ from worker.envelope import CAMPAIGN_TASK, HIDDEN, MESSAGE_TASK, WORK_TASK
 from worker.ingress import RedisIntake
 from worker.intake_amqp import AmqpIntake
 from worker.logs import set_up_logs
+from worker.schedule import BEAT_SCHEDULE
 from worker.wiring import configured, release_runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
@@ -93,6 +94,7 @@ def celery_settings() -> dict[str, Any]:
             CAMPAIGN_TASK: {"queue": settings.campaigns_queue},
             WORK_TASK: {"queue": settings.work_queue},
         },
+        "beat_schedule": BEAT_SCHEDULE,
         "task_track_started": True,
         "worker_concurrency": settings.concurrency,
         "worker_prefetch_multiplier": 1,

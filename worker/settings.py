@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     events_max_length: int = Field(10_000, ge=1, description="oldest events beyond it are dropped")
     decision_cache_size: int = Field(50_000, ge=1, description="decisions kept in one process")
 
+    decision_retention_days: int = Field(90, ge=0, description="decisions not made again for longer go; 0: kept")
+    parked_retention_days: int = Field(90, ge=0, description="replayed and dropped documents go after that; 0: kept")
+
     log_format: str = Field("console", pattern="^(console|json)$")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     flower_host: str = "127.0.0.1"

@@ -12,8 +12,9 @@ from core.contracts import encode_json
 from core.errors import StoreUnavailableError
 from worker import celery
 from worker.amqp import PUBLISH_ERRORS
-from worker.app import MessageTask, WorkTask
+from worker.app import AssignTask, MessageTask, WorkTask
 from worker.envelope import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.schedule import PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.wiring import runtime
 
 _P = ParamSpec("_P")
@@ -81,6 +82,22 @@ def assign_message(self: Task, message: Any) -> Mapping[str, int]:
 def assign_campaign(self: Task, batch: Any) -> Mapping[str, int]:
     """Assign one campaign batch for which a client needs Celery itself."""
     return _tried(self, batch, runtime().batches)
+
+
+@register(name=PRUNE_DECISIONS_TASK, base=AssignTask)
+def prune_decisions() -> dict[str, int]:
+    """Forget the decisions that were not made again for DECISION_RETENTION_DAYS."""
+    parts = runtime()
+    before = oldest_kept(parts.settings.decision_retention_days, parts.store.clock())
+    return {"pruned": 0 if before is None else parts.store.forget_decisions(before)}
+
+
+@register(name=PRUNE_PARKED_TASK, base=AssignTask)
+def prune_parked() -> dict[str, int]:
+    """Forget what was replayed or dropped more than PARKED_RETENTION_DAYS ago; what is parked stays."""
+    parts = runtime()
+    before = oldest_kept(parts.settings.parked_retention_days, parts.store.clock())
+    return {"pruned": 0 if before is None else parts.store.forget_parked(before)}
 
 
 class TaskWork(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from worker.cli.accounts import accounts
+from worker.cli.campaign import campaign
 from worker.cli.check import check
 from worker.cli.database import database
 from worker.cli.defaults import defaults
@@ -12,6 +13,7 @@ from worker.cli.dispatch import dispatch
 from worker.cli.explain import explain
 from worker.cli.inventory import inventory
 from worker.cli.parked import parked
+from worker.cli.roles import flower, scheduler, worker
 from worker.cli.rules import rules
 from worker.cli.send import send
 from worker.cli.senders import senders
@@ -24,6 +26,7 @@ def main() -> None:
 
 
 main.add_command(accounts)
+main.add_command(campaign)
 main.add_command(check)
 main.add_command(database)
 main.add_command(defaults)
@@ -31,6 +34,9 @@ main.add_command(dispatch)
 main.add_command(explain)
 main.add_command(inventory)
 main.add_command(parked)
+main.add_command(flower)
 main.add_command(rules)
+main.add_command(scheduler)
+main.add_command(worker)
 main.add_command(send)
 main.add_command(senders)
