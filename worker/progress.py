@@ -17,14 +17,13 @@ _PARKED = "parked:"
 
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
-    """Counts of one campaign: `received` recipients are dispatched, parked or duplicates.
+    """Counts of one campaign's recipients: each was dispatched, parked, or dropped as a duplicate.
 
     `started_at` and `updated_at` are when its first and its latest batch were settled.
     """
 
     account_id: str
     campaign_id: str
-    received: int = 0
     dispatched: int = 0
     parked: Mapping[str, int] = field(default_factory=dict)
     duplicates: int = 0
@@ -33,6 +32,11 @@ class CampaignProgress:
     complete: bool = False
     started_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def received(self) -> int:
+        """Recipients whose batch was worked on."""
+        return self.dispatched + self.duplicates + sum(self.parked.values())
 
     @property
     def percent(self) -> float | None:
@@ -51,7 +55,7 @@ class CampaignProgress:
             "total_batches",
             "complete",
         )
-        values = asdict(self)
+        values = asdict(self) | {"received": self.received}
         return {name: values[name] for name in names}
 
 
@@ -103,7 +107,6 @@ def _read(account_id: str, campaign_id: str, found: Mapping[str, str]) -> Campai
     return CampaignProgress(
         account_id=account_id,
         campaign_id=campaign_id,
-        received=number("received"),
         dispatched=number("dispatched"),
         parked={code: count for code, count in sorted(parked.items()) if count > 0},
         duplicates=number("duplicates"),

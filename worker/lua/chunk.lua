@@ -9,6 +9,24 @@
 --       then pairs of parking code and number, the envelopes of the messages, their marks, id and record of each parked
 -- Returns {outcome, dispatched, duplicates, tasks waiting, completed}; outcome 0: settled before by the same work,
 --         1: settled now, 2: settled before by another delivery of the batch.
+local ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+-- Redis gives Lua no base64; this runs once a campaign.
+local function base64(text)
+  local out = {}
+  for i = 1, #text, 3 do
+    local a, b, c = string.byte(text, i, i + 2)
+    local bits = a * 65536 + (b or 0) * 256 + (c or 0)
+    for place = 3, 0, -1 do
+      local digit = math.floor(bits / 64 ^ place) % 64
+      out[#out + 1] = string.sub(ALPHABET, digit + 1, digit + 1)
+    end
+    if not b then out[#out - 1] = '=' end
+    if not c then out[#out] = '=' end
+  end
+  return table.concat(out)
+end
+
 local waiting = redis.call('LLEN', KEYS[10])
 local owner = redis.call('HGET', KEYS[1], ARGV[1])
 if owner == ARGV[2] or (KEYS[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 0) then return {0, 0, 0, waiting, 0} end
@@ -20,7 +38,6 @@ end
 
 if owner then
   if redis.call('HSETNX', KEYS[1], ARGV[1] .. '/' .. ARGV[2], 1) == 1 then
-    add('received', rows)
     add('duplicates', rows)
     count(KEYS[5], 0, 0, rows)
   end
@@ -29,6 +46,7 @@ end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 if progress ~= '' and redis.call('HSETNX', progress, 'started_at', ARGV[13]) == 1 then
   redis.call('SADD', KEYS[8], ARGV[10])
+  redis.call('EXPIRE', KEYS[8], ARGV[8])
 end
 
 local n, parked, pairs_given = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[17])
@@ -44,41 +62,42 @@ add('dispatched', dispatched)
 add('duplicates', duplicates)
 
 local is_part = ARGV[14] ~= ''
-if is_part then
-  add('parked:' .. ARGV[14], -1)
-else
-  add('received', rows)
-end
+if is_part then add('parked:' .. ARGV[14], -1) end
 
-local last = redis.call('HINCRBY', KEYS[1], 'settled', 1) == tonumber(ARGV[3])
-if not last or progress == '' then return {1, dispatched, duplicates, waiting, 0} end
+local chunks = tonumber(ARGV[3])
+local last = chunks == 1 or redis.call('HINCRBY', KEYS[1], 'settled', 1) == chunks
+if not last then return {1, dispatched, duplicates, waiting, 0} end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
-if is_part then return {1, dispatched, duplicates, waiting, 0} end
+if is_part or progress == '' then return {1, dispatched, duplicates, waiting, 0} end
 
-local batches = redis.call('HINCRBY', progress, 'batches', 1)
-redis.call('HSET', progress, 'updated_at', ARGV[13])
-redis.call('EXPIRE', KEYS[8], ARGV[8])
-redis.call('EXPIRE', progress, ARGV[8])
-if ARGV[9] == '' then return {1, dispatched, duplicates, waiting, 0} end
-redis.call('HSET', progress, 'total_batches', ARGV[9])
-if batches < tonumber(ARGV[9]) or redis.call('HSETNX', progress, 'completed_at', ARGV[13]) == 0 then
+local batches, total = redis.call('HINCRBY', progress, 'batches', 1), tonumber(ARGV[9])
+if batches % 64 == 1 or batches == total then redis.call('EXPIRE', progress, ARGV[8]) end
+if not total then
+  redis.call('HSET', progress, 'updated_at', ARGV[13])
+  return {1, dispatched, duplicates, waiting, 0}
+end
+redis.call('HSET', progress, 'updated_at', ARGV[13], 'total_batches', ARGV[9])
+if batches < total or redis.call('HSETNX', progress, 'completed_at', ARGV[13]) == 0 then
   return {1, dispatched, duplicates, waiting, 0}
 end
 
 if KEYS[9] ~= '' then
   local event = {schema = 1, event = 'campaign.completed', at = ARGV[13], account_id = ARGV[10], campaign_id = ARGV[11]}
-  local parked_by_code = {}
-  for _, field in ipairs({'received', 'dispatched', 'duplicates', 'batches', 'total_batches'}) do
-    event[field] = tonumber(redis.call('HGET', progress, field) or '0')
+  for _, name in ipairs({'dispatched', 'duplicates', 'batches', 'total_batches'}) do
+    event[name] = tonumber(redis.call('HGET', progress, name) or '0')
   end
+  local parked_by_code, received = {}, event.dispatched + event.duplicates
   local fields = redis.call('HGETALL', progress)
   for i = 1, #fields, 2 do
-    local code = string.match(fields[i], '^parked:(.+)$')
-    if code and tonumber(fields[i + 1]) > 0 then parked_by_code[code] = tonumber(fields[i + 1]) end
+    local code, number = string.match(fields[i], '^parked:(.+)$'), tonumber(fields[i + 1])
+    if code and number > 0 then
+      parked_by_code[code] = number
+      received = received + number
+    end
   end
-  event.parked = parked_by_code
+  event.parked, event.received = parked_by_code, received
   redis.call('LPUSH', KEYS[9], cjson.encode({
-    body = cjson.encode(event),
+    body = base64(cjson.encode(event)),
     ['content-encoding'] = 'utf-8',
     ['content-type'] = 'application/json',
     headers = {},
@@ -86,7 +105,7 @@ if KEYS[9] ~= '' then
       delivery_mode = 2,
       delivery_info = {exchange = '', routing_key = KEYS[9]},
       priority = 0,
-      body_encoding = 'utf-8',
+      body_encoding = 'base64',
       delivery_tag = ARGV[2] .. '-completed',
     },
   }))
