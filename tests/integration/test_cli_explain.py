@@ -21,6 +21,7 @@ TOP_KEYS = {
     "decision_id",
     "sender",
     "country",
+    "product",
     "source",
     "grade",
     "reason",
