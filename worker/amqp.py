@@ -95,6 +95,15 @@ class ConfirmedPublisher:
             self.close()
             raise
 
+    def waiting(self, queue: str) -> int:
+        """How many messages are ready on a queue. Raises one of PUBLISH_ERRORS."""
+        try:
+            self._open()
+            return int(self._channel.queue_declare(queue, passive=True).message_count)
+        except PUBLISH_ERRORS:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Close the connection; the next batch opens another."""
         connection, self._connection, self._channel = self._connection, None, None

@@ -53,7 +53,7 @@ class Position(NamedTuple):
     line: int = 0
 
 
-_START = Position()
+START = Position()
 
 
 class Recipient(Row, omit_defaults=True, gc=False):
@@ -96,7 +96,7 @@ class Layout:
     """How a file is written. `width` and `places` (column -> place) are those of a CSV header; `start` lies behind it."""
 
     format: Format
-    start: Position = _START
+    start: Position = START
     delimiter: str = ","
     width: int = 1
     places: tuple[tuple[str, int], ...] = (("to", 0),)
@@ -226,6 +226,11 @@ class RecipientsReader:
         # A column that the file has not is read from an empty cell behind the others.
         self._places = tuple(dict(layout.places).get(name, -1) for name in COLUMNS)
         self._lines = _Lines(stream, layout.start if position is None else position)
+
+    @property
+    def offset(self) -> int:
+        """Bytes up to the end of the latest row."""
+        return self._lines.offset
 
     @property
     def position(self) -> Position:

@@ -22,6 +22,9 @@ class Producer(Protocol):
     def send(self, queue: str, documents: Sequence[bytes]) -> None:
         """Enqueue `documents` in one trip; when it returns, the broker has them all. Raises a broker's error."""
 
+    def waiting(self, queue: str) -> int:
+        """How many documents no worker has taken yet. Raises a broker's error."""
+
     def close(self) -> None:
         """Let go of the connection."""
 
@@ -37,6 +40,10 @@ class RedisProducer:
         if documents:
             self._client.lpush(queue, *documents)
 
+    def waiting(self, queue: str) -> int:
+        """The length of the list."""
+        return int(self._client.llen(queue))
+
     def close(self) -> None:
         """The client belongs to who made it."""
 
@@ -50,6 +57,10 @@ class AmqpProducer:
     def send(self, queue: str, documents: Sequence[bytes]) -> None:
         """One batch with one wait for its confirms."""
         self._publisher.publish([Outgoing(queue, document) for document in documents])
+
+    def waiting(self, queue: str) -> int:
+        """What is ready on the queue; deliveries that a worker holds are not."""
+        return self._publisher.waiting(queue)
 
     def close(self) -> None:
         """Close the connection to the broker."""
