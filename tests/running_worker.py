@@ -122,13 +122,7 @@ class RunningWorker:
         return self.process.wait(STOP_S)
 
     def remove(self) -> None:
-        if self.alive:
-            self.terminate()
-            try:
-                assert self.process is not None
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        self.kill()
         self.log_path.unlink(missing_ok=True)
 
 

@@ -13,6 +13,7 @@ from worker.envelope import CAMPAIGN_TASK, HIDDEN, MESSAGE_TASK, WORK_TASK
 from worker.ingress import RedisIntake
 from worker.intake_amqp import AmqpIntake
 from worker.logs import set_up_logs
+from worker.routing import Routing
 from worker.schedule import BEAT_SCHEDULE
 from worker.wiring import configured, release_runtime
 
@@ -108,7 +109,7 @@ def celery_settings() -> dict[str, Any]:
 
 def build_app() -> Celery:
     """The application with its tasks and steps; configured when it is first used."""
-    app = Celery("smart-assign", include=["worker.tasks"])
+    app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
     app.add_defaults(celery_settings)
     app.steps["worker"].add(RedisIntake)
     app.steps["consumer"].add(AmqpIntake)

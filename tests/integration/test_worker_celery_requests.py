@@ -1,0 +1,106 @@
+"""What a client may ask of Celery beside the task itself: a time, a result, a callback, a priority, compression."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+
+from tests.accounts import AU_NUMBER, message
+from tests.integration.conftest import PAIRS, MakeDeployment
+from tests.running_worker import Deployment, running, until
+from tests.stock_clients import dispatched, notices, purge, send_with_celery, waiting
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def send(deployment: Deployment, document: dict[str, Any], **options: Any) -> None:
+    send_with_celery(deployment, [{"args": [document], "options": options}])
+
+
+def test_it_waits_as_long_as_a_countdown_says(deployment: Deployment) -> None:
+    sent, began = message(), time.monotonic()
+    send(deployment, sent, countdown=2)
+    (document,) = dispatched(deployment, 1)
+    assert time.monotonic() - began >= 2
+    assert (document["message_id"], document["sender_id"]) == (sent["message_id"], AU_NUMBER)
+
+
+def test_it_waits_for_an_eta(deployment: Deployment) -> None:
+    eta = datetime.now(UTC) + timedelta(seconds=3)
+    send(deployment, message(), eta=eta.isoformat())
+    (document,) = dispatched(deployment, 1)
+    assert datetime.fromisoformat(document["assigned_at"]) >= eta
+
+
+PLAIN_OPTIONS: dict[str, dict[str, Any]] = {
+    "the highest priority": {"priority": 9},
+    "the lowest priority": {"priority": 0},
+    "gzip": {"compression": "gzip"},
+    "bzip2": {"compression": "bzip2"},
+    "gzip and a countdown": {"compression": "gzip", "countdown": 0.2},
+    "a time limit": {"time_limit": 30, "soft_time_limit": 20},
+    "an end": {"expires": 60},
+    "a callback": {"link": {"task": "nobody.home", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}},
+    "headers of its own": {"headers": {"trace": "abc", "nested": {"a": [1, 2]}}},
+}
+
+
+@pytest.mark.parametrize("options", PLAIN_OPTIONS.values(), ids=PLAIN_OPTIONS.keys())
+def test_it_dispatches_a_task_sent_with(deployment: Deployment, options: dict[str, Any]) -> None:
+    sent = message()
+    link = options.get("link")
+    send(deployment, sent, **(options | ({"link": [link]} if link else {})))
+    assert dispatched(deployment, 1)[0]["message_id"] == sent["message_id"]
+
+
+def test_it_parks_what_celery_could_only_fail(deployment: Deployment) -> None:
+    calls = [
+        {"args": [message(), 2], "options": {"countdown": 0.1}},
+        {"args": [], "options": {"countdown": 0.1}},
+        {"task": "no.such.task", "args": [message()]},
+        {"args": [{"message_id": "m1"}], "options": {"countdown": 0.1}},
+    ]
+    send_with_celery(deployment, calls)
+    assert {notice["reason"] for notice in notices(deployment, len(calls))} == {"INVALID_MESSAGE"}
+    assert waiting(deployment, "dispatch") == 0
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def with_results(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[Deployment]:
+    made = make_deployment(request.param)
+    backend = made.redis_url.rpartition("/")[0] + "/5"
+    deployment = Deployment(made.broker_url, made.redis_url, made.database_url, {"result_backend": backend})
+    with running(deployment):
+        yield deployment
+
+
+def test_it_keeps_results_where_a_backend_is_configured(with_results: Deployment) -> None:
+    purge(with_results, "dispatch", "parked")
+    backend = with_results.settings["result_backend"]
+    calls = [{"args": [message()]}, {"args": [message(account_id="nobody")]}]
+    results = send_with_celery(with_results, calls, backend=backend, wait=20)
+    assert results == [{"dispatched": 1, "parked": 0}, {"dispatched": 0, "parked": 1}]
+    dispatched(with_results, 1)
+    with redis.Redis.from_url(backend) as client:
+        kept = [json.loads(client.get(key) or b"{}") for key in client.scan_iter("celery-task-meta-*")]  # type: ignore[arg-type]
+    assert {json.dumps(entry.get("args")) for entry in kept} <= {"null", '"(\\u2026)"'}
+
+
+def test_it_calls_back_with_the_counts(with_results: Deployment) -> None:
+    purge(with_results, "dispatch", "parked")
+    first, second = message(), message()
+    link = {"task": "message.assign", "args": [second], "kwargs": {}, "immutable": True, "subtask_type": None}
+    options = {"options": {"queue": with_results.queue("messages")}}
+    send_with_celery(with_results, [{"args": [first], "options": {"link": [link | options]}}], backend=None)
+    came = {document["message_id"] for document in dispatched(with_results, 2)}
+    assert came == {first["message_id"], second["message_id"]}
+
+
+def test_it_asks_nothing_of_a_backend_for_claims(with_results: Deployment) -> None:
+    until(lambda: waiting(with_results, "work") == 0, 10, "the end of all claims")

@@ -1,0 +1,125 @@
+"""Task events, logs and inspection show names and counts, and nothing of a message."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from tests.accounts import AU, message
+from tests.integration.conftest import MakeDeployment
+from tests.running_worker import Deployment, RunningWorker, running, until
+from tests.stock_clients import dispatched, notices, push, send_with_celery
+
+pytestmark = pytest.mark.timeout(120)
+
+NUMBER = "+61491570158"
+MARKERS = ("BODY-5309", "CUSTOM-5309", "SOURCE-5309", NUMBER, NUMBER[1:], "91570158")
+
+
+def marked(**fields: Any) -> dict[str, Any]:
+    return message(NUMBER, body="BODY-5309", custom_string="CUSTOM-5309", source="SOURCE-5309") | fields
+
+
+def leaks(text: str) -> set[str]:
+    return {marker for marker in MARKERS if marker in text}
+
+
+class Listener(threading.Thread):
+    """Listens to the event stream as Flower does."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(daemon=True)
+        self.app = Celery(broker=deployment.broker_url)
+        self.events: list[dict[str, Any]] = []
+        self._receiver: Any = None
+
+    def run(self) -> None:
+        with self.app.connection_for_read() as connection:
+            self._receiver = self.app.events.Receiver(connection, handlers={"*": self.events.append})
+            self._receiver.capture(limit=None, wakeup=False)
+
+    def stop(self) -> None:
+        self._receiver.should_stop = True
+        self.join(10)
+
+    def tasks(self, name: str, kind: str) -> list[dict[str, Any]]:
+        """The events of one kind about tasks of that name."""
+        named = {event["uuid"] for event in self.events if event.get("name") == name}
+        return [event for event in self.events if event["type"] == kind and event["uuid"] in named]
+
+
+@contextmanager
+def listening(deployment: Deployment) -> Iterator[Listener]:
+    listener = Listener(deployment)
+    listener.start()
+    # A heartbeat comes every two seconds, so by the first event it is listening.
+    until(lambda: bool(listener.events), 10, "any event of the worker")
+    yield listener
+    listener.stop()
+
+
+def test_it_shows_claims_with_their_counts(worker: RunningWorker) -> None:
+    deployment = worker.deployment
+    with listening(deployment) as listener:
+        push(deployment, [marked(), marked(account_id="nobody"), b"{BODY-5309"])
+        send_with_celery(deployment, [{"args": [marked()]}])
+        dispatched(deployment, 2)
+        notices(deployment, 2)
+
+        def told() -> int:
+            results = [event["result"] for event in listener.tasks("messages.assign", "task-succeeded")]
+            return sum(int(n) for result in results for n in re.findall(r"'(?:dispatched|parked)': (\d+)", result))
+
+        until(lambda: told() == 4, 10, lambda: str(listener.events))
+        received = listener.tasks("messages.assign", "task-received")
+        assert sum(int(event["args"].rpartition(", ")[2].rstrip(")")) for event in received) == 4
+        assert leaks(json.dumps(listener.events, default=str)) == set()
+    assert leaks(worker.log) == set()
+
+
+def test_it_hides_the_arguments_of_tasks_that_celery_runs(worker: RunningWorker) -> None:
+    deployment = worker.deployment
+    with listening(deployment) as listener:
+        send_with_celery(deployment, [{"args": [marked()], "options": {"countdown": 3}}])
+        seen: list[str] = []
+
+        def scheduled() -> bool:
+            inspect = listener.app.control.inspect(destination=[worker.name], timeout=0.5)
+            answers = {name: getattr(inspect, name)() for name in ("scheduled", "reserved", "active")}
+            seen.append(json.dumps(answers, default=str))
+            return "message.assign" in seen[-1]
+
+        until(scheduled, 5, lambda: str(seen))
+        dispatched(deployment, 1)
+        until(lambda: bool(listener.tasks("message.assign", "task-succeeded")), 10, "the end of the task")
+        assert leaks(json.dumps([listener.events, seen], default=str)) == set()
+    assert leaks(worker.log) == set()
+
+
+@pytest.fixture
+def without_sql(make_deployment: MakeDeployment) -> Iterator[RunningWorker]:
+    """A worker whose database is not there, so that what goes through Celery is tried again and again."""
+    made = make_deployment("redis-sqlite")
+    broken = Deployment(made.broker_url, made.redis_url, "sqlite:////nowhere/at/all.sqlite3")
+    with running(broken) as worker:
+        yield worker
+
+
+@pytest.mark.redis
+def test_it_hides_the_arguments_of_tasks_that_fail(without_sql: RunningWorker) -> None:
+    deployment = without_sql.deployment
+    with listening(deployment) as listener:
+        send_with_celery(deployment, [{"args": [marked()], "options": {"countdown": 0.1}}])
+        until(lambda: len(listener.tasks("message.assign", "task-retried")) >= 2, 20, lambda: without_sql.log[-3000:])
+        push(deployment, [marked(), marked(account_id=7)])
+        time.sleep(1)
+        assert leaks(json.dumps(listener.events, default=str)) == set()
+    assert leaks(without_sql.log) == set()
