@@ -59,13 +59,18 @@ class ParkedDocument(ParkedEntry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedFilter:
-    """Which parked documents; None: any. `account_id` finds those of its sub-accounts too."""
+    """Which parked documents; None: any. `account_id` finds those of its sub-accounts too.
+
+    `sent_by`, where not empty, keeps to those that name one of these pairs of account and sub-account (None: any). The
+    ids were not checked when a document was parked, so whoever shows them to an account must name both.
+    """
 
     reason: ParkReason | None = None
     account_id: str | None = None
     country: str | None = None
     campaign_id: str | None = None
     state: ParkedState | None = ParkedState.PARKED
+    sent_by: tuple[tuple[str, str | None], ...] = ()
 
 
 #: Where a page of parked documents ended: `parked_at` and `parked_id` of its last.
@@ -154,6 +159,8 @@ def _conditions(wanted: ParkedFilter) -> list[Any]:
     if wanted.account_id is not None:
         mine = ParkedRow.account_id == _clean(wanted.account_id)
         conditions.append(or_(mine, ParkedRow.subaccount_id == _clean(wanted.account_id)))
+    if wanted.sent_by:
+        conditions.append(or_(*(_sent_by(*pair) for pair in wanted.sent_by)))
     pairs: Mapping[Any, str | None] = {
         ParkedRow.reason: wanted.reason,
         ParkedRow.country: wanted.country,
@@ -162,6 +169,11 @@ def _conditions(wanted: ParkedFilter) -> list[Any]:
     }
     conditions.extend(column == _clean(value) for column, value in pairs.items() if value is not None)
     return conditions
+
+
+def _sent_by(account_id: str, subaccount_id: str | None) -> Any:
+    mine = ParkedRow.account_id == account_id
+    return mine if subaccount_id is None else and_(mine, ParkedRow.subaccount_id == subaccount_id)
 
 
 def _change(parked_ids: Sequence[str], state: ParkedState, now: datetime) -> Any:

@@ -1,70 +1,23 @@
-"""Parked documents back on the queues that they came from."""
+"""Replay over the worker's own connection to the broker."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import redis
 
-from core.errors import RefusedError, StoreUnavailableError
-from core.store_parked import ParkedCursor, ParkedDocument, ParkedFilter, ParkedStore, cursor_of
+from core.replay import Replay
+from core.store_parked import ParkedStore
 from worker.amqp import PUBLISH_ERRORS, our_queues
 from worker.producer import Producer, in_trips
 from worker.settings import Settings
 
-#: Documents taken out of the store at a time; what fails leaves at most so many to be sent once more.
-TAKE = 100
 
+def replay_over(producer: Producer, store: ParkedStore, settings: Settings) -> Replay:
+    """Replays what came from our queues, in trips that the broker can carry."""
 
-class ReplayError(StoreUnavailableError):
-    """The broker failed; the text says how many went out before, and the others are still parked."""
+    def send(lane: str, originals: Sequence[bytes]) -> None:
+        for trip in in_trips(originals, len):
+            producer.send(lane, trip)
 
-
-class Replay:
-    """Enqueues originals as they came in, each once, however many people replay at the same time."""
-
-    def __init__(self, store: ParkedStore, producer: Producer, settings: Settings) -> None:
-        self._store, self._producer = store, producer
-        self._known = frozenset(our_queues(settings))
-        self.replayed = 0
-
-    def replay(self, parked_ids: Sequence[str]) -> int:
-        """Of these the parked ones; how many. Raises ReplayError; RefusedError for a queue that is not ours."""
-        before = self.replayed
-        for start in range(0, len(parked_ids), TAKE):
-            with (
-                self._failure_told(),
-                self._store.take_for_replay(parked_ids[start : start + TAKE], self._store.clock()) as documents,
-            ):
-                self._send(documents)
-            self.replayed += len(documents)
-        return self.replayed - before
-
-    def _send(self, documents: Sequence[ParkedDocument]) -> None:
-        lanes: defaultdict[str, list[bytes]] = defaultdict(list)
-        for document in documents:
-            if document.lane not in self._known:
-                words = f"came from queue {document.lane!r}, which is none of those configured"
-                raise RefusedError(f"{document.parked_id} {words}; {self.replayed} were replayed before")
-            lanes[document.lane].append(document.document)
-        for lane, originals in lanes.items():
-            for trip in in_trips(originals, len):
-                self._producer.send(lane, trip)
-
-    @contextmanager
-    def _failure_told(self) -> Iterator[None]:
-        try:
-            yield
-        except (redis.RedisError, *PUBLISH_ERRORS) as error:
-            words = f"{self.replayed} were replayed before, the others are still parked"
-            raise ReplayError(f"the broker failed ({error}): {words}") from error
-
-
-def parked_ids(store: ParkedStore, wanted: ParkedFilter) -> Iterator[list[str]]:
-    """The ids that meet a filter, newest first, page by page; what is parked meanwhile is left out."""
-    after: ParkedCursor | None = None
-    while page := store.parked(wanted, limit=TAKE, after=after):
-        yield [entry.parked_id for entry in page]
-        after = cursor_of(page[-1])
+    return Replay(store, send, frozenset(our_queues(settings)), (redis.RedisError, *PUBLISH_ERRORS))

@@ -13,11 +13,12 @@ import click
 from core.documents import original_document, parked_document
 from core.errors import PARK_REASONS, NotFoundError, ParkReason
 from core.phone import normal_country
+from core.replay import parked_ids
 from core.store_parked import ParkedEntry, ParkedFilter, ParkedState
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
 from worker.cli.parameters import enum_option, limit_option
 from worker.cli.session import Session, open_session
-from worker.replay import Replay, parked_ids
+from worker.replay import replay_over
 from worker.wiring import runtime
 
 #: `--state` for every state.
@@ -166,7 +167,7 @@ def replay(*, target: _Target, as_json: bool) -> None:
     """Put originals back on the queues that they came from, each once; mend first what had them parked."""
     with open_session() as session:
         parts = runtime()
-        again = Replay(session.store, parts.producer, parts.settings)
+        again = replay_over(parts.producer, session.store, parts.settings)
         for ids in target.pages(session):
             again.replay(ids)
     _tell(target, again.replayed, "replayed", as_json)
