@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 import redis
-from redis._parsers.encoders import Encoder
 from redis.backoff import NoBackoff
-from redis.connection import PythonRespSerializer
 from redis.retry import Retry
 
 from core.assigner import Assigner
@@ -28,6 +26,7 @@ from worker.chunks import Chunks
 from worker.claims import Claims
 from worker.embedded import ResolvedUrls, client_url, database_url_of, resolve_urls, running_redis_url
 from worker.marks import Marks
+from worker.packing import BulkPacker
 from worker.parking import Parking
 from worker.producer import AmqpProducer, Producer, RedisProducer
 from worker.progress import Progress
@@ -198,8 +197,7 @@ def open_redis(url: str) -> redis.Redis:
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         health_check_interval=30,
-        # hiredis reads fast, but packs a command of thousands of arguments five times slower than plain Python.
-        command_packer=PythonRespSerializer(6000, Encoder("utf-8", "strict", False).encode),  # type: ignore[no-untyped-call]
+        command_packer=BulkPacker(),
     )
 
 
