@@ -1,0 +1,100 @@
+"""The same message id twice is one dispatch, within the window, however it comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.accounts import message
+from tests.integration.conftest import PAIRS, MakeDeployment
+from tests.running_worker import Deployment, RunningWorker, running
+from tests.stock_clients import dispatched, purge, push, send_with_celery, waiting
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def counted(deployment: Deployment, expected: int) -> list[str]:
+    """The ids that are dispatched, when nothing more can come."""
+    came = [document["message_id"] for document in dispatched(deployment, expected)]
+    # A message of another account comes after all that was sent before it.
+    time.sleep(0.5)
+    assert waiting(deployment, "dispatch") == 0
+    return came
+
+
+def test_it_dispatches_one_of_two_in_one_batch(deployment: Deployment) -> None:
+    twice, once = message(), message()
+    push(deployment, [twice, once, twice, twice])
+    assert sorted(counted(deployment, 2)) == sorted([twice["message_id"], once["message_id"]])
+
+
+def test_it_dispatches_one_of_two_that_come_apart(deployment: Deployment) -> None:
+    twice = message()
+    push(deployment, [twice])
+    assert counted(deployment, 1) == [twice["message_id"]]
+    push(deployment, [twice, message()])
+    assert twice["message_id"] not in counted(deployment, 1)
+
+
+def test_it_dispatches_one_of_two_that_come_by_different_ways(deployment: Deployment) -> None:
+    twice = message()
+    push(deployment, [twice])
+    assert counted(deployment, 1) == [twice["message_id"]]
+    send_with_celery(deployment, [{"args": [twice]}, {"args": [message()]}])
+    assert twice["message_id"] not in counted(deployment, 1)
+
+
+def test_it_takes_one_id_of_two_accounts_for_two_messages(deployment: Deployment) -> None:
+    one = message()
+    other = one | {"account_id": "bare"}
+    push(deployment, [one, other])
+    assert counted(deployment, 1) == [one["message_id"]]
+    assert waiting(deployment, "parked") == 1
+
+
+def test_it_says_how_many_were_repeats(worker: RunningWorker) -> None:
+    twice = message()
+    push(worker.deployment, [twice] * 5)
+    dispatched(worker.deployment, 1)
+    time.sleep(0.5)
+    told = sum(int(line.partition("'duplicates': ")[2].partition("}")[0] or 0) for line in worker.log.splitlines()[-20:])
+    assert told >= 4
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[Callable[[int], Deployment]]:
+    """Workers with a window of so many seconds."""
+    made = make_deployment(request.param)
+
+    def of(seconds: int) -> Deployment:
+        settings = {"idempotency_window": str(seconds)}
+        return Deployment(made.broker_url, made.redis_url, made.database_url, settings, made.stem)
+
+    yield of
+
+
+def test_it_forgets_an_id_after_the_window(with_window: Callable[[int], Deployment]) -> None:
+    deployment = with_window(2)
+    with running(deployment):
+        purge(deployment, "dispatch", "parked")
+        again = message()
+        push(deployment, [again])
+        counted(deployment, 1)
+        push(deployment, [again])
+        time.sleep(1)
+        assert waiting(deployment, "dispatch") == 0
+        time.sleep(3)
+        push(deployment, [again])
+        assert counted(deployment, 1) == [again["message_id"]]
+
+
+def test_it_lets_every_repeat_pass_with_no_window(with_window: Callable[[int], Deployment]) -> None:
+    deployment = with_window(0)
+    with running(deployment):
+        purge(deployment, "dispatch", "parked")
+        again = message()
+        push(deployment, [again, again])
+        push(deployment, [again])
+        assert counted(deployment, 3) == [again["message_id"]] * 3
