@@ -10,13 +10,13 @@ from core.assigner import Outcome
 from core.contracts import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason
 from core.parked import parked_notice
+from core.progress import Progress
 from core.store_parked import ParkedDocument, ParkedStore
 from worker.amqp import ConfirmedPublisher, Outgoing
 from worker.campaigns import BatchWork, Work
 from worker.chunks import Chunk, Chunks, SettledChunk
 from worker.claims import Settled, Settlement
 from worker.marks import Marks
-from worker.progress import Progress
 from worker.settings import Settings
 from worker.work import MARK_BYTES
 

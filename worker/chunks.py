@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import redis
 
+from core.progress import progress_key
 from worker.claims import Settled, Settlement, claim_stem, counts_key, outbox_key, script_texts, seen_stem
 from worker.settings import Settings
 
@@ -48,11 +49,6 @@ class SettledChunk(NamedTuple):
     duplicates: int
     waiting: int
     completed: int
-
-
-def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
-    """The Redis key of a campaign's progress."""
-    return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
 
 
 class Chunks:

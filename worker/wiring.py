@@ -17,6 +17,7 @@ from core.assigner import Assigner
 from core.cache import DecisionCache
 from core.campaign import CampaignAssigner
 from core.database import open_engine
+from core.progress import Progress
 from core.redis_epochs import RedisEpochs
 from core.store import Store
 from worker.amqp import ConfirmedPublisher
@@ -29,7 +30,6 @@ from worker.marks import Marks
 from worker.packing import BulkPacker
 from worker.parking import Parking
 from worker.producer import AmqpProducer, Producer, RedisProducer
-from worker.progress import Progress
 from worker.settings import Settings
 from worker.work import RedisWork
 from worker.work_amqp import AmqpWork

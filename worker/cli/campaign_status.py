@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import NotFoundError
+from core.progress import CampaignProgress
 from worker.campaign_state import StateFile
 from worker.cli.output import command, console, json_option, print_json
-from worker.progress import CampaignProgress
 from worker.wiring import runtime
 
 WATCH_S = 0.5

@@ -10,9 +10,13 @@ import redis
 
 from core.contracts import SCHEMA_VERSION, encode_json, parse_rfc3339
 from core.errors import NotFoundError, RefusedError
-from worker.chunks import progress_key
 
 _PARKED = "parked:"
+
+
+def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
+    """The Redis key of a campaign's progress."""
+    return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
 
 
 @dataclass(frozen=True, slots=True)
