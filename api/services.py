@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from api.broker import client_url, open_replay
 from api.compliant_list import CompliantList
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts import Accounts
+from core.country_rules import RuleBook
 from core.current_rules import CurrentRules
 from core.database import open_engine
+from core.decision import Facts, Request
 from core.default_views import DefaultViews
 from core.defaults import DefaultSenders
+from core.progress import Progress
 from core.redis_epochs import RedisEpochs
+from core.replay import Replay
 from core.senders import Senders
 from core.store import Store
+from core.store_facts import AccountProblem
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
 THREADS = 10
 #: How long a request waits for Redis; a write is safe in SQL without it.
 REDIS_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FactsAndRules:
+    """SQL for the engine, with the rules out of this process."""
+
+    store: Store
+    rules: CurrentRules
+
+    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
+        """The facts of each request, or why it has none."""
+        return self.store.load_facts(requests)
+
+    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
+        """Keep decisions by their id; known ones stay as they are."""
+        self.store.save_decisions(decisions, now)
+
+    def active_rules(self) -> RuleBook:
+        """The rules in use."""
+        return self.rules()
 
 
 @dataclass(frozen=True)
@@ -36,7 +64,7 @@ class Services:
     @cached_property
     def redis(self) -> redis.Redis:
         """The Redis of cache and epochs, and on RabbitMQ of campaign progress."""
-        return open_redis(self.settings.redis_url)
+        return open_redis(self.settings.cache_url)
 
     @cached_property
     def store(self) -> Store:
@@ -78,6 +106,22 @@ class Services:
         return CompliantList(self.rules, self.store.clock)
 
     @cached_property
+    def facts(self) -> FactsAndRules:
+        """What explanations and previews are made of."""
+        return FactsAndRules(self.store, self.rules)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """The counts of campaigns, which the workers keep where the claims are."""
+        settings = self.settings
+        client = open_redis(settings.broker_url) if settings.broker_is_redis else self.redis
+        return Progress(client, settings.key_prefix)
+
+    def replay(self) -> Replay:
+        """Puts parked documents back on their queues; one for each request."""
+        return open_replay(self.settings, self.store)
+
+    @cached_property
     def limiter(self) -> RateLimiter:
         """How often an account may ask."""
         return RateLimiter(self.settings.api_rate_limit)
@@ -94,7 +138,7 @@ class Services:
 def open_redis(url: str) -> redis.Redis:
     """A client that tries once more, since its connection may have been closed while it was idle, and then fails."""
     return redis.Redis.from_url(
-        url,
+        client_url(url),
         socket_timeout=REDIS_TIMEOUT_S,
         socket_connect_timeout=REDIS_TIMEOUT_S,
         retry=Retry(NoBackoff(), 1),

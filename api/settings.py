@@ -16,13 +16,13 @@ ENV_PREFIX = "SMART_ASSIGN_"
 class ApiSettings(BaseSettings):
     """Every field is the environment variable of its name in capitals, after `SMART_ASSIGN_`.
 
-    The three addresses have no default here: `smart-assign api` fills them in, in embedded mode too.
+    Broker and database have no default here: `smart-assign api` fills them in, in embedded mode too.
     """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     broker_url: str
-    redis_url: str
+    redis_url: str | None = None
     database_url: str
 
     ingress_queue: str = "smart-assign.ingress"
@@ -42,6 +42,13 @@ class ApiSettings(BaseSettings):
     def policy(self) -> Policy:
         """The engine's policy."""
         return Policy(self.invalid_override, self.altered_senders, self.unknown_rule)
+
+    @property
+    def cache_url(self) -> str:
+        """The Redis of cache, epochs and progress: the broker where no other is named. Raises ValueError."""
+        if self.redis_url is None and not self.broker_is_redis:
+            raise ValueError(f"{ENV_PREFIX}REDIS_URL is needed where the broker is not a Redis")
+        return self.redis_url or self.broker_url
 
     @property
     def lanes(self) -> frozenset[str]:

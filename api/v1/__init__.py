@@ -1,5 +1,5 @@
 """What this API has beyond ClickSend's."""
 
-from fastapi import APIRouter
+from api.v1 import accounts, campaigns, decisions, defaults, parked, rules, senders
 
-routers: tuple[APIRouter, ...] = ()
+routers = tuple(each.router for each in (senders, defaults, rules, decisions, campaigns, parked, accounts))

@@ -1,0 +1,48 @@
+"""`/v1/accounts`: the account that asks and its sub-accounts, and whether these may borrow its senders."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, StrictBool
+
+from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
+from api.envelope import Success, failures, success
+from api.v1.documents import AccountOut, AccountPage
+from api.v1.parameters import Offset, PerPage, as_offset, from_offset
+from core.documents import account_document
+from core.errors import ForbiddenError
+
+router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+
+class AccountUpdate(BaseModel):
+    """What an account may change of a sub-account."""
+
+    may_borrow: StrictBool
+
+
+@router.get("", response_model=Success[AccountPage], responses=failures(400))
+def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page: PerPage = 100) -> Response:
+    """The account that asks, on the first page, and its sub-accounts by id."""
+    after = None if offset is None else from_offset(offset)
+    found = [] if viewer.parent else parts.accounts.page(parent=viewer.account_id, after=after, limit=per_page + 1)
+    listed = ([viewer] if after is None else []) + list(found[:per_page])
+    data = {
+        "data": [account_document(each) for each in listed],
+        "next_offset": as_offset(listed[-1].account_id) if len(found) > per_page else None,
+    }
+    return success(data, "Accounts retrieved.")
+
+
+@router.patch("/{account_id}", response_model=Success[AccountOut], responses=failures(400, 404, 413))
+def update_account(
+    account_id: Annotated[str, Path(description="a sub-account")], body: AccountUpdate, viewer: Viewer, parts: Parts
+) -> Response:
+    """Switch on or off whether a sub-account may use the senders of its account; it cannot do so itself."""
+    member = family_member(parts, viewer, account_id)
+    if member.account_id == viewer.account_id:
+        raise ForbiddenError("only the account above a sub-account may change it")
+    changed = parts.accounts.set_may_borrow(member.account_id, body.may_borrow)
+    return success(account_document(changed), "Account updated.")

@@ -1,0 +1,63 @@
+"""`/v1/campaigns`: what a campaign would come to, and how far one is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
+
+from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
+from api.envelope import Success, failures, success
+from api.v1.decisions import STAND_IN_MEDIA, sending_ids
+from api.v1.documents import PreviewOut, ProgressOut
+from api.v1.parameters import AccountId
+from core.campaign import read_batch
+from core.contracts import MAX_RECIPIENTS, BatchSender, CountryHint
+from core.preview import preview
+from core.sender import Product, SenderType, TrafficClass
+
+router = APIRouter(prefix="/v1/campaigns", tags=["Campaigns"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+#: What a batch must have and a preview never looks at.
+_STAND_IN = {"campaign_id": "preview", "batch_id": "preview", "body": "preview"}
+
+_EXAMPLE: dict[str, JsonValue] = {"recipients": [{"to": "+61491570156"}, {"to": "07400 123456", "country": "GB"}]}
+
+
+class CampaignQuestion(BaseModel):
+    """A campaign as far as its senders depend on it; a recipient that breaks the contract is counted, not refused."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    recipients: list[Any] = Field(
+        min_length=1, max_length=MAX_RECIPIENTS, description="each `{to, country?}`, as in a campaign batch"
+    )
+    account_id: str | None = Field(None, description="a sub-account; left out: the account that asks")
+    senders: list[BatchSender] | None = Field(None, description="senders for some countries, as in a campaign batch")
+    country: CountryHint | None = None
+    product: Product = Product.SMS
+    sender_id: str | None = None
+    sender_type: SenderType | None = None
+    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
+    reply_expected: StrictBool = False
+
+
+@router.post("/preview", response_model=Success[PreviewOut], responses=failures(400, 404, 413))
+def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Response:
+    """Per country the sender, and how many recipients cannot be reached and why; nothing is stored or sent."""
+    member = family_member(parts, viewer, body.account_id)
+    media = STAND_IN_MEDIA if body.product is Product.MMS else {}
+    batch = read_batch({**body.model_dump(exclude_none=True), **_STAND_IN, **media, **sending_ids(member)})
+    found = preview([batch], parts.facts, parts.settings.policy, parts.store.clock())
+    return success(found.document(), "Campaign previewed.")
+
+
+@router.get("/{campaign_id}", response_model=Success[ProgressOut], responses=failures(404))
+def campaign_status(
+    campaign_id: Annotated[str, Path(max_length=64)], viewer: Viewer, parts: Parts, account_id: AccountId = None
+) -> Response:
+    """How far a campaign is. One that an account sends for a sub-account is the account's."""
+    member = family_member(parts, viewer, account_id)
+    progress = parts.progress.find(campaign_id, member.account_id)
+    return success(progress.document(), "Campaign status retrieved.")

@@ -1,0 +1,115 @@
+"""`/v1/explain` and `/v1/decisions`: who would send a message, or who did, and why nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
+from api.envelope import Success, failures, success
+from api.services import Services
+from api.v1.documents import DecisionOut
+from core.accounts import Account
+from core.contracts import CountryHint, read_message
+from core.errors import NotFoundError
+from core.inquiry import inquire
+from core.sender import Product, SenderType, TrafficClass
+
+router = APIRouter(prefix="/v1", tags=["Decisions"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+#: What a message must have and a decision never looks at.
+_STAND_IN = {"message_id": "explain", "body": "explain"}
+STAND_IN_MEDIA = {"media_urls": ["https://example.com/explain"]}
+
+_To = Annotated[str, Field(max_length=64, description="E.164 with +, or a national number with `country`")]
+
+
+class Question(BaseModel):
+    """A message as far as its sender depends on it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"to": "+61491570156", "reply_expected": True}]})
+
+    to: _To
+    account_id: str | None = Field(None, description="a sub-account; left out: the account that asks")
+    country: CountryHint | None = None
+    product: Product = Product.SMS
+    sender_id: str | None = Field(None, description="a sender that the message asks for")
+    sender_type: SenderType | None = None
+    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
+    reply_expected: StrictBool = False
+
+
+@router.post("/explain", response_model=Success[DecisionOut], responses=failures(400, 404, 413))
+def explain(body: Question, viewer: Viewer, parts: Parts) -> Response:
+    """The decision that sending would make now, with every candidate, its rank or why it was rejected."""
+    return _explained(body, viewer, parts)
+
+
+@router.get("/explain", response_model=Success[DecisionOut], responses=failures(400, 404))
+def explain_by_query(
+    viewer: Viewer,
+    parts: Parts,
+    *,
+    to: Annotated[str, Query(max_length=64, examples=["+61491570156"])],
+    account_id: Annotated[str | None, Query(description="a sub-account; left out: the account that asks")] = None,
+    country: CountryHint | None = None,
+    product: Product = Product.SMS,
+    sender_id: str | None = None,
+    sender_type: SenderType | None = None,
+    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL,
+    reply_expected: bool = False,
+) -> Response:
+    """The same for a link; write the + of a number as %2B."""
+    question = Question(
+        to=to,
+        account_id=account_id,
+        country=country,
+        product=product,
+        sender_id=sender_id,
+        sender_type=sender_type,
+        traffic_class=traffic_class,
+        reply_expected=reply_expected,
+    )
+    return _explained(question, viewer, parts)
+
+
+@router.get("/decisions/{decision_id}", response_model=Success[DecisionOut], responses=failures(404))
+def show_decision(
+    decision_id: Annotated[str, Path(description="`assignment.decision_id` of a message")], viewer: Viewer, parts: Parts
+) -> Response:
+    """A decision as it was made; one of a sub-account is seen by its account too."""
+    document = parts.store.decision(decision_id)
+    if document is None or not _may_see(parts, viewer, document):
+        raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")
+    return success(document, "Decision retrieved.")
+
+
+def sending_ids(member: Account) -> dict[str, str]:
+    """The ids that a message of `member` carries."""
+    if member.parent is None:
+        return {"account_id": member.account_id}
+    return {"account_id": member.parent, "subaccount_id": member.account_id}
+
+
+def _explained(question: Question, viewer: Account, parts: Services) -> Response:
+    member = family_member(parts, viewer, question.account_id)
+    media = STAND_IN_MEDIA if question.product is Product.MMS else {}
+    document = {**_STAND_IN, **media, **question.model_dump(), **sending_ids(member)}
+    read_message(document)
+    now = parts.store.clock()
+    return success(inquire(parts.facts, document, parts.settings.policy, now, now), "Decision explained.")
+
+
+def _may_see(parts: Services, viewer: Account, document: Mapping[str, Any]) -> bool:
+    """Its sender may, and the account above; the ids of a stored decision are those of accounts that exist."""
+    above: str = document["account_id"]
+    sender: str = document.get("subaccount_id") or above
+    if viewer.account_id in {sender, above}:
+        return True
+    try:
+        return family_member(parts, viewer, sender).account_id == sender
+    except NotFoundError:
+        return False

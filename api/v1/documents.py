@@ -1,0 +1,272 @@
+"""The documents of `/v1`, by the names that the command line and the inventory file use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from core.accounts import AccountStatus
+from core.country_rules import Grade, RuleStatus, SenderOrigin
+from core.decision import Rejection, Source
+from core.default_strategies import MAX_STRATEGIES
+from core.errors import ParkReason
+from core.sender import Product, RegistrationStatus, SenderStatus, SenderType, TrafficClass
+from core.store_parked import ParkedState
+
+_MOMENT = "2026-01-31T12:00:00.000000Z"
+
+
+class AccountOut(BaseModel):
+    """An account; `parent` is the account above a sub-account, whose senders it may use where `may_borrow` is true."""
+
+    account_id: str = Field(examples=["acme"])
+    user_id: int = Field(examples=[123456])
+    name: str | None
+    parent: str | None
+    may_borrow: bool
+    status: AccountStatus
+    created_at: datetime = Field(examples=[_MOMENT])
+
+
+class AccountPage(BaseModel):
+    """The account itself first, then its sub-accounts by id; `next_offset` null: the last page."""
+
+    data: list[AccountOut]
+    next_offset: str | None
+
+
+class RegistrationOut(BaseModel):
+    """A sender's standing in one country."""
+
+    country: str = Field(examples=["GB"])
+    status: RegistrationStatus
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+class SenderOut(BaseModel):
+    """A sender; `account_id` null is the platform pool."""
+
+    account_id: str | None
+    sender_id: str | None = Field(examples=["+61491570006"])
+    sender_type: SenderType
+    sender_country_code: str | None = Field(examples=["AU"])
+    status: SenderStatus
+    purchased_at: datetime | None
+    activated_at: datetime | None
+    expires_at: datetime | None
+    trust: int
+    two_way: bool
+    mms: bool
+    messages_per_second: float | None
+    traffic_classes: list[TrafficClass] | None
+    registrations: list[RegistrationOut]
+
+
+class SenderPage(BaseModel):
+    """Senders in the order in which they were added; `next_offset` null: the last page."""
+
+    data: list[SenderOut]
+    next_offset: int | None
+
+
+class RuleOut(BaseModel):
+    """One rule: who says so, as of when, and what a sender is worth under it, registered or not."""
+
+    country: str = Field(examples=["AU"])
+    sender_type: SenderType
+    sender_country: SenderOrigin
+    status: RuleStatus
+    effective_from: datetime | None
+    effective_until: datetime | None
+    only_sender_countries: list[str]
+    unregistered: Grade
+    sources: list[str]
+    as_of: str = Field(examples=["2026-01-31"])
+    confidence: int
+    sources_total: int
+    notes: str
+    override_reason: str | None
+    in_force: bool
+    grade: Grade
+    grade_unregistered: Grade
+
+
+class CountryRulesOut(BaseModel):
+    """All rules of a country, past and to come, and what else is known of it."""
+
+    country: str = Field(examples=["AU"])
+    rules_version: str
+    rules: list[RuleOut]
+    profile: dict[str, Any]
+
+
+class RulesOut(BaseModel):
+    """The countries of the rules in use."""
+
+    rules_version: str
+    countries: list[str]
+
+
+class ChosenSender(BaseModel):
+    """The sender that a decision gives."""
+
+    sender_id: str | None
+    sender_type: SenderType
+    sender_country_code: str | None
+
+
+class CandidateOut(BaseModel):
+    """One sender that was looked at: its rank, or the code of what it failed."""
+
+    sender_id: str | None
+    sender_type: SenderType | None
+    sender_country_code: str | None
+    account_id: str | None
+    grade: Grade
+    rank: int | None
+    rejected: Rejection | None
+    detail: str
+
+
+class DecisionOut(BaseModel):
+    """A decision; without a sender, `reason` is the code under which the message would be parked."""
+
+    decision_id: str | None
+    sender: ChosenSender | None
+    account_id: str | None
+    subaccount_id: str | None
+    country: str | None
+    source: Source | None
+    grade: Grade | None
+    reason: str
+    warnings: list[str]
+    rules_version: str | None
+    valid_until: datetime | None
+    sentence: str
+    candidates: list[CandidateOut]
+
+
+class CountryPreviewOut(BaseModel):
+    """One country of a campaign: who would send, and how many recipients cannot be reached, by code."""
+
+    country: str = Field(examples=["AU"])
+    recipients: int
+    sendable: int
+    unsendable: dict[str, int]
+    sender: ChosenSender | None
+
+
+class PreviewOut(BaseModel):
+    """A campaign as it would be sent; `invalid` recipients belong to no country."""
+
+    countries: list[CountryPreviewOut]
+    invalid: int
+
+
+class ProgressOut(BaseModel):
+    """How far a campaign is; `received` recipients were dispatched, parked or dropped as duplicates."""
+
+    campaign_id: str
+    received: int
+    dispatched: int
+    parked: dict[str, int]
+    duplicates: int
+    batches: int
+    total_batches: int | None
+    complete: bool
+
+
+class FieldOut(BaseModel):
+    """A field of a parked message that is to blame."""
+
+    field: str
+    reason: str
+
+
+class ParkedOut(BaseModel):
+    """A message or batch that could not be dispatched."""
+
+    parked_id: str
+    reason: ParkReason
+    detail: str
+    fields: list[FieldOut]
+    message_id: str | None
+    campaign_id: str | None
+    batch_id: str | None
+    account_id: str | None
+    subaccount_id: str | None
+    country: str | None
+    lane: str
+    parked_at: datetime
+    state: ParkedState
+    state_changed_at: datetime | None
+
+
+class ParkedDetailOut(ParkedOut):
+    """The same with the document as it came in: as text, or where it is not UTF-8 in base64."""
+
+    original: str | None = None
+    original_base64: str | None = None
+
+
+class ParkedPage(BaseModel):
+    """The newest first; `next_offset` null: the last page."""
+
+    data: list[ParkedOut]
+    next_offset: str | None
+
+
+class ReplayedOut(BaseModel):
+    """How many documents went back to their queues; the others were replayed or dropped before, or are not yours."""
+
+    replayed: int
+
+
+class StrategyStored(BaseModel):
+    """One sender of a stored default."""
+
+    sender_type: SenderType
+    sender_id: str | None
+    sender_country_code: str | None
+    note: str | None
+    status: str
+
+
+class StrategiesStored(BaseModel):
+    """A default as it stood."""
+
+    strategies: list[StrategyStored] = Field(max_length=MAX_STRATEGIES)
+
+
+class HistoryOut(BaseModel):
+    """One change of a default; `before` null: created, `after` null: removed."""
+
+    country: str
+    product: Product
+    changed_at: datetime
+    changed_by: str
+    before: StrategiesStored | None
+    after: StrategiesStored | None
+
+
+class DefaultStored(BaseModel):
+    """A default sender; `origin` tells a person's choice (`manual`) from one of assign-all (`assigned`)."""
+
+    id: str
+    account_id: str
+    country: str
+    product: Product
+    strategies: list[StrategyStored]
+    status: str
+    origin: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class AtRiskOut(DefaultStored):
+    """A default with senders that a message could no longer use, and why."""
+
+    problems: list[FieldOut]

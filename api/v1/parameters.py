@@ -1,0 +1,50 @@
+"""What routes of `/v1` take: pages, accounts, countries."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import Query
+
+from core.country_rules import RuleBook
+from core.errors import FieldError, RefusedError
+from core.phone import normal_country
+from core.statements import storable
+
+MAX_PER_PAGE = 500
+
+PerPage = Annotated[int, Query(ge=1, le=MAX_PER_PAGE)]
+Offset = Annotated[str | None, Query(description="`next_offset` of the page before")]
+AccountId = Annotated[str | None, Query(description="a sub-account; left out: the account that asks")]
+Country = Annotated[str | None, Query(description="ISO 3166-1 alpha-2; UK is read as GB", examples=["AU"])]
+
+
+def refused(field: str, words: str) -> RefusedError:
+    """One field that is to blame."""
+    return RefusedError(f"{field} {words}", [FieldError(field, words)])
+
+
+def known_country(book: RuleBook, code: str, field: str = "country") -> str:
+    """The code in capitals. Raises RefusedError for one of which the rules do not speak."""
+    country = normal_country(code)
+    if not book.knows(country):
+        raise refused(field, "must be an ISO 3166-1 alpha-2 code")
+    return country
+
+
+def as_offset(text: str) -> str:
+    """A place in a list as an opaque text."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def from_offset(offset: str) -> str:
+    """The inverse. Raises RefusedError."""
+    try:
+        text = base64.b64decode(offset + "=" * (-len(offset) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = "\x00"
+    if not storable(text):
+        raise refused("offset", "is not one that a list has returned")
+    return text

@@ -1,0 +1,129 @@
+"""`/v1/parked`: what could not be dispatched: read it, send it again, or give it up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
+from api.envelope import Success, failures, success
+from api.services import Services
+from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
+from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, from_offset, known_country, refused
+from core.accounts import Account
+from core.contracts import parse_rfc3339, rfc3339
+from core.documents import original_document, parked_document
+from core.errors import NotFoundError, ParkReason
+from core.store_parked import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
+
+router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+#: Documents that one request may replay.
+MAX_REPLAYED = 100
+
+_ParkedId = Annotated[str, Path(max_length=200, description="id of the parked message")]
+
+
+class ReplayIn(BaseModel):
+    """Which parked messages to send again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"parked_ids": ["prk_0123456789abcdef01234567"]}]})
+
+    parked_ids: list[str] = Field(min_length=1, max_length=MAX_REPLAYED)
+
+
+@router.get("", response_model=Success[ParkedPage], responses=failures(400, 404))
+def list_parked(
+    viewer: Viewer,
+    parts: Parts,
+    *,
+    account_id: AccountId = None,
+    reason: ParkReason | None = None,
+    country: Country = None,
+    campaign_id: str | None = None,
+    state: ParkedState = ParkedState.PARKED,
+    offset: Offset = None,
+    per_page: PerPage = 100,
+) -> Response:
+    """What the account, or one of its sub-accounts, sent and could not be dispatched, newest first, without content."""
+    member = family_member(parts, viewer, account_id)
+    wanted = ParkedFilter(
+        reason=reason,
+        country=None if country is None else known_country(parts.rules(), country),
+        campaign_id=campaign_id,
+        state=state,
+        sent_by=_sent_by(member),
+    )
+    after = None if offset is None else _cursor(offset)
+    found = parts.store.parked(wanted, limit=per_page + 1, after=after)
+    listed = found[:per_page]
+    more = len(found) > per_page
+    data = {
+        "data": [parked_document(each) for each in listed],
+        "next_offset": _offset(cursor_of(listed[-1])) if more else None,
+    }
+    return success(data, "Parked messages retrieved.")
+
+
+@router.post("/replay", response_model=Success[ReplayedOut], responses=failures(400, 413))
+def replay_parked(body: ReplayIn, viewer: Viewer, parts: Parts) -> Response:
+    """Put messages back on the queues that they came from, each once; mend first what had them parked."""
+    mine = [each for each in dict.fromkeys(body.parked_ids) if _found(parts, viewer, each) is not None]
+    return success({"replayed": parts.replay().replay(mine)}, "Parked messages replayed.")
+
+
+@router.get("/{parked_id}", response_model=Success[ParkedDetailOut], responses=failures(404))
+def show_parked(parked_id: _ParkedId, viewer: Viewer, parts: Parts) -> Response:
+    """One parked message with its whole original, body and number included."""
+    found = _mine(parts, viewer, parked_id)
+    return success(parked_document(found) | original_document(found), "Parked message retrieved.")
+
+
+@router.delete("/{parked_id}", status_code=204, response_class=Response, responses=failures(404))
+def drop_parked(parked_id: _ParkedId, viewer: Viewer, parts: Parts) -> Response:
+    """Give a message up for good; 404 where it was replayed or dropped before."""
+    found = _mine(parts, viewer, parked_id)
+    if not parts.store.mark_dropped([found.parked_id], parts.store.clock()):
+        raise NotFoundError(f"message {parked_id!r} is not parked any more")
+    return Response(status_code=204)
+
+
+def _mine(parts: Services, viewer: Account, parked_id: str) -> ParkedDocument:
+    found = _found(parts, viewer, parked_id)
+    if found is None:
+        raise NotFoundError(f"there is no parked message {parked_id!r}")
+    return found
+
+
+def _found(parts: Services, viewer: Account, parked_id: str) -> ParkedDocument | None:
+    """The document, where the account or one of its sub-accounts sent it; its ids were never checked."""
+    found = parts.store.parked_one(parked_id)
+    if found is None or found.account_id is None:
+        return None
+    pair = found.account_id, found.subaccount_id
+    if any(account == pair[0] and subaccount in {None, pair[1]} for account, subaccount in _sent_by(viewer)):
+        return found
+    try:
+        return found if family_member(parts, viewer, found.account_id) else None
+    except NotFoundError:
+        return None
+
+
+def _sent_by(member: Account) -> tuple[tuple[str, str | None], ...]:
+    """The ids that its documents carry; a sub-account sends under its own, or under both."""
+    own: tuple[tuple[str, str | None], ...] = ((member.account_id, None),)
+    return own if member.parent is None else (*own, (member.parent, member.account_id))
+
+
+def _offset(cursor: ParkedCursor) -> str:
+    return as_offset(f"{rfc3339(cursor[0])} {cursor[1]}")
+
+
+def _cursor(offset: str) -> ParkedCursor:
+    moment, _, parked_id = from_offset(offset).partition(" ")
+    try:
+        return parse_rfc3339(moment), parked_id
+    except ValueError:
+        raise refused("offset", "is not one that a list has returned") from None

@@ -1,0 +1,51 @@
+"""`/v1/senders`: the senders that an account holds or may use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
+from api.envelope import Success, failures, success
+from api.services import Services
+from api.v1.documents import SenderPage
+from api.v1.parameters import AccountId, Country, PerPage, known_country
+from core.accounts import Account
+from core.documents import sender_document
+from core.sender import SenderStatus, SenderType
+
+router = APIRouter(prefix="/v1/senders", tags=["Senders"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+#: The largest number of a row.
+_MAX_OFFSET = 2**63 - 1
+
+
+@router.get("", response_model=Success[SenderPage], responses=failures(400, 404))
+def list_senders(
+    viewer: Viewer,
+    parts: Parts,
+    *,
+    account_id: AccountId = None,
+    platform: Annotated[bool, Query(description="the pool that is open to every account")] = False,
+    sender_type: SenderType | None = None,
+    status: SenderStatus | None = None,
+    country: Country = None,
+    offset: Annotated[int, Query(ge=0, le=_MAX_OFFSET, description="`next_offset` of the page before")] = 0,
+    per_page: PerPage = 100,
+) -> Response:
+    """The senders of the account, of one of its sub-accounts, of the account from which it borrows, or of the pool."""
+    code = None if country is None else known_country(parts.rules(), country)
+    holder = None if platform else _holder(parts, viewer, account_id)
+    page = parts.senders.page(
+        holder, sender_type=sender_type, status=status, country=code, after=offset, limit=per_page
+    )
+    data = {"data": [sender_document(each) for each in page.senders], "next_offset": page.next_after}
+    return success(data, "Senders retrieved.")
+
+
+def _holder(parts: Services, viewer: Account, account_id: str | None) -> str:
+    """A sub-account sees its account's senders only where it may use them. Raises NotFoundError."""
+    if viewer.may_borrow and account_id is not None and account_id == viewer.parent:
+        return account_id
+    return family_member(parts, viewer, account_id).account_id
