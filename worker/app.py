@@ -10,6 +10,7 @@ from kombu import Queue
 
 from worker.amqp import QUORUM
 from worker.envelope import CAMPAIGN_TASK, HIDDEN, MESSAGE_TASK, WORK_TASK
+from worker.housekeeping import Housekeeping
 from worker.ingress import RedisIntake
 from worker.intake_amqp import AmqpIntake
 from worker.logs import set_up_logs
@@ -112,6 +113,7 @@ def build_app() -> Celery:
     app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
     app.add_defaults(celery_settings)
     app.steps["worker"].add(RedisIntake)
+    app.steps["worker"].add(Housekeeping)
     app.steps["consumer"].add(AmqpIntake)
     return app
 

@@ -1,10 +1,8 @@
-"""Intake on Redis: threads in the worker's parent process that claim what arrives, and take up what was left."""
+"""Intake on Redis: threads in the worker's parent process that claim what arrives."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +10,6 @@ import redis
 import structlog
 from celery import bootsteps
 
-from core.epochs import EpochPublishError
-from core.errors import StoreUnavailableError
-from core.redis_epochs import EPOCH_TTL_S
 from worker.claims import Claims, Lane
 from worker.wiring import Runtime, configured
 
@@ -26,11 +21,6 @@ LONGEST_PAUSE_S = 0.016
 #: How long one waits after Redis failed to answer.
 AWAY_PAUSE_S = 1.0
 WAIT_S = 1
-RECOVER_EVERY_S = 1.0
-SWEEP_EVERY_S = 5.0
-REPAIR_EVERY_S = 5.0
-#: Epochs of this last while are published again at every repair; raising one to its own value changes nothing.
-REPAIR_OVERLAP = timedelta(minutes=1)
 
 
 class Claimer(threading.Thread):
@@ -61,44 +51,6 @@ class Claimer(threading.Thread):
             self._claims.wait_for(self._lane, WAIT_S)
 
 
-class Housekeeper(threading.Thread):
-    """Takes up claims past their deadline, parked documents not told of, and epochs that were not published."""
-
-    def __init__(self, parts: Runtime, stopping: threading.Event) -> None:
-        super().__init__(name="housekeeper", daemon=True)
-        self._stopping = stopping
-        self._epochs, self._store = parts.epochs, parts.store
-        self._look_back = REPAIR_OVERLAP + timedelta(seconds=EPOCH_TTL_S)
-        self._duties: tuple[tuple[float, Callable[[], object]], ...] = (
-            (RECOVER_EVERY_S, parts.claims.recover),
-            (SWEEP_EVERY_S, parts.parking.sweep),
-            (REPAIR_EVERY_S, self.repair_epochs),
-        )
-
-    def run(self) -> None:
-        """Do each duty at its interval until told to stop."""
-        due = [0.0 for _ in self._duties]
-        while not self._stopping.wait(0.2):
-            for index, (interval_s, duty) in enumerate(self._duties):
-                if time.monotonic() >= due[index]:
-                    due[index] = time.monotonic() + interval_s
-                    self._attempt(duty)
-
-    def repair_epochs(self) -> None:
-        """Publish the epochs that changed of late once more, in case their writer died before it could.
-
-        The first time as far back as Redis remembers one: commands may have written while no Redis ran.
-        """
-        self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
-        self._look_back = REPAIR_OVERLAP
-
-    def _attempt(self, duty: Callable[[], object]) -> None:
-        try:
-            duty()
-        except (redis.RedisError, StoreUnavailableError, EpochPublishError) as error:
-            log.warning("housekeeping_waits", duty=duty.__name__, error=type(error).__name__)
-
-
 class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
     """Starts the intake with the worker's pool, and stops it before the pool."""
 
@@ -115,11 +67,10 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         return settings.broker_is_redis and settings.work_queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
-        """Start one claimer a lane, and the housekeeper."""
+        """Start one claimer a lane."""
         parts = Runtime(*configured())
         limit = max(1, parent.concurrency or 1)
         self._threads = [Claimer(parts.claims, lane, limit, self._stopping) for lane in Lane]
-        self._threads.append(Housekeeper(parts, self._stopping))
         for thread in self._threads:
             thread.start()
 

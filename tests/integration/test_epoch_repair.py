@@ -15,7 +15,7 @@ from core.database import open_engine
 from core.schema import upgrade
 from core.store import Store
 from worker.embedded import ResolvedUrls
-from worker.ingress import Housekeeper
+from worker.housekeeping import Housekeeper
 from worker.settings import Settings
 from worker.wiring import Runtime
 

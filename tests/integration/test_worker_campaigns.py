@@ -1,0 +1,208 @@
+"""Campaign batches on a running worker: each recipient once, counted exactly, one bad one stops no other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import redis
+
+from core.progress import CampaignProgress, Progress
+from core.errors import ParkReason
+from core.sender import Sender, SenderType
+from core.senders import Senders
+from core.store import Store
+from core.store_parked import ParkedFilter
+from tests.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
+from tests.running_worker import Deployment, until
+from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
+
+pytestmark = pytest.mark.timeout(120)
+SENDABLE = [AU, GB, FR, US]
+
+
+def batch(*recipients: Any, **fields: Any) -> dict[str, Any]:
+    return {
+        "account_id": "acme",
+        "campaign_id": f"c-{uuid.uuid4().hex[:12]}",
+        "batch_id": "b-1",
+        "body": "Doors open at nine.",
+        "recipients": [{"to": each} if isinstance(each, str) else each for each in recipients],
+    } | fields
+
+
+def progress(deployment: Deployment, campaign: dict[str, Any]) -> CampaignProgress:
+    with redis.Redis.from_url(deployment.redis_url) as client:
+        return Progress(client, "smart-assign").find(campaign["campaign_id"])
+
+
+def counts(deployment: Deployment, campaign: dict[str, Any]) -> dict[str, object]:
+    document = progress(deployment, campaign).document()
+    return {name: document[name] for name in ("received", "dispatched", "parked", "duplicates", "batches")}
+
+
+def test_it_gives_each_recipient_the_sender_of_its_country(deployment: Deployment) -> None:
+    sent = batch(*SENDABLE, source="crm", vip=True)
+    push(deployment, [sent], "campaign_ingress")
+    came = dispatched(deployment, 4)
+    assert {each["to"]: each["sender_id"] for each in came} == {to: EXPECTED[to] for to in SENDABLE}
+    assert {(each["campaign_id"], each["batch_id"], each["source"]) for each in came} == {
+        (sent["campaign_id"], "b-1", "crm")
+    }
+    assert all(each["extra"] == {"vip": True} for each in came)
+
+
+def test_it_lets_one_bad_recipient_stop_no_other(deployment: Deployment) -> None:
+    sent = batch(AU, {"to": 7}, "nonsense", {}, "+870773111632", {"to": GB, "body": "x" * 1601}, FR)
+    push(deployment, [sent], "campaign_ingress")
+    assert sorted(each["to"] for each in dispatched(deployment, 2)) == sorted([AU, FR])
+    told = notices(deployment, 5)
+    fields = {each["fields"][0]["field"] for each in told if "fields" in each}
+    assert fields == {"recipients[1].to", "recipients[2].to", "recipients[3].to", "recipients[5].body"}
+    assert {each["campaign_id"] for each in told} == {sent["campaign_id"]}
+    until(lambda: counts(deployment, sent)["batches"] == 1, 10, "the batch's end")
+    assert counts(deployment, sent) == {
+        "received": 7,
+        "dispatched": 2,
+        "parked": {"INVALID_MESSAGE": 3, "INVALID_RECIPIENT": 1, "UNKNOWN_COUNTRY": 1},
+        "duplicates": 0,
+        "batches": 1,
+    }
+
+
+def test_it_derives_the_same_message_id_at_every_delivery(deployment: Deployment) -> None:
+    sent = batch(*SENDABLE)
+    push(deployment, [sent], "campaign_ingress")
+    first = dispatched(deployment, 4)
+    assert len({each["message_id"] for each in first}) == 4
+    push(deployment, [sent], "campaign_ingress")
+    until(lambda: counts(deployment, sent)["duplicates"] == 4, 20, lambda: str(counts(deployment, sent)))
+    assert counts(deployment, sent) == {
+        "received": 8,
+        "dispatched": 4,
+        "parked": {},
+        "duplicates": 4,
+        "batches": 1,
+    }
+
+
+def test_it_takes_a_batch_sent_with_celery(deployment: Deployment) -> None:
+    sent = batch(AU)
+    queue = deployment.queue("campaigns")
+    send_with_celery(deployment, [{"args": [sent], "task": "campaign.assign"}], queue=queue)
+    assert dispatched(deployment, 1)[0]["sender_id"] == AU_NUMBER
+
+
+def test_it_runs_a_batch_that_needs_celery_itself(deployment: Deployment) -> None:
+    sent = batch(AU, GB)
+    queue = deployment.queue("campaigns")
+    call = {"args": [sent], "task": "campaign.assign", "options": {"countdown": 1}}
+    send_with_celery(deployment, [call], queue=queue)
+    assert len(dispatched(deployment, 2)) == 2
+
+
+def test_it_writes_the_same_bytes_alone_and_in_a_batch(deployment: Deployment) -> None:
+    alone = message(AU, body="Same.", source="s")
+    in_batch = batch({"to": AU, "message_id": "x" + alone["message_id"]}, body="Same.", source="s")
+    push(deployment, [alone])
+    push(deployment, [in_batch], "campaign_ingress")
+    bodies = [bytes(each.body.encode() if isinstance(each.body, str) else each.body) for each in receive(deployment, 2)]
+    one, two = ({k: v for k, v in json.loads(each).items() if k not in DIFFERENT} for each in bodies)
+    assert list(one.items()) == list(two.items())
+    assert list(json.loads(bodies[0])) == list(json.loads(bodies[1]))
+
+
+DIFFERENT = {"message_id", "dispatch_id", "assigned_at", "campaign_id", "batch_id"}
+
+
+@pytest.mark.parametrize(
+    ("senders", "sender_id", "source"),
+    [
+        pytest.param(
+            [{"recipient_country_code": "GB", "sender_type": "alpha_tag", "sender_id": NAME}],
+            EXPECTED[GB],
+            "smart",
+            id="not compliant: the next step decides",
+        ),
+        pytest.param(
+            [{"recipient_country_code": "UK", "sender_type": "longcode", "sender_id": EXPECTED[GB]}],
+            EXPECTED[GB],
+            "override",
+            id="compliant",
+        ),
+    ],
+)
+def test_it_obeys_the_senders_of_a_batch(
+    deployment: Deployment, senders: list[dict[str, str]], sender_id: str, source: str
+) -> None:
+    push(deployment, [batch(GB, senders=senders)], "campaign_ingress")
+    (came,) = dispatched(deployment, 1)
+    assert (came["sender_id"], came["assignment"]["source"]) == (sender_id, source)
+    reverted = source == "smart"
+    assert ("OVERRIDE_NOT_COMPLIANT_REVERTED" in came["assignment"]["warnings"]) is reverted
+
+
+@pytest.mark.parametrize(
+    ("broken", "field"),
+    [
+        pytest.param({"recipients": [{"to": AU}] * 10_001}, "recipients", id="too many recipients"),
+        pytest.param({"recipients": []}, "recipients", id="no recipient"),
+        pytest.param({"batch_id": None}, "batch_id", id="no batch id"),
+        pytest.param({"senders": [{"sender_type": "fax"}]}, "senders[0].sender_type", id="a broken sender"),
+    ],
+)
+def test_it_parks_a_broken_batch_whole(deployment: Deployment, broken: dict[str, Any], field: str) -> None:
+    push(deployment, [batch(AU) | broken, batch(GB)], "campaign_ingress")
+    assert dispatched(deployment, 1)[0]["to"] == GB
+    (told,) = notices(deployment, 1)
+    assert told["reason"] == "INVALID_MESSAGE"
+    assert field in {each["field"] for each in told["fields"]}
+
+
+def test_it_settles_a_batch_of_many_chunks_and_tells_of_the_end(deployment: Deployment) -> None:
+    first = batch(*([AU] * 2500), total_batches=2)
+    push(deployment, [first, first | {"batch_id": "b-2"}], "campaign_ingress")
+    came = dispatched(deployment, 5000, timeout=60)
+    assert len({each["dispatch_id"] for each in came}) == 5000
+    until(lambda: progress(deployment, first).complete, 20, "the campaign's end")
+    (event,) = [
+        each.payload
+        for each in receive(deployment, 1, queue="events")
+        if each.payload["campaign_id"] == first["campaign_id"]
+    ]
+    assert event["event"] == "campaign.completed"
+    assert {name: event[name] for name in ("schema", "account_id", "received", "dispatched", "batches")} == {
+        "schema": 1,
+        "account_id": "acme",
+        "received": 5000,
+        "dispatched": 5000,
+        "batches": 2,
+    }
+    assert event["parked"] == {}
+
+
+def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deployment, store: Store) -> None:
+    account = add_account(store, f"late-{uuid.uuid4().hex[:8]}", ())
+    sent = batch(AU, "nonsense", account_id=account)
+    push(deployment, [sent], "campaign_ingress")
+    until(lambda: counts(deployment, sent)["batches"] == 1, 20, "the batch's end")
+    assert counts(deployment, sent)["parked"] == {"INVALID_RECIPIENT": 1, "NO_COMPLIANT_SENDER": 1}
+    Senders(store).add(Sender(account, AU_NUMBER, SenderType.LONGCODE, "AU"))
+    wanted = ParkedFilter(account_id=account, reason=ParkReason.NO_COMPLIANT_SENDER)
+    until(lambda: bool(store.parked(wanted)), 10, "the record")
+    ids = [entry.parked_id for entry in store.parked(wanted)]
+    with store.take_for_replay(ids, datetime.now(UTC)) as documents:
+        push(deployment, [document.document for document in documents], "campaign_ingress")
+    (came,) = dispatched(deployment, 1)
+    assert (came["campaign_id"], came["batch_id"]) == (sent["campaign_id"], "b-1")
+    until(lambda: counts(deployment, sent)["dispatched"] == 1, 10, "the count")
+    assert counts(deployment, sent) == {
+        "received": 2,
+        "dispatched": 1,
+        "parked": {"INVALID_RECIPIENT": 1},
+        "duplicates": 0,
+        "batches": 1,
+    }
