@@ -19,14 +19,21 @@ from api.settings import ApiSettings
 from api.v1 import routers
 from api.v3.compliant_sender_types import router as compliant_sender_types
 from api.v3.default_senders import router as default_senders
+from core.logs import send_logs_to_stderr
 
 #: Room for a preview of 10,000 recipients.
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """The application with services of its own; settings come from the environment unless they are given."""
-    services = Services(settings or ApiSettings())
+    """The application with services of its own; settings come from the environment unless they are given.
+
+    Only a program of its own, whose settings come from the environment, sets up its logs.
+    """
+    if settings is None:
+        settings = ApiSettings()
+        send_logs_to_stderr(settings.log_format, settings.log_level)
+    services = Services(settings)
     app = FastAPI(
         title="Smart Assign",
         lifespan=_lifespan,

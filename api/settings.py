@@ -36,7 +36,11 @@ class ApiSettings(BaseSettings):
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
 
-    api_rate_limit: int = Field(6_000, ge=0, description="requests a minute and account in each API process; 0: off")
+    log_format: str = Field("console", pattern="^(console|json)$")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    api_rate_limit: int = Field(
+        6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
+    )
 
     @property
     def policy(self) -> Policy:

@@ -1,46 +1,11 @@
-"""Logs: constant events with fields, on the console or as JSON lines; never a body, never a full number."""
+"""The worker's logs, in the format and from the level of its settings."""
 
 from __future__ import annotations
 
-import logging
-import sys
-
-import structlog
-from structlog.typing import Processor
-
+from core.logs import send_logs_to_stderr
 from worker.settings import Settings
-
-_SHARED: tuple[Processor, ...] = (
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-)
 
 
 def set_up_logs(settings: Settings) -> None:
     """Send structlog's and the standard library's records to stderr in one format."""
-    renderer: Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_SHARED,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every step
-    structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
+    send_logs_to_stderr(settings.log_format, settings.log_level)

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     flower_basic_auth: str | None = Field(None, description="user:password that Flower asks for")
     api_host: str = "127.0.0.1"
     api_port: int = 8000
+    api_processes: int = Field(1, ge=1, description="processes of `smart-assign api`")
+    api_rate_limit: int = Field(
+        6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
+    )
 
     @model_validator(mode="after")
     def _known_schemes(self) -> Settings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from worker.cli.accounts import accounts
+from worker.cli.api import api
 from worker.cli.campaign import campaign
 from worker.cli.check import check
 from worker.cli.database import database
@@ -26,6 +27,7 @@ def main() -> None:
 
 
 main.add_command(accounts)
+main.add_command(api)
 main.add_command(campaign)
 main.add_command(check)
 main.add_command(database)
