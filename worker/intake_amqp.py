@@ -157,7 +157,8 @@ def _consumer(
     queues = [Queue(name, no_declare=True) for name in names]
     channel.message_to_python = partial(_as_delivery, channel)
     consumer = Consumer(channel, queues=queues, on_message=lambda message: on_message(parent, settings, message))
-    consumer.consume()
+    # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
+    parent.timer.call_after(0, consumer.consume)
     return consumer
 
 
