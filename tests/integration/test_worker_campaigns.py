@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -196,6 +197,7 @@ def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deploy
     Senders(store).add(Sender(account, AU_NUMBER, SenderType.LONGCODE, "AU"))
     wanted = ParkedFilter(account_id=account, reason=ParkReason.NO_COMPLIANT_SENDER)
     until(lambda: bool(store.parked(wanted)), 10, "the record")
+    time.sleep(1)  # a change is effective within a second
     ids = [entry.parked_id for entry in store.parked(wanted)]
     with store.take_for_replay(ids, datetime.now(UTC)) as documents:
         push(deployment, [document.document for document in documents], "campaign_ingress")
