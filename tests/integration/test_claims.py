@@ -1,0 +1,197 @@
+"""Claims on a real Redis: what is moved, what is settled, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+import redis
+
+from worker.claims import Claim, Claims, Lane, Settlement
+from worker.envelope import Sealer
+from worker.settings import Settings
+
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+
+INGRESS, WORK, DISPATCH = "smart-assign.ingress", "smart-assign.work", "smart-assign.dispatch"
+
+
+@pytest.fixture
+def claims(redis_client: redis.Redis) -> Claims:
+    return claims_with(redis_client)
+
+
+def claims_with(client: redis.Redis, **settings: object) -> Claims:
+    return Claims(client, Settings(**settings))  # type: ignore[arg-type]
+
+
+def push(client: redis.Redis, *documents: bytes) -> None:
+    client.lpush(INGRESS, *documents)
+
+
+def enqueued(client: redis.Redis) -> list[tuple[str, int]]:
+    """The claims named by the tasks on the work queue, oldest first, with their counts."""
+    bodies = [json.loads(json.loads(raw)["body"]) for raw in client.lrange(WORK, 0, -1)]  # type: ignore[union-attr]
+    return [(claim, count) for (claim, count), _, _ in reversed(bodies)]
+
+
+def begun(claims: Claims, client: redis.Redis) -> Claim:
+    claims.claim(Lane.INGRESS, work_limit=10)
+    claim = claims.begin(enqueued(client)[-1][0])
+    assert claim is not None
+    return claim
+
+
+def outcome(*ids: str) -> Settlement:
+    sealed = Sealer(DISPATCH).seal([b"{}" for _ in ids], ids)
+    return Settlement(sealed, [text.encode().ljust(14) for text in ids])
+
+
+def test_it_claims_in_the_order_of_arrival(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1", b"2", b"3")
+    assert claims.claim(Lane.INGRESS, work_limit=1) == 3
+    ((claim_id, count),) = enqueued(redis_client)
+    claim = claims.begin(claim_id)
+    assert (count, claim and claim.documents) == (3, [b"1", b"2", b"3"])
+    assert redis_client.llen(INGRESS) == 0
+
+
+def test_it_claims_no_more_than_its_share(redis_client: redis.Redis) -> None:
+    push(redis_client, *(b"%d" % n for n in range(700)))
+    assert claims_with(redis_client, claim_size=600).claim(Lane.INGRESS, work_limit=1) == 600
+    assert redis_client.llen(INGRESS) == 100
+
+
+def test_it_claims_no_more_bytes_than_its_share(redis_client: redis.Redis) -> None:
+    push(redis_client, *(b"x" * 1000 for _ in range(10)))
+    claims = claims_with(redis_client, claim_bytes=2500)
+    assert claims.claim(Lane.INGRESS, work_limit=1) == 3
+    assert redis_client.llen(INGRESS) == 7
+
+
+def test_it_keeps_the_order_of_what_it_gives_back(redis_client: redis.Redis) -> None:
+    push(redis_client, *(b"%d" % n * 100 for n in range(6)))
+    claims = claims_with(redis_client, claim_bytes=250)
+    first, second = begun(claims, redis_client), begun(claims, redis_client)
+    assert [document[:1] for document in first.documents + second.documents] == [b"0", b"1", b"2", b"3", b"4", b"5"]
+
+
+def test_it_waits_while_enough_work_is_queued(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1")
+    claims.claim(Lane.INGRESS, work_limit=1)
+    push(redis_client, b"2")
+    assert claims.claim(Lane.INGRESS, work_limit=1) == -1
+    assert redis_client.llen(INGRESS) == 1
+
+
+def test_it_waits_while_the_dispatch_queue_is_full(redis_client: redis.Redis) -> None:
+    claims = claims_with(redis_client, dispatch_max_length=2)
+    redis_client.lpush(DISPATCH, "a", "b")
+    push(redis_client, b"1")
+    assert claims.claim(Lane.INGRESS, work_limit=1) == -2
+    redis_client.rpop(DISPATCH)
+    assert claims.claim(Lane.INGRESS, work_limit=1) == 1
+
+
+def test_it_claims_messages_of_every_priority(claims: Claims, redis_client: redis.Redis) -> None:
+    for suffix in ("", "\x06\x163", "\x06\x166", "\x06\x169"):
+        redis_client.lpush("smart-assign.messages" + suffix, b"x")
+    assert claims.claim(Lane.MESSAGES, work_limit=1) == 4
+
+
+def test_it_settles_once(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1")
+    claim = begun(claims, redis_client)
+    first, second = claims.settle(claim.id, outcome("a")), claims.settle(claim.id, outcome("a"))
+    assert (first and first.dispatched, second) == (1, None)
+    assert redis_client.llen(DISPATCH) == 1
+    assert claims.begin(claim.id) is None
+
+
+def test_it_leaves_nothing_behind_but_marks_and_counts(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1")
+    claim = begun(claims, redis_client)
+    claims.settle(claim.id, outcome("a"))
+    redis_client.delete(WORK, DISPATCH)
+    left = {key.decode().rpartition(":")[0] for key in redis_client.keys()}  # type: ignore[union-attr]
+    assert left == {"smart-assign", "smart-assign:seen"}
+    assert redis_client.hgetall(claims.counts) == {b"dispatched": b"1"}
+
+
+def test_it_settles_more_than_a_stack_holds(redis_client: redis.Redis) -> None:
+    claims = claims_with(redis_client, claim_size=10_000)
+    push(redis_client, *(b"%d" % n for n in range(9_000)))
+    claim = begun(claims, redis_client)
+    settled = claims.settle(claim.id, outcome(*(str(n) for n in range(9_000))))
+    assert settled and settled.dispatched == 9_000
+    again = begun_with(claims, redis_client, b"again")
+    settled = claims.settle(again.id, outcome(*(str(n) for n in range(8_990, 9_010))))
+    assert settled and (settled.dispatched, settled.duplicates) == (10, 10)
+
+
+def begun_with(claims: Claims, client: redis.Redis, document: bytes) -> Claim:
+    client.delete(WORK)
+    push(client, document)
+    return begun(claims, client)
+
+
+def test_it_recovers_a_claim_past_its_deadline(redis_client: redis.Redis) -> None:
+    claims = claims_with(redis_client, claim_deadline_s=0.1)
+    push(redis_client, b"1", b"2")
+    claim = begun(claims, redis_client)
+    redis_client.delete(WORK)
+    assert claims.recover() == []
+    time.sleep(0.15)
+    assert claims.recover() == [claim.id]
+    assert enqueued(redis_client) == [(claim.id, 2)]
+    assert claims.recover() == []
+    again = claims.begin(claim.id)
+    assert again and (again.attempt, again.documents) == (2, [b"1", b"2"])
+
+
+def test_it_recovers_nothing_that_was_settled(redis_client: redis.Redis) -> None:
+    claims = claims_with(redis_client, claim_deadline_s=0.05)
+    push(redis_client, b"1")
+    claims.settle(begun(claims, redis_client).id, outcome("a"))
+    time.sleep(0.1)
+    assert claims.recover() == []
+
+
+def test_it_splits_a_claim_so_that_each_document_has_one_more_chance(redis_client: redis.Redis) -> None:
+    claims = claims_with(redis_client, claim_attempts=3)
+    push(redis_client, b"1", b"2")
+    claim = begun(claims, redis_client)
+    redis_client.delete(WORK)
+    assert claims.split(claim) == 2
+    parts = [claims.begin(claim_id) for claim_id, _ in enqueued(redis_client)]
+    assert [(part and part.documents, part and part.attempt) for part in parts] == [([b"1"], 3), ([b"2"], 3)]
+    assert claims.begin(claim.id) is None
+
+
+def test_it_defers_what_must_wait(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1", b"2")
+    claim = begun(claims, redis_client)
+    settlement = outcome("a")
+    settlement.deferred = [b"2"]
+    claims.settle(claim.id, settlement)
+    redis_client.delete(WORK)
+    assert claims.recover() == []
+    time.sleep(2.1)
+    (recovered,) = claims.recover()
+    deferred = claims.begin(recovered)
+    assert deferred and (deferred.attempt, deferred.documents) == (1, [b"2"])
+
+
+def test_it_announces_once(claims: Claims, redis_client: redis.Redis) -> None:
+    push(redis_client, b"1")
+    settlement = Settlement(parked=[("prk_1", b"record")])
+    claims.settle(begun(claims, redis_client).id, settlement)
+    assert claims.outbox_entries() == [("prk_1", b"record")]
+    assert [claims.announce([("prk_1", b"notice")]) for _ in range(2)] == [1, 0]
+    assert redis_client.llen("smart-assign.parked") == 1
+
+
+def test_it_settles_a_task_of_celery_once(claims: Claims, redis_client: redis.Redis) -> None:
+    first, second = (claims.settle_task("t1", outcome("a")) for _ in range(2))
+    assert (first and first.dispatched, second) == (1, None)

@@ -1,0 +1,106 @@
+"""Lost tasks, repeated tasks, a full dispatch queue, and a worker that is told to go."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from tests.accounts import message
+from tests.integration.conftest import PAIRS, MakeDeployment
+from tests.running_worker import Deployment, RunningWorker, running, until
+from tests.stock_clients import dispatched, purge, push, waiting
+from worker.claims import Claims, Lane
+from worker.settings import Settings
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture(scope="module")
+def services(make_deployment: MakeDeployment) -> Iterator[Callable[..., Deployment]]:
+    """A deployment on Redis without a worker, with settings of the test."""
+    made = make_deployment("redis-sqlite")
+
+    def having(**settings: str) -> Deployment:
+        with redis.Redis.from_url(made.redis_url) as client:
+            client.delete(*(made.queue(name) for name in ("ingress", "work", "dispatch", "parked")))
+        return Deployment(made.broker_url, made.redis_url, made.database_url, settings)
+
+    yield having
+
+
+@pytest.mark.redis
+def test_it_takes_up_a_claim_whose_task_was_lost(services: Callable[..., Deployment]) -> None:
+    deployment = services(claim_deadline_s="1")
+    sent = [message() for _ in range(20)]
+    push(deployment, sent)
+    with redis.Redis.from_url(deployment.broker_url) as client:
+        Claims(client, Settings(claim_deadline_s=1)).claim(Lane.INGRESS, work_limit=1)
+        client.delete(deployment.queue("work"))
+        assert client.llen(deployment.queue("ingress")) == 0
+    with running(deployment):
+        came = Counter(document["message_id"] for document in dispatched(deployment, len(sent)))
+    assert came == Counter(document["message_id"] for document in sent)
+
+
+@pytest.mark.redis
+def test_it_settles_once_what_is_delivered_twice(services: Callable[..., Deployment]) -> None:
+    deployment = services(idempotency_window="0")
+    push(deployment, [message() for _ in range(20)])
+    with redis.Redis.from_url(deployment.broker_url) as client:
+        Claims(client, Settings()).claim(Lane.INGRESS, work_limit=1)
+        (task,) = client.lrange(deployment.queue("work"), 0, -1)  # type: ignore[misc]
+        client.lpush(deployment.queue("work"), task, task)
+    with running(deployment) as worker:
+        until(lambda: worker.log.count(" succeeded in ") >= 3, 20, lambda: worker.log)
+        assert worker.log.count("settled_before") == 2
+        assert waiting(deployment, "dispatch") == 20
+
+
+@pytest.fixture(params=PAIRS)
+def bounded(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[RunningWorker]:
+    made = make_deployment(request.param, dispatch_max_length="300", claim_size="100")
+    with running(made) as worker:
+        yield worker
+
+
+def test_it_stops_at_a_full_dispatch_queue_and_goes_on(bounded: RunningWorker) -> None:
+    deployment = bounded.deployment
+    messages = [message() for _ in range(2000)]
+    push(deployment, messages)
+    until(lambda: waiting(deployment, "dispatch") >= 300, 20, "a full queue")
+    time.sleep(1.5)
+    # What was claimed or delivered before the queue was full still comes: a batch for each child, and one that waits.
+    assert waiting(deployment, "dispatch") <= 300 + 4 * 100
+    came = Counter(document["message_id"] for document in dispatched(deployment, len(messages), timeout=60))
+    assert came == Counter(document["message_id"] for document in messages)
+
+
+@pytest.fixture(params=PAIRS)
+def rolling(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Deployment:
+    return make_deployment(request.param, claim_size="50", idempotency_window="0")
+
+
+def test_it_loses_and_repeats_nothing_in_a_rolling_restart(rolling: Deployment) -> None:
+    workers = [RunningWorker(rolling), RunningWorker(rolling)]
+    sent: list[str] = []
+    try:
+        for worker in workers:
+            worker.start()
+        purge(rolling, "dispatch", "parked")
+        for place in (0, 1, 0, 1):
+            batch = [message() for _ in range(750)]
+            push(rolling, batch)
+            sent += [document["message_id"] for document in batch]
+            assert workers[place].stop() == 0, workers[place].log[-3000:]
+            workers[place].start()
+        came = Counter(document["message_id"] for document in dispatched(rolling, len(sent), timeout=40))
+        assert came == Counter(sent)
+        time.sleep(1)
+        assert waiting(rolling, "dispatch") == 0
+    finally:
+        for worker in workers:
+            worker.remove()
