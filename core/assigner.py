@@ -189,9 +189,11 @@ def _group(message: Message, country: str, override: SenderRef | None) -> Group:
     )
 
 
-def request_for(message: Message, now: datetime) -> Request | Parked:
+def request_for(
+    message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
+) -> Request | Parked:
     """What is to be decided for one message, by the steps that a batch takes; or why it is parked before that."""
-    read = _locate(0, message, now)
+    read = _locate(0, message, now, overrides)
     return read if isinstance(read, Parked) else request_of(read.group)
 
 

@@ -16,6 +16,7 @@ from worker.campaign_send import CampaignSender, RefusalReport, begin, plan
 from worker.campaign_state import CampaignState, StateFile, identity_of, option_digests
 from worker.cli.campaign_bars import reading_bar, sending_bar
 from worker.cli.campaign_options import Campaign, campaign_options, opened_campaign
+from worker.cli.campaign_preview import preview_campaign
 from worker.cli.campaign_status import status
 from worker.cli.output import command, fail, json_option, print_json, say
 from worker.wiring import runtime
@@ -179,4 +180,5 @@ def _tell(state: CampaignState, kept: RefusalReport, as_json: bool) -> None:
         fail(f"{state.refused:,} {'row' if state.refused == 1 else 'rows'} refused: {path}")
 
 
+campaign.add_command(preview_campaign)
 campaign.add_command(status)

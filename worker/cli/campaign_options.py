@@ -52,7 +52,12 @@ def campaign_options(function: _F) -> _F:
     options = (
         account_option,
         click.option("--file", "source", type=click.File("rb"), required=True, help="Recipients; '-' is stdin."),
-        click.option("--format", "file_format", type=click.Choice([each.value for each in Format]), help="As the file's name says."),
+        click.option(
+            "--format",
+            "file_format",
+            type=click.Choice([each.value for each in Format]),
+            help="As the file's name says.",
+        ),
         click.option("--body", help="Text for all rows without a body of their own."),
         click.option("--subaccount", "--subaccount-id", "subaccount_id", metavar="ACCOUNT", help="That sends."),
         click.option("--sender-id", metavar="SENDER", help="For all recipients; left out: Smart Assign decides."),

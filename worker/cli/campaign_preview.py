@@ -1,0 +1,85 @@
+"""`smart-assign campaign preview`: what a campaign would come to. Enqueues nothing, keeps nothing, needs no broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from core.preview import Audience, CampaignPreview, CountryPreview, preview
+from worker.campaign_file import Refusal
+from worker.campaign_state import identity_of
+from worker.cli.campaign_bars import reading_bar
+from worker.cli.campaign_options import Campaign, campaign_options, opened_campaign
+from worker.cli.output import command, json_option, print_json, print_table, say, warn
+from worker.cli.session import open_session
+
+REFUSALS_SHOWN = 10
+#: Rows between two moves of the bar.
+_TOLD_ROWS = 10_000
+
+
+@click.command("preview")
+@campaign_options
+@json_option
+@command
+def preview_campaign(*, as_json: bool, **options: Any) -> None:
+    """Show for each country who would send, to how many, and how many cannot be sent to and why; sends nothing."""
+    with opened_campaign(**options) as made, open_session() as session:
+        audience, refused = _read(made, as_json)
+        found = preview(made.batch, audience, session.store, session.settings.policy, session.store.clock())
+    if as_json:
+        print_json(found.document())
+        return
+    columns = ("country", "recipients", "sendable", "sender", "type", "source", "why", "warnings")
+    print_table("", columns, map(_row, found.countries))
+    say("; ".join(_summary(found)))
+    for each in refused:
+        warn(f"line {each.line}, {each.field}: {each.reason}")
+    if found.invalid > len(refused):
+        warn(f"and {found.invalid - len(refused):,} more")
+
+
+def _read(made: Campaign, as_json: bool) -> tuple[Audience, list[Refusal]]:
+    """Everybody in the file, and the first of the rows that are refused."""
+    audience, refused, reader = Audience(), list[Refusal](), made.reader
+    identity = identity_of(made.stream)
+    with reading_bar(identity.size if identity else None, quiet=as_json) as told:
+        for entry in reader.rows():
+            if isinstance(entry, Refusal):
+                audience.refuse()
+                refused += [entry] if len(refused) < REFUSALS_SHOWN else []
+                continue
+            audience.add(entry.row.to, entry.country)
+            if audience.total % _TOLD_ROWS == 0:
+                told(reader.offset)
+    return audience, refused
+
+
+def _row(seen: CountryPreview) -> tuple[object, ...]:
+    document = seen.document()
+    sender: Any = document["sender"] or {}
+    why = f"{document['reason']}: {seen.detail}"
+    names = (sender.get("sender_id") or ("(pool)" if sender else "-"), sender.get("sender_type"))
+    warnings: Any = document["warnings"]
+    return (
+        seen.country,
+        f"{seen.recipients:,}",
+        f"{seen.sendable:,}",
+        *names,
+        document["source"],
+        why,
+        ", ".join(warnings),
+    )
+
+
+def _summary(found: CampaignPreview) -> Iterator[str]:
+    yield f"{found.recipients:,} recipients in {len(found.countries)} countries"
+    yield f"{found.sendable:,} sendable"
+    if found.recipients > found.sendable:
+        yield f"{found.recipients - found.sendable:,} not"
+    if found.invalid:
+        yield f"{found.invalid:,} rows invalid"
+    if found.repeats:
+        yield f"{found.repeats:,} numbers repeated"
