@@ -32,7 +32,7 @@ def preview_campaign(*, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(found.document())
         return
-    columns = ("country", "recipients", "sendable", "sender", "type", "source", "why", "warnings")
+    columns = ("country", "recipients", "sendable", "sender", "type", "source", "reason", "warnings")
     print_table("", columns, map(_row, found.countries))
     say("; ".join(_summary(found)))
     for each in refused:
@@ -60,16 +60,15 @@ def _read(made: Campaign, as_json: bool) -> tuple[Audience, list[Refusal]]:
 def _row(seen: CountryPreview) -> tuple[object, ...]:
     document = seen.document()
     sender: Any = document["sender"] or {}
-    why = f"{document['reason']}: {seen.detail}"
-    names = (sender.get("sender_id") or ("(pool)" if sender else "-"), sender.get("sender_type"))
     warnings: Any = document["warnings"]
     return (
         seen.country,
         f"{seen.recipients:,}",
         f"{seen.sendable:,}",
-        *names,
+        sender.get("sender_id") or ("(pool)" if sender else "-"),
+        sender.get("sender_type"),
         document["source"],
-        why,
+        document["reason"],
         ", ".join(warnings),
     )
 
