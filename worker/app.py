@@ -20,6 +20,8 @@ from worker.wiring import configured, release_runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120
+#: Flower asks from up to 32 threads, each with two connections at once: with fewer they wait for each other for ever.
+BROKER_POOL_LIMIT = 80
 
 
 class HiddenArguments(Request):  # type: ignore[misc]  # celery is untyped
@@ -82,7 +84,7 @@ def celery_settings() -> dict[str, Any]:
         "broker_transport_options": redis_options if settings.broker_is_redis else {"confirm_publish": True},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_pool_limit": 4,
+        "broker_pool_limit": BROKER_POOL_LIMIT,
         "result_backend": settings.result_backend,
         "task_ignore_result": settings.result_backend is None,
         "result_expires": 3600,
