@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import amqp
@@ -12,6 +13,7 @@ from amqp.exceptions import NotFound
 from kombu import Connection
 
 from core.contracts import CONTENT_TYPE
+from worker.amqp_frames import PublishFrames
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -19,7 +21,6 @@ log = structlog.get_logger(__name__)
 QUORUM = {"x-queue-type": "quorum"}
 #: How long the broker may take to confirm a batch.
 CONFIRM_TIMEOUT_S = 60.0
-PERSISTENT = 2
 
 
 class NotConfirmedError(Exception):
@@ -37,7 +38,6 @@ class Outgoing:
     queue: str
     body: bytes
     message_id: str | None = None
-    headers: dict[str, Any] | None = None
 
 
 def our_queues(settings: Settings) -> tuple[str, ...]:
@@ -80,9 +80,10 @@ class ConfirmedPublisher:
         self._url, self._settings = url, settings
         self._connection: Connection | None = None
         self._channel: Any = None
-        self._unconfirmed: set[int] = set()
-        self._refused = 0
-        self._sent = 0
+        self._writers: dict[str, PublishFrames] = {}
+        # Confirms count the messages of the channel: all up to the floor are confirmed, and those above it that are kept.
+        self._sent = self._floor = self._refused = 0
+        self._above: set[int] = set()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Send `messages` and wait until RabbitMQ has them all. Raises one of PUBLISH_ERRORS; then none counts."""
@@ -120,43 +121,40 @@ class ConfirmedPublisher:
         channel.events["basic_ack"].add(self._on_ack)
         channel.events["basic_nack"].add(self._on_nack)
         channel.events["basic_return"].add(self._on_return)
-        self._channel, self._sent = channel, 0
+        self._channel, self._writers = channel, {}
+        self._sent, self._floor, self._above = 0, 0, set()
 
-    def _send(self, messages: Iterable[Outgoing]) -> None:
-        self._unconfirmed, self._refused = set(), 0
-        for message in messages:
-            self._sent += 1
-            self._unconfirmed.add(self._sent)
-            self._channel.basic_publish(_as_amqp(message), exchange="", routing_key=message.queue, mandatory=True)
+    def _send(self, messages: Sequence[Outgoing]) -> None:
         assert self._connection is not None
-        while self._unconfirmed:
+        self._refused = 0
+        for queue, group in groupby(messages, key=lambda message: message.queue):
+            together = [(message.body, message.message_id) for message in group]
+            for piece in self._frames(queue).write(together):
+                self._channel.connection.transport.write(piece)
+            self._sent += len(together)
+        while self._floor + len(self._above) < self._sent:
             self._connection.drain_events(timeout=CONFIRM_TIMEOUT_S)
         if self._refused:
             raise NotConfirmedError(f"{self._refused} messages were not taken")
 
+    def _frames(self, queue: str) -> PublishFrames:
+        if queue not in self._writers:
+            frame_max = self._channel.connection.frame_max
+            self._writers[queue] = PublishFrames(
+                self._channel.channel_id, queue, content_type=CONTENT_TYPE, frame_max=frame_max
+            )
+        return self._writers[queue]
+
     def _on_ack(self, delivery_tag: int, multiple: bool) -> None:
         if multiple:
-            self._unconfirmed = {tag for tag in self._unconfirmed if tag > delivery_tag}
-        else:
-            self._unconfirmed.discard(delivery_tag)
+            self._floor = max(self._floor, delivery_tag)
+            self._above = {tag for tag in self._above if tag > delivery_tag}
+        elif delivery_tag > self._floor:
+            self._above.add(delivery_tag)
 
     def _on_nack(self, delivery_tag: int, multiple: bool) -> None:
-        before = len(self._unconfirmed)
+        self._refused += 1
         self._on_ack(delivery_tag, multiple)
-        self._refused += before - len(self._unconfirmed)
 
     def _on_return(self, *_: object) -> None:
         self._refused += 1
-
-
-def _as_amqp(message: Outgoing) -> amqp.Message:
-    properties: dict[str, Any] = {
-        "content_type": CONTENT_TYPE,
-        "content_encoding": "utf-8",
-        "delivery_mode": PERSISTENT,
-    }
-    if message.message_id is not None:
-        properties["message_id"] = message.message_id
-    if message.headers is not None:
-        properties["application_headers"] = message.headers
-    return amqp.Message(message.body, **properties)
