@@ -22,7 +22,7 @@ from core.contracts import (
     rfc3339,
 )
 from core.decision import Request, SenderRef
-from core.enriched import Writer
+from core.enriched import writer_of
 from core.errors import FieldError, ParkReason
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, SenderType, TrafficClass
@@ -136,7 +136,7 @@ class Assigner:
         verdicts = {group: answer.verdicts.get(request) for group, request in requests.items()}
         assigned_at = rfc3339(now)
         writers = {
-            group: Writer(examples[group].message, examples[group].country, verdict, assigned_at)
+            group: writer_of(examples[group].message, examples[group].country, verdict, assigned_at)
             for group, verdict in verdicts.items()
             if verdict is not None and verdict.park is None
         }

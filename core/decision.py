@@ -143,12 +143,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class DefaultSender:
-    """The default configured at one level (`account_id`) for one country and product; disabled strategies left out."""
+    """The default configured at one level (`account_id`) for one country and product; disabled strategies left out.
+
+    `spread`: recipients are spread over those of its senders that pass and are equal.
+    """
 
     account_id: str
     country: str
     product: Product
     strategies: tuple[SenderRef, ...]
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +161,21 @@ class Facts:
 
     `borrowed_from` names the accounts whose senders may be used beside the requester's own: the parent, where the
     sub-account may borrow. `defaults` is ordered nearest first: the sub-account's, then the account's.
+    `spread`: recipients of the smart choice are spread over the senders that are equal to the best.
     """
 
     senders: tuple[Sender, ...]
     borrowed_from: frozenset[str] = frozenset()
     defaults: tuple[DefaultSender, ...] = ()
+    spread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PoolMember:
+    """One of the senders over which recipients are spread; `weight` is its messages a second, 1 where unknown."""
+
+    sender: Sender
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +204,7 @@ class Decision:
     `valid_until` (aware UTC) is the next moment at which a rule, a registration or a sender begins or ends.
     `grade` is `compliant` or `altered`: the wire knows no third. A sender that the policy admits where the data says
     nothing counts as `compliant` here and carries the warning `RULE_UNKNOWN`; its candidate keeps the grade `unknown`.
+    `pool` holds the equal senders over which recipients are spread, `sender` the first of them; empty: it sends to all.
     """
 
     decision_id: str
@@ -204,6 +219,7 @@ class Decision:
     candidates: tuple[Candidate, ...]
     rules_version: str
     valid_until: datetime | None
+    pool: tuple[PoolMember, ...] = ()
 
     @property
     def asked(self) -> SenderRef | None:

@@ -15,16 +15,30 @@ from hashlib import blake2b
 
 from core.case import Ground, Rules, case_of, ground_of, when
 from core.country_rules import Grade
-from core.decision import Candidate, Decision, Facts, Policy, Reason, Rejection, Request, SenderRef, Source, Warn
+from core.decision import (
+    Candidate,
+    Decision,
+    Facts,
+    Policy,
+    PoolMember,
+    Reason,
+    Rejection,
+    Request,
+    SenderRef,
+    Source,
+    Warn,
+)
 from core.errors import ParkReason
 from core.named_sender import SPURNED, Board, NamedChoice, choose_named
-from core.ranking import Key, is_local, places, rank_key
+from core.ranking import Key, equals, is_local, places, rank_key
 from core.screening import Verdict, not_owned, screen
 from core.sender import Product, Sender, SenderType
 
 __all__ = ["Rules", "decide"]
 
 _DIGEST_BYTES = 16
+
+_Placed = tuple[Key, Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,7 @@ class _Answer:
     reason: Reason | None
     park: ParkReason | None
     detail: str
+    pool: tuple[PoolMember, ...] = ()
 
 
 def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: datetime) -> Decision:
@@ -47,7 +62,7 @@ def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: da
     board = Board.of(screen(case_of(ground, sender)) for sender in facts.senders)
     named = choose_named(request, facts.defaults, policy, board)
     ranked, rejected = _shortlist(board, named)
-    answer = _named_answer(named) or _smart_answer(ground, facts, board, [verdict for _, verdict in ranked])
+    answer = _named_answer(named) or _smart_answer(ground, facts, board, ranked)
     candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
     detail = "; ".join((answer.detail, *named.notes))
     warnings = (*named.warnings, *_grade_warnings(answer.verdict))
@@ -60,15 +75,29 @@ def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: da
 def _named_answer(named: NamedChoice) -> _Answer | None:
     if named.verdict is None and named.park is None:
         return None
-    return _Answer(named.verdict, named.source, named.reason, named.park, named.detail)
+    answer = _Answer(named.verdict, named.source, named.reason, named.park, named.detail)
+    return _spread(answer, named.pool)
 
 
-def _smart_answer(ground: Ground, facts: Facts, board: Board, ranked: Sequence[Verdict]) -> _Answer:
+def _smart_answer(ground: Ground, facts: Facts, board: Board, ranked: Sequence[_Placed]) -> _Answer:
     if not ranked:
         return _Answer(None, None, None, _park_reason(ground, facts), _nobody(board))
-    reason = _smart_reason(ranked[0])
+    key, best = ranked[0]
     words = f"it is the best of {len(ranked)}" if len(ranked) > 1 else "nothing else fits"
-    return _Answer(ranked[0], Source.SMART, reason, None, words)
+    answer = _Answer(best, Source.SMART, _smart_reason(best), None, words)
+    return _spread(answer, [verdict for other, verdict in ranked if equals(key, other)]) if facts.spread else answer
+
+
+def _spread(answer: _Answer, equal: Sequence[Verdict]) -> _Answer:
+    """The answer with its pool, where there are several senders to spread over; two rows of one sender are one."""
+    held: dict[tuple[str | None, SenderType, str | None], Sender] = {}
+    for sender in (verdict.case.sender for verdict in equal):
+        held.setdefault((sender.account_id, sender.sender_type, sender.sender_id), sender)
+    if len(held) < 2:
+        return answer
+    pool = tuple(PoolMember(sender, sender.messages_per_second or 1.0) for sender in held.values())
+    namer = "" if answer.source is Source.SMART else f", {answer.detail.removeprefix('it is ')}"
+    return replace(answer, detail=f"recipients are spread over {len(pool)} equal senders{namer}", pool=pool)
 
 
 def _smart_reason(verdict: Verdict) -> Reason:
@@ -114,8 +143,6 @@ def _grade_warnings(verdict: Verdict | None) -> tuple[Warn, ...]:
 
 
 # -- the candidates --------------------------------------------------------------------
-
-_Placed = tuple[Key, Verdict]
 
 
 def _shortlist(board: Board, named: NamedChoice) -> tuple[list[_Placed], list[_Placed]]:
@@ -200,6 +227,7 @@ def _decision(
         candidates=candidates,
         rules_version=ground.rules.version,
         valid_until=_valid_until(ground, facts),
+        pool=answer.pool,
     )
     return replace(undigested, decision_id=_digest(undigested))
 
@@ -236,5 +264,8 @@ def _digest(decision: Decision) -> str:
         for c in decision.candidates
     ]
     until = decision.valid_until and when(decision.valid_until)
-    content = (asked, request.reply_expected, named, chosen, answer, candidates, decision.rules_version, until)
+    content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, candidates)
+    content += (decision.rules_version, until)
+    if decision.pool:
+        content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
     return f"dec_{blake2b(json.dumps(content).encode(), digest_size=_DIGEST_BYTES).hexdigest()}"

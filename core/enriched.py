@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from core.contracts import SCHEMA_VERSION, Message, encode_json
-from core.verdict import Verdict
+from core.spread import pick
+from core.verdict import PoolSender, Verdict
 
 _HEAD = b'{"schema":%d,"dispatch_id":"' % SCHEMA_VERSION
 _encode = msgspec.json.Encoder().encode
@@ -70,6 +71,31 @@ class Writer:
                 _tail(message),
             )
         )
+
+
+class SpreadWriter:
+    """Writes the messages of one group whose recipients are spread over a pool: each with the sender of its recipient."""
+
+    __slots__ = ("_draws", "_writers")
+
+    def __init__(self, message: Message, country: str, verdict: Verdict, assigned_at: str) -> None:
+        self._draws = [member.draw for member in verdict.pool]
+        self._writers = [Writer(message, country, _as_sole(verdict, member), assigned_at) for member in verdict.pool]
+
+    def write(self, message: Message, e164: str, dispatch_id: str) -> bytes:
+        """The JSON of one message of the group."""
+        return self._writers[pick(e164, self._draws)].write(message, e164, dispatch_id)
+
+
+def _as_sole(verdict: Verdict, member: PoolSender) -> Verdict:
+    names = {name: getattr(member, name) for name in ("sender_id", "sender_type", "sender_country")}
+    return msgspec.structs.replace(verdict, **names, pool=())
+
+
+def writer_of(message: Message, country: str, verdict: Verdict, assigned_at: str) -> Writer | SpreadWriter:
+    """What writes the messages of a group; `message` is one of them."""
+    made = SpreadWriter if verdict.pool else Writer
+    return made(message, country, verdict, assigned_at)
 
 
 def _tail(message: Message) -> bytes:

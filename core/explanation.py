@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from core.case import label, when
-from core.decision import Candidate, Decision, Reason, Warn
+from core.decision import Candidate, Decision, PoolMember, Reason, Warn
 from core.sender import Sender
+from core.spread import draws_of, pick
 
 _REASON_WORDS = {
     Reason.REGISTERED_NAME: "a name registered in {country}",
@@ -22,7 +26,7 @@ _WARNING_WORDS = {
 
 
 def explanation(decision: Decision) -> dict[str, object]:
-    """The decision as plain JSON values, complete: printing it later needs nothing else."""
+    """The decision as plain JSON values, complete: printing it later needs nothing else. `pool` only where there is one."""
     request = decision.request
     return {
         "decision_id": decision.decision_id,
@@ -41,7 +45,15 @@ def explanation(decision: Decision) -> dict[str, object]:
         "valid_until": decision.valid_until and when(decision.valid_until),
         "sentence": sentence(decision),
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
+        **({"pool": _pool(decision.pool)} if decision.pool else {}),
     }
+
+
+def for_recipient(decision: Decision, e164: str) -> Decision:
+    """The decision as one recipient meets it: where recipients are spread, with the sender that this one gets."""
+    if not decision.pool:
+        return decision
+    return replace(decision, sender=decision.pool[pick(e164, draws_of(decision.pool))].sender)
 
 
 def sentence(decision: Decision) -> str:
@@ -74,6 +86,12 @@ def _sender(sender: Sender) -> dict[str, object]:
         "sender_type": sender.sender_type.value,
         "sender_country_code": sender.country,
     }
+
+
+def _pool(pool: Sequence[PoolMember]) -> list[dict[str, object]]:
+    """The senders over which recipients are spread, each with its share of them."""
+    whole = sum(member.weight for member in pool)
+    return [_sender(member.sender) | {"share": round(member.weight / whole, 4)} for member in pool]
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:

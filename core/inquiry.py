@@ -12,7 +12,8 @@ from core.country_rules import RuleBook
 from core.decision import Facts, Policy, Request
 from core.engine import decide
 from core.errors import ParkReason
-from core.explanation import explanation
+from core.explanation import explanation, for_recipient
+from core.phone import parse_recipient
 from core.store_facts import AccountProblem
 
 
@@ -47,9 +48,8 @@ def inquire(
     if isinstance(facts, AccountProblem):
         return _undecided(document, request.country, facts.reason, facts.detail)
     decision = decide(request, facts, store.active_rules(), policy, moment)
-    explained = explanation(decision)
-    store.save_decisions({decision.decision_id: encode_json(explained)}, now)
-    return explained
+    store.save_decisions({decision.decision_id: encode_json(explanation(decision))}, now)
+    return explanation(for_recipient(decision, parse_recipient(message.to, message.country).e164))
 
 
 def _undecided(

@@ -12,7 +12,7 @@ from core.case import label
 from core.country_rules import Grade
 from core.decision import DefaultSender, InvalidOverride, Policy, Reason, Rejection, Request, SenderRef, Source, Warn
 from core.errors import ParkReason
-from core.ranking import Key, rank_key
+from core.ranking import Key, equals, rank_key
 from core.screening import FILTERS, Verdict
 from core.sender import SenderType, bare_sender_id
 
@@ -56,7 +56,7 @@ class NamedChoice:
     """What steps 1 to 3 came to. Neither `verdict` nor `park`: no named sender can be used, the next step decides.
 
     `notes` say in words why named senders were passed over. `spurned` passed every filter, but arrive altered where
-    something compliant exists. `absent` are in no inventory.
+    something compliant exists. `absent` are in no inventory. `pool` are the senders of a default that is spread.
     """
 
     verdict: Verdict | None = None
@@ -68,6 +68,7 @@ class NamedChoice:
     notes: tuple[str, ...] = ()
     spurned: tuple[Verdict, ...] = ()
     absent: tuple[SenderRef, ...] = ()
+    pool: tuple[Verdict, ...] = ()
 
 
 def choose_named(request: Request, defaults: Sequence[DefaultSender], policy: Policy, board: Board) -> NamedChoice:
@@ -75,11 +76,17 @@ def choose_named(request: Request, defaults: Sequence[DefaultSender], policy: Po
     failures: list[_Failure] = []
     by_id = _by_id(board) if request.explicit or request.override or defaults else {}
     for naming in _namings(request, defaults):
+        fit: list[Verdict] = []
         for ref in naming.refs:
             found = _look_up(naming, ref, by_id, board)
-            if isinstance(found, Verdict):
-                return _chosen(naming, found, failures)
-            failures.append(found)
+            if isinstance(found, _Failure):
+                failures.append(found)
+                continue
+            fit.append(found)
+            if not naming.spread:
+                break
+        if fit:
+            return _chosen(naming, fit, failures)
         if policy.invalid_override is InvalidOverride.PARK:
             return _parked(failures)
     return _passed_over(failures)
@@ -96,6 +103,7 @@ class _Naming:
     reason: Reason
     refs: tuple[SenderRef, ...]
     namer: str
+    spread: bool = False
 
 
 def _namings(request: Request, defaults: Sequence[DefaultSender]) -> Iterator[_Naming]:
@@ -107,13 +115,16 @@ def _namings(request: Request, defaults: Sequence[DefaultSender]) -> Iterator[_N
     for default in defaults:
         refs = tuple(filter(_names_somebody, default.strategies))
         if refs and (default.country, default.product) == (request.country, request.product):
-            yield _default_naming(default.account_id, own, refs)
+            yield _default_naming(default, own, refs)
 
 
-def _default_naming(account_id: str, own: str, refs: tuple[SenderRef, ...]) -> _Naming:
-    if account_id == own:
-        return _Naming(Source.DEFAULT, Reason.DEFAULT, refs, f"the default of {account_id}")
-    return _Naming(Source.INHERITED_DEFAULT, Reason.INHERITED_DEFAULT, refs, f"the inherited default of {account_id}")
+def _default_naming(default: DefaultSender, own: str, refs: tuple[SenderRef, ...]) -> _Naming:
+    whose, spread = default.account_id, default.spread
+    if whose == own:
+        return _Naming(Source.DEFAULT, Reason.DEFAULT, refs, f"the default of {whose}", spread)
+    return _Naming(
+        Source.INHERITED_DEFAULT, Reason.INHERITED_DEFAULT, refs, f"the inherited default of {whose}", spread
+    )
 
 
 def _names_somebody(ref: SenderRef) -> bool:
@@ -183,9 +194,17 @@ def _nearness(verdict: Verdict) -> Key:
 # -- what comes of it --------------------------------------------------------------------
 
 
-def _chosen(naming: _Naming, verdict: Verdict, failures: Sequence[_Failure]) -> NamedChoice:
-    named = f"it is named by {naming.namer}"
-    return replace(_passed_over(failures), verdict=verdict, source=naming.source, reason=naming.reason, detail=named)
+def _chosen(naming: _Naming, fit: Sequence[Verdict], failures: Sequence[_Failure]) -> NamedChoice:
+    first = fit[0]
+    pool = tuple(verdict for verdict in fit if equals(_rank(verdict), _rank(first))) if len(fit) > 1 else ()
+    return replace(
+        _passed_over(failures),
+        verdict=first,
+        source=naming.source,
+        reason=naming.reason,
+        detail=f"it is named by {naming.namer}",
+        pool=pool,
+    )
 
 
 def _parked(failures: Sequence[_Failure]) -> NamedChoice:

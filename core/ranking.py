@@ -118,6 +118,15 @@ RANKING: tuple[Step, ...] = (
 )
 
 
+#: Senders that are equal in so many steps may share the recipients of a country.
+STEPS_OF_EQUALS = 5
+
+
+def equals(one: Key, other: Key) -> bool:
+    """Whether only trust, recency or the Sender ID tell two senders apart."""
+    return one[:STEPS_OF_EQUALS] == other[:STEPS_OF_EQUALS]
+
+
 def rank_key(case: Case) -> Key:
     """Sorts cases of one request, best first."""
     return tuple([step.key(case) for step in RANKING])

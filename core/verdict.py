@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from core.contracts import encode_json
-from core.decision import Decision
+from core.decision import Decision, PoolMember
 from core.errors import ParkReason
+from core.spread import Draw, draws_of
 from core.store_facts import AccountProblem
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One of the senders over which a group's recipients are spread, and what `spread.pick` needs of it."""
+
+    sender_id: str | None
+    sender_type: str
+    sender_country: str | None
+    draw: Draw
+
+
+class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a message needs of the decision of its group; `assignment` is encoded already.
 
     Either `park` is None and the sender stands, or the message is parked. `valid_until` is Unix time in seconds.
+    With a `pool` the recipient tells which of its senders it is.
     """
 
     sender_id: str | None
@@ -24,6 +37,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     detail: str
     field: str | None
     valid_until: float | None
+    pool: tuple[PoolSender, ...] = ()
 
     def over(self, now: float) -> bool:
         """Whether it holds no longer at `now` (Unix time in seconds)."""
@@ -52,7 +66,13 @@ def decision_verdict(decision: Decision) -> Verdict:
         detail=decision.detail,
         field=None,
         valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
+        pool=_pool(decision.pool),
     )
+
+
+def _pool(pool: Sequence[PoolMember]) -> tuple[PoolSender, ...]:
+    draws = zip((member.sender for member in pool), draws_of(pool), strict=True)
+    return tuple(PoolSender(sender.sender_id, sender.sender_type, sender.country, draw) for sender, draw in draws)
 
 
 def problem_verdict(problem: AccountProblem) -> Verdict:
