@@ -109,10 +109,17 @@ def ground_of(request: Request, usable: frozenset[str], rules: Rules, policy: Po
     return Ground(request, policy, rules, now, usable, homes, profile, preference)
 
 
+def _origin(ground: Ground, sender: Sender, registered: bool) -> str | None:
+    """The sender's country. A short code that names none is at home where it is registered: nobody leases one abroad."""
+    if sender.country is None and registered and sender.sender_type is SenderType.SHORTCODE:
+        return ground.request.country
+    return sender.country
+
+
 def case_of(ground: Ground, sender: Sender) -> Case:
     """The sender's case: its rule, whether it is registered in the country now, and its grade."""
     registered = bool(sender.registrations) and _registered(ground, sender)
-    rule, grade = ground.graded(sender.sender_type, sender.country, registered)
+    rule, grade = ground.graded(sender.sender_type, _origin(ground, sender, registered), registered)
     return Case(ground, sender, rule, registered, grade)
 
 

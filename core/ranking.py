@@ -39,10 +39,12 @@ class Step:
 
 
 def is_local(case: Case) -> bool:
-    """Whether the sender is of the recipient country; a name registered there is."""
-    if case.sender.country in case.ground.homes:
+    """Whether the sender is of the recipient country; a name registered there is, and a short code that names none."""
+    sender = case.sender
+    if sender.country in case.ground.homes:
         return True
-    return case.registered and case.sender.sender_type is SenderType.ALPHA_TAG
+    is_placeless = sender.sender_type is SenderType.SHORTCODE and sender.country is None
+    return case.registered and (is_placeless or sender.sender_type is SenderType.ALPHA_TAG)
 
 
 def _recency(case: Case) -> tuple[bool, timedelta]:
