@@ -198,6 +198,7 @@ class Claims:
             len(outcome.deferred),
             deferred_id,
             int(DEFER_S * 1000),
+            outcome.repeats,
             *outcome.sealed,
             *outcome.digests,
             *(part for entry in outcome.parked for part in entry),

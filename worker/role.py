@@ -77,7 +77,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - one thread, one system call
+            preexec_fn=die_with(os.getpid()),  # noqa: PLW1509 - one thread, one system call
         )
         os.set_blocking(self._pipe().fileno(), False)
         self.started_at, self.restart_at, self.ready = now, None, False
@@ -177,7 +177,7 @@ def end_with_supervisor() -> None:
         threading.Thread(target=watch, daemon=True, name="supervisor-watch").start()
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
     """Runs in the child before the command: the kernel sends SIGTERM when the supervisor is gone."""
 
     def arrange() -> None:
