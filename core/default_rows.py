@@ -85,6 +85,15 @@ def read_defaults(connection: Connection, *conditions: ColumnElement[bool], lock
     return with_strategies(connection, rows)
 
 
+def defaults_after(
+    connection: Connection, after: UUID | None, limit: int, *conditions: ColumnElement[bool]
+) -> list[StoredDefault]:
+    """The next defaults by id behind `after` that meet the conditions: pages of any number, each found by the key."""
+    behind = () if after is None else (DefaultRow.id > after,)
+    query = defaults_query(*conditions, *behind).order_by(DefaultRow.id).limit(limit)
+    return with_strategies(connection, connection.execute(query).all())
+
+
 def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
     """The defaults of rows of `defaults_query`, in their order."""
     strategies: defaultdict[UUID, list[Strategy]] = defaultdict(list)

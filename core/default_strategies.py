@@ -79,7 +79,9 @@ def with_country(strategy: Strategy, facts: Facts) -> Strategy:
     """The strategy with the country of the sender that it names, where it gives none itself."""
     if strategy.sender_country_code is not None:
         return strategy
-    countries = {sender.country for sender in _meant(strategy.ref, facts) if sender.sender_type is strategy.sender_type}
+    countries = {
+        sender.country for sender in meant_senders(strategy.ref, facts) if sender.sender_type is strategy.sender_type
+    }
     return replace(strategy, sender_country_code=countries.pop() if len(countries) == 1 else None)
 
 
@@ -109,19 +111,19 @@ class Judge:
 
         The engine judges, as it would for a message, but an altered sender does not count as compliant.
         """
-        decision = self._decision(strategy.ref, request, facts)
+        decision = self.decision(strategy.ref, request, facts)
         if decision.sender is not None:
             return None
         if decision.park is ParkReason.SENDER_NOT_OWNED and strategy.sender_country_code is not None:
             anywhere = replace(strategy.ref, sender_country=None)
-            if self._decision(anywhere, request, facts).park is not ParkReason.SENDER_NOT_OWNED:
+            if self.decision(anywhere, request, facts).park is not ParkReason.SENDER_NOT_OWNED:
                 return FieldError("sender_country_code", "is not the country of this sender")
         return FieldError("sender_id", _words(decision))
 
-    def _decision(self, ref: SenderRef, request: Request, facts: Facts) -> Decision:
+    def decision(self, ref: SenderRef, request: Request, facts: Facts) -> Decision:
         """The decision for a message that must be sent by `ref`, of the traffic class that suits it best."""
         strict = replace(self.policy, invalid_override=InvalidOverride.PARK, altered_senders=AlteredSenders.FORBID)
-        alone = replace(facts, senders=tuple(_meant(ref, facts)), defaults=())
+        alone = replace(facts, senders=tuple(meant_senders(ref, facts)), defaults=())
         asked = replace(request, explicit=None, override=ref)
         decisions = [
             decide(replace(asked, traffic_class=traffic_class), alone, self.rules, strict, self.now)
@@ -136,7 +138,8 @@ def _classes(senders: Sequence[Sender]) -> Sequence[TrafficClass]:
     return tuple(TrafficClass) if limited else (TrafficClass.TRANSACTIONAL,)
 
 
-def _meant(ref: SenderRef, facts: Facts) -> list[Sender]:
+def meant_senders(ref: SenderRef, facts: Facts) -> list[Sender]:
+    """The senders of that Sender ID, whatever their type and country; without one, all shared numbers."""
     if not ref.sender_id:
         return [sender for sender in facts.senders if sender.shared]
     bare = bare_sender_id(ref.sender_id)
@@ -146,7 +149,7 @@ def _meant(ref: SenderRef, facts: Facts) -> list[Sender]:
 def _words(decision: Decision) -> str:
     if decision.park is ParkReason.SENDER_NOT_OWNED:
         return "is not a sender of this account"
-    failed = _failed(decision)
+    failed = failed_candidate(decision)
     why = f": {failed.detail} ({failed.rejected})" if failed is not None else ""
     if decision.park is ParkReason.SENDER_NOT_ACTIVE:
         return f"is not active{why}"
@@ -155,5 +158,6 @@ def _words(decision: Decision) -> str:
     return f"is not compliant in {decision.request.country}{why}"
 
 
-def _failed(decision: Decision) -> Candidate | None:
+def failed_candidate(decision: Decision) -> Candidate | None:
+    """The candidate that speaks for a decision without a sender; None: the sender named is in no inventory."""
     return next((candidate for candidate in decision.candidates if candidate.rejected is not None), None)

@@ -21,6 +21,7 @@ from core.default_rows import (
     MANUAL,
     DefaultChange,
     StoredDefault,
+    defaults_after,
     defaults_query,
     read_defaults,
     with_strategies,
@@ -159,10 +160,7 @@ class DefaultSenders:
                 conditions = [DefaultRow.status == ENABLED]
                 if account_id is not None:
                     conditions.append(DefaultRow.account_ref == account_row(connection, account_id).user_id)
-                if last is not None:
-                    conditions.append(DefaultRow.id > last)
-                query = defaults_query(*conditions).order_by(DefaultRow.id).limit(_CHECK_CHUNK)
-                stored = with_strategies(connection, connection.execute(query).all())
+                stored = defaults_after(connection, last, _CHECK_CHUNK, *conditions)
                 found = _at_risk(connection, stored, judge)
             yield from found
             if len(stored) < _CHECK_CHUNK:

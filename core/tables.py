@@ -185,6 +185,21 @@ class DefaultHistoryRow(Base):
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
+class DefaultWarningRow(Base):
+    """A default at risk that was told of; the row goes when it is mended, so that a new break is told again.
+
+    `sender` is type and bare Sender ID of the strategy in one text. `at_risk_from` NULL: already, since nobody knows.
+    """
+
+    __tablename__ = "default_warnings"
+
+    default_ref: Mapped[UUID] = mapped_column(ForeignKey("default_senders.id", ondelete="CASCADE"), primary_key=True)
+    sender: Mapped[str] = mapped_column(String(40), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(40), primary_key=True)
+    at_risk_from: Mapped[datetime | None] = mapped_column(Utc)
+    told_at: Mapped[datetime] = mapped_column(Utc)
+
+
 class RuleVersionRow(Base):
     """A version of the country rules, whole: `document` is deflated JSON, so that a book is one row to read."""
 

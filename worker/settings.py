@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     decision_retention_days: int = Field(90, ge=0, description="decisions not made again for longer go; 0: kept")
     parked_retention_days: int = Field(90, ge=0, description="replayed and dropped documents go after that; 0: kept")
 
+    at_risk_days: int = Field(14, ge=0, le=366, description="how long before its end a default sender is warned of")
+
     log_format: str = Field("console", pattern="^(console|json)$")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     flower_host: str = "127.0.0.1"

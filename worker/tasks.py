@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
+from uuid import UUID
 
 import redis
 from celery import Task
@@ -14,7 +15,7 @@ from worker import celery
 from worker.amqp import PUBLISH_ERRORS
 from worker.app import AssignTask, MessageTask, WorkTask
 from worker.envelope import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
-from worker.schedule import PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
+from worker.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.wiring import runtime
 
 _P = ParamSpec("_P")
@@ -23,6 +24,8 @@ _R = TypeVar("_R")
 #: What another try can mend.
 PASSING = (StoreUnavailableError, redis.ConnectionError, redis.TimeoutError, *PUBLISH_ERRORS)
 RETRY_DELAYS_S = (1, 2, 5, 10, 20, 30, 60)
+#: Pages of defaults that one task checks: a few seconds' work.
+CHECKED_PAGES = 20
 
 
 class TaskOptions(TypedDict, total=False):
@@ -98,6 +101,16 @@ def prune_parked() -> dict[str, int]:
     parts = runtime()
     before = oldest_kept(parts.settings.parked_retention_days, parts.store.clock())
     return {"pruned": 0 if before is None else parts.store.forget_parked(before)}
+
+
+@register(name=CHECK_DEFAULTS_TASK, base=AssignTask)
+def check_defaults(after: str | None = None) -> dict[str, int]:
+    """Tell of the defaults newly at risk, a slice at a time: a long task would be taken for lost."""
+    parts = runtime()
+    done = parts.default_warnings.check(UUID(after) if after else None, parts.events.send, CHECKED_PAGES)
+    if done.after is not None:
+        celery.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
+    return {"checked": done.checked, "at_risk": done.at_risk, "told": done.told, "mended": done.mended}
 
 
 class TaskWork(Protocol):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, cached_property
 
 import redis
@@ -14,9 +15,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.assigner import Assigner
+from core.at_risk import AtRisk
 from core.cache import DecisionCache
 from core.campaign import CampaignAssigner
+from core.current_rules import CurrentRules
 from core.database import open_engine
+from core.default_warnings import DefaultWarnings
 from core.progress import Progress
 from core.redis_epochs import RedisEpochs
 from core.store import Store
@@ -26,6 +30,7 @@ from worker.campaigns_amqp import AmqpBatches, AmqpHandOff
 from worker.chunks import Chunks
 from worker.claims import Claims
 from worker.embedded import ResolvedUrls, client_url, database_url_of, resolve_urls, running_redis_url
+from worker.events import AmqpEvents, EventSink, RedisEvents
 from worker.marks import Marks
 from worker.packing import BulkPacker
 from worker.parking import Parking
@@ -109,6 +114,20 @@ class Runtime:
     def marks(self) -> Marks:
         """Marks of what was dispatched, for RabbitMQ."""
         return Marks(self.cache_redis, self.settings)
+
+    @cached_property
+    def events(self) -> EventSink:
+        """Where events go on this broker."""
+        if self.settings.broker_is_redis:
+            return RedisEvents(self.broker_redis, self.settings)
+        return AmqpEvents(self.publisher, self.settings)
+
+    @cached_property
+    def default_warnings(self) -> DefaultWarnings:
+        """The watch over default senders, AT_RISK_DAYS ahead."""
+        rules = CurrentRules(self.store, self.epochs)
+        notice = timedelta(days=self.settings.at_risk_days)
+        return DefaultWarnings(self.store, AtRisk(self.store, rules, self.settings.policy, notice))
 
     @cached_property
     def producer(self) -> Producer:
