@@ -91,22 +91,23 @@ def _print(explained: Mapping[str, Any]) -> None:
     if explained["warnings"]:
         say(f"warnings: {', '.join(explained['warnings'])}")
     if explained["candidates"]:
-        columns = ("rank", "sender", "type", "country", "account", "grade", "why")
-        print_table("", columns, map(_row, explained["candidates"]))
+        rows = [_row(candidate, explained["account_id"]) for candidate in explained["candidates"]]
+        print_table("", ("rank", "sender", "type", "grade", "why"), rows)
     if explained["decision_id"] is not None:
         until = explained["valid_until"] or "something in it changes"
         words = (f"decision {explained['decision_id']}", f"rules {explained['rules_version']}", f"good until {until}")
         say(", ".join(words))
 
 
-def _row(candidate: Mapping[str, Any]) -> tuple[object, ...]:
-    why = candidate["detail"]
+def _row(candidate: Mapping[str, Any], account_id: str | None) -> tuple[object, ...]:
+    why, owner = candidate["detail"], candidate["account_id"] or "the platform"
+    of = [candidate["sender_type"] or "any type", candidate["sender_country_code"]]
+    if owner != account_id:
+        why = f"{why} (held by {owner})"
     return (
         candidate["rank"] or "-",
         candidate["sender_id"] or "(pool)",
-        candidate["sender_type"],
-        candidate["sender_country_code"],
-        candidate["account_id"] or "(platform)",
+        " ".join(filter(None, of)),
         candidate["grade"],
         f"{candidate['rejected']}: {why}" if candidate["rejected"] else why,
     )

@@ -32,6 +32,9 @@ console = Console(highlight=False)
 #: For people, beside machine output; on stderr.
 stderr = Console(stderr=True, highlight=False)
 
+#: Tables of more columns wrap them all, for an 80-column terminal holds no more whole ones.
+MOST_WHOLE_COLUMNS = 5
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine output on stdout.")
 
 
@@ -64,7 +67,8 @@ def print_table(
     """Print a table; text is shown as it is, without markup."""
     table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # Ids stay whole where there is room at all; the last column holds the words.
+        table.add_column(column, overflow="fold", no_wrap=column != columns[-1] and len(columns) <= MOST_WHOLE_COLUMNS)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console.print(table)
