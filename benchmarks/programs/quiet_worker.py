@@ -1,0 +1,7 @@
+"""Our worker without the events that Flower shows."""
+
+from __future__ import annotations
+
+from worker import celery
+
+celery.conf.worker_send_task_events = False
