@@ -10,6 +10,7 @@ from worker.cli.campaign import campaign
 from worker.cli.check import check
 from worker.cli.database import database
 from worker.cli.defaults import defaults
+from worker.cli.demo import demo
 from worker.cli.dispatch import dispatch
 from worker.cli.explain import explain
 from worker.cli.inventory import inventory
@@ -18,6 +19,7 @@ from worker.cli.roles import flower, scheduler, worker
 from worker.cli.rules import rules
 from worker.cli.send import send
 from worker.cli.senders import senders
+from worker.cli.spread import spread
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -32,6 +34,7 @@ main.add_command(campaign)
 main.add_command(check)
 main.add_command(database)
 main.add_command(defaults)
+main.add_command(demo)
 main.add_command(dispatch)
 main.add_command(explain)
 main.add_command(inventory)
@@ -42,3 +45,4 @@ main.add_command(scheduler)
 main.add_command(worker)
 main.add_command(send)
 main.add_command(senders)
+main.add_command(spread)
