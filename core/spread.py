@@ -21,9 +21,10 @@ Draw = tuple[int, float]
 """A sender as `pick` needs it: what it is called in 64 bits, and one divided by its weight."""
 
 _MASK = 0xFFFFFFFFFFFFFFFF
-# The finaliser of MurmurHash3, which carries every bit of its input to every bit of its output.
+# The multipliers of MurmurHash3's finaliser: two rounds, for one would leave the draws of two senders related.
 _FIRST, _SECOND = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
-_UNIT = 2.0**-53
+_LOG_OF_ALL = 64 * log(2)
+_LOWEST = float("-inf")
 
 
 def draws_of(pool: Sequence[PoolMember]) -> tuple[Draw, ...]:
@@ -34,14 +35,13 @@ def draws_of(pool: Sequence[PoolMember]) -> tuple[Draw, ...]:
 def pick(recipient: str, draws: Sequence[Draw]) -> int:
     """The place of the sender for a recipient in E.164; the same whatever the order of the others."""
     name = int.from_bytes(blake2b(recipient.encode(), digest_size=8).digest(), "big")
-    best, place = 0.0, 0
-    for index, (seed, by_weight) in enumerate(draws):
-        drawn = name ^ seed
-        drawn = ((drawn ^ (drawn >> 33)) * _FIRST) & _MASK
-        drawn = ((drawn ^ (drawn >> 33)) * _SECOND) & _MASK
-        score = log((((drawn ^ (drawn >> 33)) >> 11) + 1) * _UNIT) * by_weight
-        if index == 0 or score > best:
+    best, place, index = _LOWEST, 0, 0
+    for seed, by_weight in draws:
+        drawn = ((name ^ seed) * _FIRST) & _MASK
+        score = (log((((drawn ^ (drawn >> 32)) * _SECOND) & _MASK) | 1) - _LOG_OF_ALL) * by_weight
+        if score > best:
             best, place = score, index
+        index += 1  # noqa: SIM113 - enumerate takes a tenth of the time of all this
     return place
 
 

@@ -36,6 +36,8 @@ class _Account:
     parent_ref: int | None
     may_borrow: bool
     suspended: bool
+    spread: bool | None
+    spread_defaults: set[tuple[str, str]] = field(default_factory=set)
     strategies: dict[tuple[str, str], list[tuple[int, SenderRef]]] = field(default_factory=dict)
 
     def default(self, request: Request) -> tuple[DefaultSender, ...]:
@@ -43,7 +45,8 @@ class _Account:
         if not found:
             return ()
         refs = tuple(ref for _, ref in sorted(found, key=lambda strategy: strategy[0]))
-        return (DefaultSender(self.account_id, request.country, Product(request.product), refs),)
+        spread = (request.country, request.product) in self.spread_defaults
+        return (DefaultSender(self.account_id, request.country, Product(request.product), refs, spread),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,12 @@ class _Standing:
     @property
     def lender(self) -> _Account | None:
         return self.parent if self.requester.may_borrow else None
+
+    @property
+    def spread(self) -> bool:
+        """The requester's own switch, else that of the account above."""
+        own = self.requester.spread
+        return bool(self.parent and self.parent.spread) if own is None else own
 
 
 class FactStore(Database):
@@ -98,6 +107,7 @@ def _facts(request: Request, standing: _Standing, inventory: _Inventory) -> Fact
         senders=tuple(sender for owner in owners for sender in inventory.senders(owner, request.country)),
         borrowed_from=frozenset([lender.account_id] if lender else []),
         defaults=standing.requester.default(request) + (parent.default(request) if parent else ()),
+        spread=standing.spread,
     )
 
 
@@ -120,10 +130,12 @@ class _Family:
             account = accounts.get(row.user_id)
             if account is None:
                 suspended = row.status != AccountStatus.ACTIVE and not suspended_too
-                account = _Account(row.user_id, row.account_id, row.parent_ref, row.may_borrow, suspended)
+                account = _Account(row.user_id, row.account_id, row.parent_ref, row.may_borrow, suspended, row.spread)
                 accounts[row.user_id] = account
             if row.position is not None:
                 account.strategies.setdefault((row.country, row.product), []).append((row.position, _ref(row)))
+                if row.default_spread:
+                    account.spread_defaults.add((row.country, row.product))
         return cls(accounts.values())
 
     def standing(self, request: Request) -> _Standing | AccountProblem:
@@ -228,6 +240,7 @@ def _family_query(among: Among) -> Select[*tuple[Any, ...]]:
         AccountRow.parent_ref,
         AccountRow.may_borrow,
         AccountRow.status,
+        AccountRow.spread,
     )
     asked = select(*columns).where(among(AccountRow.account_id, "account_ids")).cte("asked")
     parents = select(*columns).join(asked, AccountRow.user_id == asked.c.parent_ref)
@@ -243,6 +256,7 @@ def _family_query(among: Among) -> Select[*tuple[Any, ...]]:
             family,
             DefaultRow.country,
             DefaultRow.product,
+            DefaultRow.spread.label("default_spread"),
             StrategyRow.position,
             StrategyRow.sender_type,
             StrategyRow.sender_id,

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -68,7 +69,10 @@ class Base(DeclarativeBase):
 
 
 class AccountRow(Base):
-    """An account or sub-account. `user_id` is its number in the HTTP API; both kinds draw from one sequence."""
+    """An account or sub-account. `user_id` is its number in the HTTP API; both kinds draw from one sequence.
+
+    `spread` NULL: as the account above, or off.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's own form
@@ -80,6 +84,7 @@ class AccountRow(Base):
     may_borrow: Mapped[bool]
     status: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(Utc)
+    spread: Mapped[bool | None]
 
 
 class ApiKeyRow(Base):
@@ -153,6 +158,7 @@ class DefaultRow(Base):
     origin: Mapped[str] = mapped_column(String(16))
     created_timestamp: Mapped[datetime] = mapped_column(Utc)
     updated_timestamp: Mapped[datetime] = mapped_column(Utc)
+    spread: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class StrategyRow(Base):

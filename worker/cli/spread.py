@@ -1,0 +1,51 @@
+"""`smart-assign spread`: whether recipients are spread over equal senders."""
+
+from __future__ import annotations
+
+import click
+
+from core.errors import RefusedError
+from core.sender import Product
+from core.spread_switches import SpreadSwitches, Switches
+from worker.cli.output import command, json_option, print_json, say
+from worker.cli.parameters import account_option, country_option, known_country, product_option
+from worker.cli.session import open_session
+
+_WORDS = {"on": True, "off": False, "inherit": None}
+
+
+@click.command("spread")
+@click.argument("switch", type=click.Choice(list(_WORDS)), required=False)
+@account_option
+@country_option
+@product_option
+@json_option
+@command
+def spread(*, switch: str | None, account_id: str, country: str | None, product: Product, as_json: bool) -> None:
+    """Spread recipients over senders that only trust, age or name tell apart; without on, off or inherit: show it.
+
+    With --country for the account's default there, over its senders; else for all that Smart Assign decides. One
+    recipient always sees the same sender. `inherit`: as the account above.
+    """
+    code = None if country is None else known_country(country)
+    with open_session() as session:
+        switches = SpreadSwitches(session.store)
+        if switch is not None and code is not None:
+            if _WORDS[switch] is None:
+                raise RefusedError("a default has no account above: its switch is on or off")
+            switches.set_default(account_id, code, product, switch == "on")
+        elif switch is not None:
+            switches.set_account(account_id, _WORDS[switch])
+        found = switches.get(account_id)
+    _tell(account_id, found, as_json)
+
+
+def _tell(account_id: str, found: Switches, as_json: bool) -> None:
+    if as_json:
+        defaults = [{"country": country, "product": product.value} for country, product in found.defaults]
+        print_json({"account_id": account_id, "spread": found.account, "defaults": defaults})
+        return
+    word = next(word for word, value in _WORDS.items() if value is found.account)
+    say(f"Spread of {account_id} for what Smart Assign decides: {word}.")
+    for country, product in found.defaults:
+        say(f"The default for {product} to {country} is spread over its senders.")
