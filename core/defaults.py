@@ -84,7 +84,7 @@ class DefaultSenders:
     ) -> StoredDefault:
         """A new default, under the HTTP API's rules. Raises NotFoundError, RefusedError, ConflictError."""
         judge = self._judge()
-        with self._conflicts_told(), self._database.writing() as write:
+        with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             if _find(write.connection, account, country, product) is not None:
                 raise ConflictError(f"account {account_id!r} has a default for {country} and {product} already")
@@ -98,7 +98,7 @@ class DefaultSenders:
         Raises NotFoundError, RefusedError.
         """
         judge = self._judge()
-        with self._conflicts_told(), self._database.writing() as write:
+        with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             return self._write(write, judge, _Wanted(account, country, product, False), strategies, by)
 
@@ -110,7 +110,7 @@ class DefaultSenders:
     def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
         """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
         judge = self._judge()
-        with self._conflicts_told(), self._database.writing() as write:
+        with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             stored = _by_id(write.connection, account, default_id)
             return self._write(write, judge, _Wanted(account, stored.country, stored.product, True), strategies, by)
@@ -203,12 +203,14 @@ class DefaultSenders:
         removal = DefaultChange(stored.key, stored, ())
         write_changes(write, [removal], origin=MANUAL, by=by, now=self._database.clock())
 
-    @contextmanager
-    def _conflicts_told(self) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise ConflictError("somebody else has set this default at the same moment") from None
+
+@contextmanager
+def conflicts_told() -> Iterator[None]:
+    """Turns the refusal of a second default for one account, country and product into ConflictError."""
+    try:
+        yield
+    except IntegrityError:
+        raise ConflictError("somebody else has set this default at the same moment") from None
 
 
 def _refuse(errors: Sequence[FieldError]) -> None:

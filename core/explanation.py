@@ -63,10 +63,11 @@ def sentence(decision: Decision) -> str:
     if decision.sender is None:
         return f"No sender for {what} ({decision.park}): {decision.detail}."
     name = label(decision.sender.sender_id, decision.sender.sender_type)
-    return f"{name} sends {what}{_as_what(decision)}: {decision.detail}."
+    return f"{name} sends {what}{as_what(decision)}: {decision.detail}."
 
 
-def _as_what(decision: Decision) -> str:
+def as_what(decision: Decision) -> str:
+    """What the sender is, as a clause that begins with a comma; empty where another than Smart Assign named it."""
     words = _REASON_WORDS.get(decision.reason) if decision.reason else None
     kind = f", {words.format(country=decision.request.country)}" if words else ""
     return kind + "".join(

@@ -11,10 +11,11 @@ import click
 from core.default_pages import MAX_PER_PAGE, PageRequest
 from core.default_rows import StoredDefault
 from core.default_strategies import Strategy
-from core.defaults import DefaultAtRisk
 from core.documents import default_document
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType
+from worker.cli.assign_all import assign_all
+from worker.cli.at_risk import check
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
 from worker.cli.parameters import Text, account_option, enum_option, known_country, product_option
 from worker.cli.session import Session, open_session, operator
@@ -28,7 +29,11 @@ _country_option = click.option(
 
 @click.group("defaults")
 def defaults() -> None:
-    """List, set and check default senders."""
+    """List, set, assign and check default senders."""
+
+
+for _command in (assign_all, check):
+    defaults.add_command(_command)
 
 
 @defaults.command("list")
@@ -175,29 +180,3 @@ def unset(account_id: str, country: str, product: Product, as_json: bool) -> Non
         print_json({"unset": {"account_id": account_id, "country": code, "product": product.value}})
     else:
         say(f"{account_id} has no default for {product} to {code} any more.")
-
-
-@defaults.command("check")
-@click.option("--account", "--account-id", "account_id", metavar="ACCOUNT", help="Of one account; else of all.")
-@json_option
-@command
-def check(account_id: str | None, as_json: bool) -> None:
-    """List the defaults of which a strategy could no longer be used."""
-    with open_session() as session:
-        found = list(session.defaults.check(account_id))
-    if as_json:
-        print_json({"at_risk": [_risk(each) for each in found]})
-    elif found:
-        rows = ((*_row(each.default)[:2], each.default.account_id, _problems(each)) for each in found)
-        print_table("", ("country", "product", "account", "problem"), list(rows))
-    else:
-        say("All default senders can be used.")
-
-
-def _risk(risk: DefaultAtRisk) -> dict[str, Any]:
-    problems = [{"field": problem.field, "reason": problem.reason} for problem in risk.problems]
-    return default_document(risk.default) | {"problems": problems}
-
-
-def _problems(risk: DefaultAtRisk) -> str:
-    return "; ".join(f"{problem.field} {problem.reason}" for problem in risk.problems)

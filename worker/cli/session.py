@@ -12,6 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts import Accounts
+from core.assign_all import AssignAll
 from core.defaults import DefaultSenders
 from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
 from core.rules_file import shipped_rules
@@ -48,6 +49,11 @@ class Session:
     def defaults(self) -> DefaultSenders:
         """Default senders, judged by the active rules and the policy of the settings."""
         return DefaultSenders(self.store, self.store.active_rules, self.settings.policy)
+
+    @cached_property
+    def assign_all(self) -> AssignAll:
+        """The smart choice as the default of many countries, by the same rules and policy."""
+        return AssignAll(self.store, self.store.active_rules, self.settings.policy)
 
 
 def read_settings() -> Settings:
