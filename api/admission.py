@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBasic
+from fastapi.security.http import HTTPBase
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
@@ -75,8 +75,15 @@ def _services(request: Request) -> Services:
     return services
 
 
-#: Tells OpenAPI alone; the admission is the route's.
-BASIC = Security(HTTPBasic(auto_error=False, description="User name: the account's id. Password: an API key of it."))
+#: Tells OpenAPI alone; the admission is the route's. (FastAPI's own HTTPBasic refuses names beyond ASCII.)
+BASIC = Security(
+    HTTPBase(
+        scheme="basic",
+        scheme_name="HTTPBasic",
+        auto_error=False,
+        description="User name: the account's id. Password: one of its API keys.",
+    )
+)
 
 Viewer = Annotated[Account, Depends(_viewer)]
 Parts = Annotated[Services, Depends(_services)]

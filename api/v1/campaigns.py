@@ -14,7 +14,7 @@ from api.v1.documents import PreviewOut, ProgressOut
 from api.v1.parameters import AccountId
 from core.campaign import read_batch
 from core.contracts import MAX_RECIPIENTS, BatchSender, CountryHint
-from core.preview import preview
+from core.preview import audience_of, preview
 from core.sender import Product, SenderType, TrafficClass
 
 router = APIRouter(prefix="/v1/campaigns", tags=["Campaigns"], route_class=AdmittedRoute, dependencies=[BASIC])
@@ -49,7 +49,7 @@ def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Re
     member = family_member(parts, viewer, body.account_id)
     media = STAND_IN_MEDIA if body.product is Product.MMS else {}
     batch = read_batch({**body.model_dump(exclude_none=True), **_STAND_IN, **media, **sending_ids(member)})
-    found = preview([batch], parts.facts, parts.settings.policy, parts.store.clock())
+    found = preview(batch, audience_of(batch), parts.facts, parts.settings.policy, parts.store.clock())
     return success(found.document(), "Campaign previewed.")
 
 

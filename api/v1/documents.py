@@ -157,13 +157,21 @@ class CountryPreviewOut(BaseModel):
     sendable: int
     unsendable: dict[str, int]
     sender: ChosenSender | None
+    source: Source | None
+    grade: Grade | None
+    reason: str
+    detail: str
+    warnings: list[str]
 
 
 class PreviewOut(BaseModel):
-    """A campaign as it would be sent; `invalid` recipients belong to no country."""
+    """A campaign as it would be sent; `invalid` recipients belong to no country, `repeats` are in it once more."""
 
     countries: list[CountryPreviewOut]
     invalid: int
+    recipients: int
+    sendable: int
+    repeats: int | None
 
 
 class ProgressOut(BaseModel):

@@ -1,0 +1,44 @@
+"""One API for each database, shared by all tests; each test makes accounts of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from tests.api.served import Login, ServedApi, served
+from tests.conftest import both_databases
+from tests.services import postgres_database
+
+
+@pytest.fixture(scope="session", params=both_databases)
+def api(
+    request: pytest.FixtureRequest, redis_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedApi]:
+    """An API with default settings on each database."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path_factory.mktemp('api')}/test.sqlite3"
+        else:
+            url = stack.enter_context(postgres_database(request.getfixturevalue("postgres_server")))
+        yield stack.enter_context(served(url, redis_server, api_rate_limit=0))
+
+
+@pytest.fixture
+def acme(api: ServedApi) -> Login:
+    """An account with a number in AU and GB, a name, and a registered 10DLC number."""
+    return api.account()
+
+
+@pytest.fixture
+def client(api: ServedApi, acme: Login) -> httpx.Client:
+    """An HTTP client that asks as `acme`."""
+    return api.client(acme)
+
+
+@pytest.fixture(scope="session")
+def visitor(api: ServedApi) -> httpx.Client:
+    """The same for tests that set nothing: an account like acme that all of them share."""
+    return api.client(api.account())
