@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from amqp.exceptions import NotFound
 from celery import bootsteps
 from kombu import Consumer, Queue
 from kombu.message import Message
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 #: How long the first delivery of a batch waits for others.
 GATHER_S = 0.004
+#: How long a batch waits where the dispatch queue is full.
+FULL_PAUSE_S = 0.25
 #: How long a batch that failed waits before it is delivered again.
 REQUEUE_PAUSE_S = 1.0
 
@@ -58,6 +61,9 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         self._gathered = Gathered()
         self._consumers: list[Any] = []
         self._timer: Any = None
+        self._gauge: Any = None
+        self._held: list[tuple[str, Gathered]] = []
+        self._release_timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
         """Only on RabbitMQ, and only where the worker consumes the queue of claims."""
@@ -69,6 +75,8 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         settings = configured()[0]
         self._gathered, self._timer = Gathered(), None
         declare_queues(parent.connection, settings)
+        self._let_go()
+        self._gauge = parent.connection.channel()
         channel = parent.connection.channel()
         # Two batches for each pool process: one in work, one that waits.
         children = max(1, parent.pool.limit or 1) if parent.pool.limit else 1
@@ -85,6 +93,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Stop consuming; what is not acknowledged goes back to the broker with the channel."""
+        self._let_go()
         for consumer in self._consumers:
             consumer.cancel()
 
@@ -135,6 +144,34 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
             self._submit(parent, WORK_TASK, gathered, settings)
 
     def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
+        """Hand a batch to the pool, or hold it while the dispatch queue is full: then the broker soon sends no more."""
+        if not settings.dispatch_max_length:
+            self._start_task(parent, task, gathered, settings)
+            return
+        self._held.append((task, gathered))
+        # Asking the broker takes in deliveries, so it is done by a timer, and never twice at once.
+        if self._release_timer is None:
+            self._release_timer = parent.timer.call_after(0, self._release, (parent, settings))
+
+    def _release(self, parent: Any, settings: Settings) -> None:
+        try:
+            waiting = self._gauge.queue_declare(settings.dispatch_queue, passive=True).message_count
+        except NotFound:  # deleted: whoever publishes declares it again
+            waiting, self._gauge = 0, parent.connection.channel()
+        if waiting >= settings.dispatch_max_length:
+            self._release_timer = parent.timer.call_after(FULL_PAUSE_S, self._release, (parent, settings))
+            return
+        held, self._held, self._release_timer = self._held, [], None
+        for task, gathered in held:
+            self._start_task(parent, task, gathered, settings)
+
+    def _let_go(self) -> None:
+        """Forget what is held: after a reconnection the broker delivers it again."""
+        timer, self._release_timer, self._held = self._release_timer, None, []
+        if timer is not None:
+            timer.cancel()
+
+    def _start_task(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
         batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
         exhausted = count == 1 and _deliveries(gathered.deliveries[0]) >= 2 * settings.claim_attempts
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
