@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.drain import Drained
-from benchmarks.figures import Spread, per_thousand, spread
+from benchmarks.figures import DASH, Spread, per_thousand, spread
 from benchmarks.findings import Findings, Table
 from benchmarks.lanes import ours_redis, rabbitmq, stock_redis
 from benchmarks.lanes.board import LANES
@@ -127,7 +127,7 @@ def measure(services: Services, options: Options) -> Findings:
 
 def _count(case: Counted, services: Services, options: Options) -> Count:
     services.clear()
-    messages = options.scaled(case.messages, 1_000)
+    messages = case.messages
     with tempfile.TemporaryDirectory(prefix="sa-bench-") as folder:
         log = Path(folder) / "sql"
         log.touch()
@@ -198,6 +198,6 @@ def _row(each: Count) -> list[str]:
         title,
         f"{per_thousand(each.commands.by_client.total(), each.messages):,.1f}",
         f"{per_thousand(each.commands.in_all.total(), each.messages):,.1f}",
-        f"{per_thousand(each.sql_by_pool, each.messages):g}" if each.case.ours else "–",
+        f"{per_thousand(each.sql_by_pool, each.messages):g}" if each.case.ours else DASH,
         most,
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +109,9 @@ def task_body(document: Mapping[str, Any]) -> bytes:
     return json.dumps([[document], {}, embed]).encode()
 
 
-def numbered(documents: Iterator[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each document with a task id of the usual length."""
-    for number, document in enumerate(documents):
-        yield f"{number:08d}-0000-4000-8000-000000000000", document
+def numbered(
+    make: Callable[[int], Mapping[str, Any]], numbers: Iterable[int]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The documents of these numbers, each with a task id of the usual length."""
+    for number in numbers:
+        yield f"{number:08d}-0000-4000-8000-000000000000", make(number)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 #: Rounds by their number; two lanes are compared only where both ran in the same round.
 Rounds = Mapping[int, float]
 
+DASH = "\N{EN DASH}"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -47,7 +49,7 @@ class Spread:
     def __str__(self) -> str:
         if self.low == self.high:
             return rounded(self.median)
-        return f"{rounded(self.median)} ({rounded(self.low)}–{rounded(self.high)})"
+        return f"{rounded(self.median)} ({rounded(self.low)}{DASH}{rounded(self.high)})"
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -62,7 +64,7 @@ def ratios(above: Rounds, below: Rounds) -> Spread | None:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` (0–1) of the values do not exceed (nearest rank)."""
+    """The smallest value that at least `share` (0 to 1) of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.figures import Spread
+from benchmarks.figures import DASH, Spread
 from benchmarks.findings import Table
 
 #: Messages a second that Jasmin, an SMS router in Python, moved on RabbitMQ with one process; not measured here.
@@ -55,7 +55,9 @@ GOALS = (
     Goal("Cost, senders of the account: most ÷ least", "growth/senders", at_most=1.1),
     Goal("Cost, queued messages: most ÷ least", "growth/queued", at_most=1.1),
     Goal("SQL statements of a cold decision", "cold/statements", at_most=3),
-    Goal("Cold decisions a second, one process, PostgreSQL", "cold/rate", at_least=300),
+    Goal("The same, where Redis has forgotten the account's epoch too", "cold/statements-at-most", at_most=3),
+    Goal("Cold decisions a second, one process, one at a time", "cold/rate", at_least=300),
+    Goal("The same, 500 in one batch", "cold/batch-rate", at_least=300),
     Goal("Worker child while a campaign passes through: peak RSS", "memory/child", at_most=120, unit=" MB"),
     Goal("Redis bytes kept for a settled message", "memory/redis", at_most=64),
     Goal("Latency, idle system: median", "latency/idle/median", at_most=5, unit=" ms"),
@@ -74,7 +76,7 @@ def scoreboard(facts: Mapping[str, Spread], goals: Sequence[Goal] = GOALS) -> Ta
 
 def _row(goal: Goal, measured: Spread | None) -> tuple[str, str, str, str]:
     if measured is None:
-        return goal.title, goal.bound, "–", "not measured"
+        return goal.title, goal.bound, DASH, "not measured"
     verdict = "reached" if goal.reached(measured) else "**not reached**"
     return goal.title, goal.bound, f"{measured}{goal.unit}", verdict
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from benchmarks.documents import as_json, message_of
 from benchmarks.drain import Drained, Reading, on_list
-from benchmarks.figures import Rounds, Run, Spread, ratios, spread
+from benchmarks.figures import DASH, Rounds, Run, Spread, ratios, spread
 from benchmarks.findings import Findings, Table
 from benchmarks.inventory import account_name, build
 from benchmarks.lanes.ours_redis import NAMES, fill_messages, program, push
@@ -19,6 +19,7 @@ from benchmarks.services import Services
 #: A lap is sent, awaited, and the next one sent: so that never more than it are queued.
 LAP_MESSAGES = 20_000
 DRAIN_S = 240.0
+STAGED = "bench.staged"
 DISPATCHED = on_list(NAMES.dispatch_queue)
 
 
@@ -82,7 +83,7 @@ def _rows(title: str, points: Sequence[Point], runs: Mapping[str, Mapping[int, R
         each = runs[point.label]
         cost = spread(list(_cpu(each).values()))
         rates = spread([run.rate for run in each.values()])
-        rows.append([title, point.label, str(cost), str(ratios(_cpu(each), first) or "–"), str(rates)])
+        rows.append([title, point.label, str(cost), str(ratios(_cpu(each), first) or DASH), str(rates)])
     return rows
 
 
@@ -135,11 +136,12 @@ def _warmed(lane: Drained, warm: int, messages: int, services: Services) -> Run:
         total = _settled(services, worker, warm)
         lane.fill(services, range(total, total + messages // 10), lane.queue)
         total = _settled(services, worker, total + messages // 10)
-        lane.fill(services, range(total, total + messages), "bench.staged")
-        first = Reading.of(worker, lambda: DISPATCHED(services, 0), services.redis_process)
-        services.client.rename("bench.staged", lane.queue)
-        total = _settled(services, worker, total + messages)
-        return Reading.of(worker, lambda: total, services.redis_process).since(first)
+        lane.fill(services, range(total, total + messages), STAGED)
+        done = partial(DISPATCHED, services, 0)
+        first = Reading.of(worker, done, services.redis_process)
+        services.client.rename(STAGED, lane.queue)
+        _settled(services, worker, total + messages)
+        return Reading.of(worker, done, services.redis_process).since(first)
 
 
 def _settled(services: Services, worker: Running, total: int) -> int:
@@ -163,16 +165,15 @@ def _in_laps(size: int, messages: int, services: Services) -> Run:
     laps = max(1, min(messages // size, 1_000))
     with running(program()(services)) as worker:
         worker.until_logged(" ready.")
+        done = partial(DISPATCHED, services, 0)
         total = 0
-        first = None
-        for lap in range(laps + 3):
-            if lap == 3:  # three laps warm it
-                first = Reading.of(worker, lambda: total, services.redis_process)
-            fill_messages(services, range(total, total + size), "bench.staged")
-            services.client.rename("bench.staged", NAMES.ingress_queue)
-            total = _settled(services, worker, total + size)
-        assert first is not None
-        return Reading.of(worker, lambda: total, services.redis_process).since(first)
+        for counted in (3, laps):  # three laps warm it
+            first = Reading.of(worker, done, services.redis_process)
+            for _ in range(counted):
+                fill_messages(services, range(total, total + size), STAGED)
+                services.client.rename(STAGED, NAMES.ingress_queue)
+                total = _settled(services, worker, total + size)
+        return Reading.of(worker, done, services.redis_process).since(first)
 
 
 def _queue_of(size: int, services: Services) -> Run:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import redis
 
 from benchmarks.documents import TaskMessages, as_json, message, numbered
-from benchmarks.figures import Spread, percentile, rounded, spread
+from benchmarks.figures import DASH, Spread, percentile, rounded, spread
 from benchmarks.findings import Findings, Table
 from benchmarks.lanes.ours_redis import NAMES, fill_campaign, program
 from benchmarks.lanes.stock_redis import FORWARD, celery_program
@@ -29,6 +28,7 @@ LATE_S = 20.0
 TAKEN_AT_ONCE = 1_000
 #: Recipients that one worker cannot get through in the seconds that a run takes.
 CAMPAIGN_RATE = 250_000
+STAGED = "bench.staged"
 
 _MESSAGE_ID = re.compile(rb'"message_id": "([^"]+)"')
 
@@ -47,7 +47,7 @@ class Way:
 
 def _task(number: int) -> bytes:
     tasks = TaskMessages.like(FORWARD, STOCK_QUEUE, message(0))
-    return next(tasks.on_redis(numbered(iter([message(number)])))).replace(b"00000000-", b"%08d-" % number)
+    return next(tasks.on_redis(numbered(message, [number])))
 
 
 OURS = Way(
@@ -142,8 +142,48 @@ def measure(services: Services, options: Options) -> Findings:
 def _row(each: Latency) -> list[str]:
     load = {"idle": "idle", "200": "200 a second", "campaign": "200 a second under a campaign"}[each.load]
     figures = (percentile(each.values, 0.5), percentile(each.values, 0.99), max(each.values))
-    beside = f"{each.campaign_rate:,.0f}" if each.campaign_rate else "–"
+    beside = f"{each.campaign_rate:,.0f}" if each.campaign_rate else DASH
     return [each.way.name, load, *map(rounded, figures), f"{len(each.values):,}", beside]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Sends messages one way, each at its time, and reads when they arrive."""
+
+    way: Way
+    services: Services
+    worker: Running
+    reader: Reader
+
+    def latencies(self, numbers: range, rate: int) -> list[float]:
+        """Milliseconds of each message. Raises MeasurementError where one does not arrive."""
+        documents = [(self.way.id_of(number), self.way.document(number)) for number in numbers]
+        sent, arrived = self._send(documents, rate), self.reader.arrived
+        self.worker.until(lambda: sent.keys() <= arrived.keys(), LATE_S, "every message had arrived", poll_s=0.05)
+        return [(arrived[each] - at) * 1000 for each, at in sent.items()]
+
+    def under_campaign(self, numbers: range, rate: int) -> Latency:
+        """The same while a campaign runs. Raises MeasurementError where it ends before they do."""
+        client, seconds = self.services.client, len(numbers) / rate
+        fill_campaign(self.services, range(int(CAMPAIGN_RATE * seconds) // 1_000 * 1_000), STAGED)
+        client.rename(STAGED, NAMES.campaign_ingress_queue)
+        time.sleep(0.5)
+        taken, at = self.reader.taken, time.perf_counter()
+        values = self.latencies(numbers, rate)
+        passed = (self.reader.taken - taken - len(values)) / (time.perf_counter() - at)
+        if not client.llen(NAMES.campaign_ingress_queue):
+            raise MeasurementError("the campaign ended before the messages beside it did")
+        return Latency(self.way, "campaign", values, passed)
+
+    def _send(self, documents: Sequence[tuple[bytes, bytes]], rate: int) -> dict[bytes, float]:
+        sent: dict[bytes, float] = {}
+        due = time.perf_counter()
+        for name, document in documents:
+            due += 1 / rate
+            time.sleep(max(0.0, due - time.perf_counter()))
+            sent[name] = time.perf_counter()
+            self.services.client.lpush(self.way.queue, document)
+        return sent
 
 
 def _way(way: Way, services: Services, seconds: float, *, campaign: bool = False) -> list[Latency]:
@@ -153,55 +193,20 @@ def _way(way: Way, services: Services, seconds: float, *, campaign: bool = False
     try:
         with running(way.program(services)) as worker:
             worker.until_logged(" ready.")
-            probe = partial(_probe, way, services, worker, reader)
-            probe(range(WARM), BUSY_RATE)
-            number = WARM
-            found = []
-            for load, rate in (("idle", IDLE_RATE), ("200", BUSY_RATE)):
-                numbers = range(number, number + int(rate * seconds))
-                found.append(Latency(way, load, probe(numbers, rate)))
-                number = numbers.stop
-            if campaign:
-                numbers = range(number, number + int(BUSY_RATE * seconds))
-                found.append(_under_campaign(way, services, reader, probe, numbers, seconds))
-            return found
+            probe = Probe(way, services, worker, reader)
+            probe.latencies(range(WARM), BUSY_RATE)
+            return _loads(probe, seconds, campaign=campaign)
     finally:
         reader.stop()
 
 
-def _under_campaign(
-    way: Way,
-    services: Services,
-    reader: Reader,
-    probe: Callable[[range, int], list[float]],
-    numbers: range,
-    seconds: float,
-) -> Latency:
-    fill_campaign(services, range(int(CAMPAIGN_RATE * seconds) // 1_000 * 1_000), "bench.staged")
-    services.client.rename("bench.staged", NAMES.campaign_ingress_queue)
-    time.sleep(0.5)
-    taken, at = reader.taken, time.perf_counter()
-    values = probe(numbers, BUSY_RATE)
-    rate = (reader.taken - taken - len(values)) / (time.perf_counter() - at)
-    if not services.client.llen(NAMES.campaign_ingress_queue):
-        raise MeasurementError("the campaign ended before the messages beside it did")
-    return Latency(way, "campaign", values, rate)
-
-
-def _probe(way: Way, services: Services, worker: Running, reader: Reader, numbers: range, rate: int) -> list[float]:
-    """Send messages at their times; gives the milliseconds of each. Raises MeasurementError where one is missing."""
-    documents = [(way.id_of(number), way.document(number)) for number in numbers]
-    sent: Mapping[bytes, float] = _sent(services, way.queue, documents, rate)
-    worker.until(lambda: sent.keys() <= reader.arrived.keys(), LATE_S, "every message had arrived", poll_s=0.05)
-    return [(reader.arrived[each] - at) * 1000 for each, at in sent.items()]
-
-
-def _sent(services: Services, queue: str, documents: list[tuple[bytes, bytes]], rate: int) -> dict[bytes, float]:
-    sent: dict[bytes, float] = {}
-    due = time.perf_counter()
-    for name, document in documents:
-        due += 1 / rate
-        time.sleep(max(0.0, due - time.perf_counter()))
-        sent[name] = time.perf_counter()
-        services.client.lpush(queue, document)
-    return sent
+def _loads(probe: Probe, seconds: float, *, campaign: bool) -> list[Latency]:
+    idle = range(WARM, WARM + int(IDLE_RATE * seconds))
+    busy = range(idle.stop, idle.stop + int(BUSY_RATE * seconds))
+    found = [
+        Latency(probe.way, "idle", probe.latencies(idle, IDLE_RATE)),
+        Latency(probe.way, "200", probe.latencies(busy, BUSY_RATE)),
+    ]
+    if campaign:
+        found.append(probe.under_campaign(range(busy.stop, busy.stop + len(busy)), BUSY_RATE))
+    return found

@@ -31,6 +31,11 @@ POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 QUORUM = {"x-queue-type": "quorum"}
 
 
+def _inherited() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
 @dataclass(frozen=True)
 class Services:
     """Addresses; `rabbitmq_url` and `postgres_url` are None where nothing answers there."""
@@ -41,7 +46,7 @@ class Services:
     folder: Path
     rabbitmq: Rabbit | None = None
     stem: str = "bench"
-    environment: Mapping[str, str] = field(default_factory=lambda: _inherited())
+    environment: Mapping[str, str] = field(default_factory=_inherited)
 
     @cached_property
     def client(self) -> redis.Redis:
@@ -82,11 +87,6 @@ class Services:
         self.client.flushall()
         if self.rabbitmq:
             self.rabbitmq.clear(self.deployment("RabbitMQ"))
-
-
-def _inherited() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"PYTHONPATH": str(ROOT)}
 
 
 class Rabbit:

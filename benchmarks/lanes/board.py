@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.figures import Rounds, Run, Spread, ratios, spread
+from benchmarks.figures import DASH, Rounds, Run, Spread, ratios, spread
 from benchmarks.findings import Findings, Table
 from benchmarks.goals import JASMIN_RATE
 from benchmarks.lanes import limits, ours_redis, rabbitmq, stock_redis
@@ -123,4 +123,4 @@ def _row(board: Board, facts: Mapping[str, Spread], beside: str, lane: Lane) -> 
 
 def _cell(facts: Mapping[str, Spread], name: str, beside: str, what: str) -> str:
     found = facts.get(f"{name}/{beside}/{what}")
-    return str(found) if found else "1" if name == beside else "–"
+    return str(found) if found else "1" if name == beside else DASH

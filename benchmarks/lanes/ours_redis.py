@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from benchmarks.documents import FAR_FUTURE, TaskMessages, as_json, batch, message, numbered
 from benchmarks.drain import Drained, Fill, on_list
@@ -31,7 +32,7 @@ def fill_messages(services: Services, numbers: range, queue: str) -> None:
 
 def fill_campaign(services: Services, numbers: range, queue: str) -> None:
     """A campaign of as many recipients, as JSON."""
-    push(services, queue, (as_json(each) for each in _batches(numbers)))
+    push(services, queue, map(as_json, map(*batches(numbers))))
 
 
 def fill_tasks(**options: str) -> Fill:
@@ -39,7 +40,7 @@ def fill_tasks(**options: str) -> Fill:
 
     def fill(services: Services, numbers: range, queue: str) -> None:
         tasks = TaskMessages.like(MESSAGE_TASK, NAMES.messages_queue, message(0), **options)
-        push(services, queue, tasks.on_redis(numbered(message(number) for number in numbers)))
+        push(services, queue, tasks.on_redis(numbered(message, numbers)))
 
     return fill
 
@@ -47,12 +48,13 @@ def fill_tasks(**options: str) -> Fill:
 def fill_campaign_tasks(services: Services, numbers: range, queue: str) -> None:
     """A campaign of as many recipients, as Celery tasks."""
     tasks = TaskMessages.like(CAMPAIGN_TASK, NAMES.campaigns_queue, batch(0, 1))
-    push(services, queue, tasks.on_redis(numbered(_batches(numbers))))
+    push(services, queue, tasks.on_redis(numbered(*batches(numbers))))
 
 
-def _batches(numbers: range) -> Iterable[dict[str, object]]:
+def batches(numbers: range) -> tuple[Callable[[int], dict[str, Any]], range]:
+    """What makes a campaign's batches of 1,000 out of their numbers, and the numbers for so many recipients."""
     first, last = numbers.start // BATCH, -(-numbers.stop // BATCH)
-    return (batch(number, BATCH, last) for number in range(first, last))
+    return lambda number: batch(number, BATCH, last), range(first, last)
 
 
 def program(app: str = "worker", concurrency: int = 1) -> Callable[[Services], Program]:

@@ -7,11 +7,11 @@ from functools import partial
 
 import amqp
 
-from benchmarks.documents import TaskMessages, as_json, batch, message, numbered
+from benchmarks.documents import TaskMessages, as_json, message, numbered
 from benchmarks.drain import Drained, off_queue, on_queue
 from benchmarks.lanes.lane import Lane
 from benchmarks.lanes.limits import CONFIRM_S, TRIP, Confirms
-from benchmarks.lanes.ours_redis import BATCH
+from benchmarks.lanes.ours_redis import batches
 from benchmarks.lanes.stock_redis import FORWARD, NOOP, PREFORK, SOLO, celery_program
 from benchmarks.process import Program
 from benchmarks.services import STOCK_DISPATCH, STOCK_QUEUE, Services
@@ -51,8 +51,7 @@ def fill_campaign(services: Services, numbers: range, queue: str) -> None:
     """A campaign of as many recipients."""
     assert services.rabbitmq is not None
     services.rabbitmq.declare_ours(services.deployment("RabbitMQ"))
-    first, last = numbers.start // BATCH, -(-numbers.stop // BATCH)
-    publish(services, queue, (plain(as_json(batch(number, BATCH, last))) for number in range(first, last)))
+    publish(services, queue, (plain(as_json(each)) for each in map(*batches(numbers))))
 
 
 def fill_celery(task: str, services: Services, numbers: range, queue: str) -> None:
@@ -61,7 +60,7 @@ def fill_celery(task: str, services: Services, numbers: range, queue: str) -> No
     services.rabbitmq.declare(STOCK_QUEUE, quorum=False)
     services.rabbitmq.declare(STOCK_DISPATCH, quorum=True)
     tasks = TaskMessages.like(task, STOCK_QUEUE, message(0))
-    publish(services, queue, tasks.on_amqp(numbered(message(number) for number in numbers)))
+    publish(services, queue, tasks.on_amqp(numbered(message, numbers)))
 
 
 def ours(services: Services) -> Program:

@@ -29,7 +29,7 @@ def celery_program(broker: str, *options: str) -> Callable[[Services], Program]:
 def fill_celery(task: str, services: Services, numbers: range, queue: str) -> None:
     """One task for each message, the document its argument."""
     tasks = TaskMessages.like(task, STOCK_QUEUE, message(0))
-    push(services, queue, tasks.on_redis(numbered(message(number) for number in numbers)))
+    push(services, queue, tasks.on_redis(numbered(message, numbers)))
 
 
 def celery(task: str, done: Done, *options: str) -> Drained:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
 from benchmarks.programs.enriched import DOCUMENT
 
@@ -31,3 +31,8 @@ def forward(message: dict[str, Any]) -> None:
         producer.publish(
             document, exchange="", routing_key=DISPATCH, serializer="json", message_id=message["message_id"]
         )
+
+
+@signals.worker_ready.connect
+def _tell(**_: object) -> None:
+    print("stock ready.", flush=True)
