@@ -39,7 +39,8 @@ class PreviewStore(Protocol):
 class Audience:
     """Recipients as they are read: how many in each country, and how often a number came again."""
 
-    def __init__(self) -> None:
+    def __init__(self, repeats_among: int = REPEATS_AMONG) -> None:
+        self._repeats_among = repeats_among
         self.by_country: dict[str, int] = {}
         self.examples: dict[str, str] = {}
         self.invalid = 0
@@ -54,7 +55,7 @@ class Audience:
         else:
             self.by_country[country] = 1
             self.examples[country] = e164
-        if self.total <= REPEATS_AMONG:
+        if self.total <= self._repeats_among:
             number = int(e164[1:])
             self._shelves[number % _SHELVES].append(number)
 
@@ -65,7 +66,7 @@ class Audience:
     @property
     def repeats(self) -> int | None:
         """Recipients that are in the campaign once more; None: there are too many recipients to tell."""
-        if self.total > REPEATS_AMONG:
+        if self.total > self._repeats_among:
             return None
         return sum(len(shelf) - len(set(shelf)) for shelf in self._shelves)
 
@@ -99,6 +100,7 @@ class CountryPreview:
             "reason": self.park.value if self.park else explained.get("reason"),
             "detail": self.detail,
             "warnings": explained.get("warnings", []),
+            **({"pool": explained["pool"]} if "pool" in explained else {}),
         }
 
 
