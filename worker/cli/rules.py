@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import IO
 
 import click
@@ -13,12 +14,13 @@ from core.errors import NotFoundError
 from core.rule_documents import profile_as_dict, rule_as_dict
 from core.rules_diff import described_rule
 from core.rules_file import RuleChange, RulesFile, diff_rules, read_rules_file
-from core.sender import SenderType
+from core.sender import Product, SenderType
 from core.store_rules import RuleVersion
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
-from worker.cli.parameters import country_option, known_country, sender_type_option
+from worker.cli.parameters import Moment, country_option, known_country, product_option, sender_type_option
 from worker.cli.rule_overrides import override, override_remove, overrides
 from worker.cli.session import Session, open_session, operator
+from worker.cli.what_if import find_affected, print_affected
 
 _file = click.argument("file", type=click.File("rb"))
 _COLUMNS = ("country", "type", "from", "rule", "sources", "correction")
@@ -146,7 +148,7 @@ def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     """Make the rules of FILE (wide CSV or JSON lines, '-' for stdin) the active ones, whole or not at all."""
     read = read_rules_file(file)
     with open_session() as session:
-        changes = _changes(session, read.book)
+        changes = _changes(session, read.book, session.store.clock())
         imported = not dry_run and session.store.import_rules(read.book, operator())
     _warn_of_losses(read, changes)
     summary = {
@@ -168,24 +170,42 @@ def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 
 @rules.command("diff")
 @_file
+@click.option("--at", type=Moment(), metavar="TIME", help="Compare at this moment instead of now.")
+@click.option(
+    "--accounts", "limit", type=click.IntRange(0), default=100, show_default=True, help="List so many of each effect."
+)
+@click.option("--no-accounts", is_flag=True, help="Compare the rules alone.")
+@product_option
 @json_option
 @command
-def diff(file: IO[bytes], as_json: bool) -> None:
-    """Show what the rules of FILE would change; local corrections are left out, for they outlive versions."""
+def diff(
+    *, file: IO[bytes], at: datetime | None, limit: int, no_accounts: bool, product: Product, as_json: bool
+) -> None:
+    """Show what the rules of FILE would change, and which accounts' defaults and smart choices with them.
+
+    Local corrections are left out of the changes, for they outlive versions; accounts are judged with them.
+    """
     read = read_rules_file(file)
     with open_session() as session:
+        moment = at or session.store.clock()
         version = session.store.active_rules().with_overrides(()).version
-        changes = _changes(session, read.book)
+        changes = _changes(session, read.book, moment)
+        affected = (
+            None if no_accounts else find_affected(session, read.book, changes, at=moment, product=product, limit=limit)
+        )
     _warn_of_losses(read, changes)
     if as_json:
-        print_json({"from": version, "to": read.book.version, "changes": [_change(change) for change in changes]})
+        summary = {"from": version, "to": read.book.version, "changes": [_change(change) for change in changes]}
+        print_json(summary | {"affected": affected and affected.document()})
         return
     columns = ("country", "type", "from", "what", "before", "after", "felt")
     print_table(f"{version} -> {read.book.version}: {len(changes)} changes", columns, map(_change_row, changes))
+    if affected is not None:
+        print_affected(affected)
 
 
-def _changes(session: Session, book: RuleBook) -> tuple[RuleChange, ...]:
-    return diff_rules(session.store.active_rules().with_overrides(()), book, session.store.clock())
+def _changes(session: Session, book: RuleBook, at: datetime) -> tuple[RuleChange, ...]:
+    return diff_rules(session.store.active_rules().with_overrides(()), book, at)
 
 
 def _warn_of_losses(read: RulesFile, changes: Iterable[RuleChange]) -> None:
