@@ -77,13 +77,23 @@ def test_it_picks_the_same_sender_in_whatever_order(pool: list[PoolMember], digi
     assert picked(pool, recipient) == picked(members(5), recipient)
 
 
-HASH_SEEDS = "from tests.unit.test_spread import *; print(json.dumps(picked(members(7), RECIPIENTS[:500])))"
+HASH_SEEDS = """
+import json, sys
+from core.decision import PoolMember
+from core.sender import Sender, SenderType
+from core.spread import draws_of, pick
+
+ids, recipients = json.loads(sys.argv[1])
+pool = [PoolMember(Sender("acme", each, SenderType.LONGCODE, "AU"), 1.0) for each in ids]
+print(json.dumps([ids[pick(recipient, draws_of(pool))] for recipient in recipients]))
+"""
 
 
 @pytest.mark.parametrize("seed", ["0", "4711"])
 def test_it_picks_the_same_sender_in_every_process(seed: str) -> None:
-    environment = os.environ | {"PYTHONHASHSEED": seed}
-    done = subprocess.run([sys.executable, "-c", HASH_SEEDS], env=environment, capture_output=True, check=True)
+    order = json.dumps([[member.sender.sender_id for member in members(7)], RECIPIENTS[:500]])
+    command, environment = [sys.executable, "-c", HASH_SEEDS, order], os.environ | {"PYTHONHASHSEED": seed}
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert json.loads(done.stdout) == picked(members(7), RECIPIENTS[:500])
 
 

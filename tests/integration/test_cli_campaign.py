@@ -1,0 +1,140 @@
+"""`campaign send`, `preview` and `status` as people run them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli_runner import Cli, embedded_cli
+from tests.command_line import cli_command, cli_environment, run_cli
+from tests.running_worker import until
+
+pytestmark = pytest.mark.timeout(120)
+
+INVENTORY = [
+    {"kind": "account", "account_id": "acme"},
+    {"kind": "sender", "account_id": "acme", "sender_id": "+61491570006", "sender_type": "longcode"}
+    | {"sender_country_code": "AU"},
+]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Embedded mode with one account, and a file of recipients."""
+    file = tmp_path / "r.csv"
+    file.write_text("to,Name\n+61491570156,Ann\n+61491570156,Bob\nnobody,Eve\n+12025550123,Joe\n")
+    made = embedded_cli(tmp_path / "data")
+    made.done("inventory", "import", "-", stdin="\n".join(map(json.dumps, INVENTORY)))
+    return made
+
+
+def words(tmp_path: Path, *more: str) -> list[str]:
+    return ["--account", "acme", "--file", str(tmp_path / "r.csv"), "--body", "Hello", *more]
+
+
+def test_it_previews_without_a_trace(cli: Cli, tmp_path: Path) -> None:
+    shown = cli.done("campaign", "preview", *words(tmp_path))
+    countries = {each["country"]: (each["recipients"], each["sendable"]) for each in shown["countries"]}
+    assert (countries, shown["invalid"], shown["repeats"]) == ({"AU": (2, 2), "US": (1, 1)}, 1, 1)
+    table = cli.run("campaign", "preview", *words(tmp_path))
+    assert "3 recipients in 2 countries; 3 sendable; 1 rows invalid; 1 numbers repeated" in table.stdout
+    assert "line 4, to: is not a telephone number" in table.stderr
+    assert "columns that mean nothing here: name" in table.stderr
+    with sqlite3.connect(tmp_path / "data" / "smart-assign.sqlite3") as database:
+        for kept in ("decisions", "parked"):
+            assert database.execute(f"SELECT count(*) FROM {kept}").fetchone() == (0,)
+    database.close()
+    assert not (tmp_path / "data" / "redis").exists()
+    assert not (tmp_path / "data" / "campaigns").exists()
+
+
+def test_it_sends_once_and_tells_what_it_refused(cli: Cli, tmp_path: Path) -> None:
+    environment = cli_environment(tmp_path / "data")
+    send = ["campaign", "send", *words(tmp_path, "--campaign-id", "c1", "--sender", "uk=alpha_tag:ACME")]
+    done = run_cli(*send, "--json", environment=environment)
+    report = tmp_path / "r.csv.refused.csv"
+    assert done.returncode == 1
+    assert json.loads(done.stdout) == {
+        "campaign_id": "c1",
+        "enqueued": 3,
+        "batches": 1,
+        "refused": [{"line": 4, "field": "to", "reason": "is not a telephone number"}],
+        "refused_rows": 1,
+        "report": str(report),
+    }
+    assert report.read_text().splitlines() == ["line,field,reason,to", "4,to,is not a telephone number,nobody"]
+    assert "was sent to 3 recipients" in run_cli(*send, environment=environment).stderr
+    again = run_cli(*send, "--resume", "--json", environment=environment)
+    assert json.loads(again.stdout) == json.loads(done.stdout)
+    known = json.loads(run_cli("campaign", "status", "c1", "--json", environment=environment).stdout)
+    assert (known["received"], known["total_batches"], known["complete"]) == (0, 1, False)
+
+
+USAGE = [
+    pytest.param(["--resume"], 2, "--resume needs --campaign-id", id="resume what"),
+    pytest.param(["--sender", "AU=longcode"], 2, "CC=TYPE:ID", id="a sender without an id"),
+    pytest.param(["--sender", "XX=longcode:1"], 1, "no country 'XX'", id="no such country"),
+    pytest.param(["--sender", "AU=fax:1"], 1, "senders[0].sender_type", id="no such type"),
+    pytest.param(["--product", "MMS"], 1, "--media-url", id="MMS without media"),
+    pytest.param(["--expires-at", "soon"], 1, "--expires-at", id="a time that is none"),
+    pytest.param(["--body", "x" * 1601], 1, "--body", id="too long a text"),
+    pytest.param(["--batch-size", "10001"], 2, "10001", id="too large a batch"),
+    pytest.param(["--campaign-id", "c" * 65], 1, "--campaign-id", id="too long an id"),
+]
+
+
+@pytest.mark.parametrize(("more", "exit_code", "said"), USAGE)
+def test_it_refuses_before_it_sends(more: list[str], exit_code: int, said: str, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("to\n+61491570156\n")
+    done = embedded_cli(tmp_path / "data").run("campaign", "send", *words(tmp_path, *more))
+    assert (done.exit_code, done.stdout) == (exit_code, "")
+    assert said in " ".join(done.stderr.split())
+    assert not (tmp_path / "data").exists()
+
+
+def test_it_has_nothing_to_resume(cli: Cli, tmp_path: Path) -> None:
+    never = words(tmp_path, "--campaign-id", "never", "--resume")
+    done = run_cli("campaign", "send", *never, environment=cli_environment(tmp_path / "data"))
+    assert (done.returncode, "there is nothing to resume" in done.stderr) == (1, True)
+
+
+def test_it_takes_a_stream_which_cannot_be_resumed(tmp_path: Path) -> None:
+    environment = cli_environment(tmp_path / "data")
+    send = ["campaign", "send", "--account", "acme", "--file", "-", "--format", "jsonl", "--campaign-id", "s"]
+    rows = [json.dumps({"to": "+61491570156", "body": "b", "vip": True}), json.dumps({"to": "+61491570157"})]
+    done = run_cli(*send, "--json", environment=environment, stdin="\n".join(rows))
+    told = json.loads(done.stdout)
+    assert (told["enqueued"], [row["field"] for row in told["refused"]]) == (1, ["body"])
+    again = run_cli(*send, "--resume", environment=environment, stdin="\n".join(rows))
+    assert (again.returncode, "cannot be read twice" in again.stderr) == (1, True)
+
+
+def test_it_says_how_to_go_on_after_an_interrupt(tmp_path: Path) -> None:
+    environment = cli_environment(tmp_path / "data")
+    (tmp_path / "r.csv").write_text("to\n" + "+61491570156\n" * 100)
+    send = ["campaign", "send", *words(tmp_path, "--campaign-id", "c", "--batch-size", "1", "--max-waiting", "20")]
+    process = subprocess.Popen(cli_command(*send), env=environment, stderr=subprocess.PIPE, text=True)
+    state = tmp_path / "data" / "campaigns" / "c.json"
+
+    def recorded() -> dict[str, Any]:
+        return dict(json.loads(state.read_bytes())) if state.exists() else {"batches": 0}
+
+    until(lambda: recorded()["batches"] >= 20, 60, "the pause")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "paused: " in said
+    assert "--campaign-id c --resume goes on" in " ".join(said.split())
+    resumed = run_cli(*send, "--resume", "--max-waiting", "0", "--json", environment=environment)
+    assert (resumed.returncode, json.loads(resumed.stdout)["enqueued"]) == (0, 100)
+
+
+def test_it_knows_nothing_of_an_unknown_campaign(cli: Cli) -> None:
+    assert "nothing is known of campaign never" in cli.refused("campaign", "status", "never")
+    assert "nothing is known of campaign never" in cli.refused("campaign", "status", "never", "--watch", "--json")
