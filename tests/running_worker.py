@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.services import signal_group
@@ -51,6 +51,10 @@ class Deployment:
         stem = "smart-assign" if self.on_redis else self.stem
         return f"{stem}.ingress.campaigns" if name == "campaign_ingress" else f"{stem}.{name}"
 
+    def with_settings(self, **settings: str) -> Deployment:
+        """The same services and queues with other settings beside those it has."""
+        return replace(self, settings={**self.settings, **settings})
+
     @property
     def environment(self) -> dict[str, str]:
         ours = {"broker_url": self.broker_url, "redis_url": self.redis_url, "database_url": self.database_url}
@@ -69,18 +73,23 @@ class RunningWorker:
     process: subprocess.Popen[bytes] | None = None
     log_path: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="sa-worker-", suffix=".log")[1]))
     name: str = field(default_factory=lambda: f"w{uuid.uuid4().hex[:8]}@test")
+    _starts_logged: int = 0
 
     def start(self, *, wait: bool = True) -> RunningWorker:
         command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name, *self.options]
-        already = self.log.count(" ready.")
+        self._starts_logged = self.log.count(" ready.")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.deployment.environment, stdout=log, stderr=log, start_new_session=True
             )
         if wait:
-            until(lambda: self.log.count(" ready.") > already or not self.alive, READY_S, "the worker's start")
-            assert self.alive, self.log
+            self.wait_until_ready()
         return self
+
+    def wait_until_ready(self) -> None:
+        ready = self._starts_logged + 1
+        until(lambda: self.log.count(" ready.") >= ready or not self.alive, READY_S, lambda: self.log[-3000:])
+        assert self.alive, self.log
 
     @property
     def log(self) -> str:

@@ -1,0 +1,56 @@
+"""Servers and workers of a test's own, all of which it may kill."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.accounts import seed
+from tests.running_worker import Deployment, RunningWorker
+from tests.services import RedisProcess
+
+#: How many messages a run sends; raise it for a soak.
+MESSAGES = int(os.environ.get("SMART_ASSIGN_CHAOS_MESSAGES", "4000"))
+#: How many times a run kills.
+KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "12"))
+
+SETTINGS = {"claim_deadline_s": "3", "claim_size": "100", "claim_attempts": "20"}
+
+StartWorkers = Callable[[Deployment, int], list[RunningWorker]]
+
+
+@pytest.fixture
+def start_workers() -> Iterator[StartWorkers]:
+    """Starts workers that are gone after the test."""
+    with ExitStack() as stack:
+
+        def start(deployment: Deployment, count: int) -> list[RunningWorker]:
+            workers = [RunningWorker(deployment) for _ in range(count)]
+            for worker in workers:
+                stack.callback(worker.remove)
+                worker.start(wait=False)
+            for worker in workers:
+                worker.wait_until_ready()
+            return workers
+
+        yield start
+
+
+@pytest.fixture
+def safe_redis(own_redis: RedisProcess) -> RedisProcess:
+    """A private Redis that has every write on disk before it answers."""
+    with own_redis.client() as client:
+        client.config_set("appendfsync", "always")
+    return own_redis
+
+
+@pytest.fixture
+def on_redis(safe_redis: RedisProcess, tmp_path: Path) -> Deployment:
+    """Everything on a private Redis and SQLite, with short deadlines."""
+    database_url = f"sqlite:///{tmp_path / 'chaos.sqlite3'}"
+    seed(database_url, safe_redis.url)
+    return Deployment(safe_redis.url, safe_redis.url, database_url, SETTINGS)
