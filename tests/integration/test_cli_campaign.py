@@ -84,7 +84,6 @@ USAGE = [
     pytest.param(["--product", "MMS"], 1, "--media-url", id="MMS without media"),
     pytest.param(["--expires-at", "soon"], 1, "--expires-at", id="a time that is none"),
     pytest.param(["--body", "x" * 1601], 1, "--body", id="too long a text"),
-    pytest.param(["--batch-size", "10001"], 2, "10001", id="too large a batch"),
     pytest.param(["--campaign-id", "c" * 65], 1, "--campaign-id", id="too long an id"),
 ]
 
