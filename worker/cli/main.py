@@ -20,6 +20,7 @@ from worker.cli.rules import rules
 from worker.cli.send import send
 from worker.cli.senders import senders
 from worker.cli.spread import spread
+from worker.cli.up import up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -42,6 +43,7 @@ main.add_command(parked)
 main.add_command(flower)
 main.add_command(rules)
 main.add_command(scheduler)
+main.add_command(up)
 main.add_command(worker)
 main.add_command(send)
 main.add_command(senders)
