@@ -1,0 +1,54 @@
+"""The task `defaults.check` on running workers: an event on the events queue for each default newly at risk."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from core.decision import Policy
+from core.default_strategies import Strategy
+from core.defaults import DefaultSenders
+from core.sender import Product, SenderStatus, SenderType
+from core.senders import Senders
+from core.store import Store
+from tests.accounts import AU_NUMBER, add_account
+from tests.running_worker import ROOT, Deployment
+from tests.stock_clients import purge, receive
+
+pytestmark = pytest.mark.timeout(90)
+
+
+def break_default(store: Store) -> str:
+    """A new account whose default is a number that was suspended afterwards."""
+    account = add_account(store, f"risky-{uuid.uuid4().hex[:8]}")
+    defaults = DefaultSenders(store, store.active_rules, Policy())
+    defaults.put(account, "AU", Product.SMS, [Strategy(SenderType.LONGCODE, AU_NUMBER)], "ops")
+    Senders(store).set_status(account, AU_NUMBER, SenderStatus.SUSPENDED)
+    return account
+
+
+def check(deployment: Deployment) -> None:
+    """What the scheduler sends."""
+    command = [sys.executable, "-m", "celery", "-A", "worker", "call", "defaults.check"]
+    subprocess.run(command, env=deployment.environment, cwd=ROOT, check=True, capture_output=True, timeout=60)
+
+
+def told(deployment: Deployment, count: int) -> list[dict[str, object]]:
+    return [json.loads(message.body) for message in receive(deployment, count, queue="events")]
+
+
+def test_it_tells_of_a_default_at_risk_once(deployment: Deployment, store: Store) -> None:
+    purge(deployment, "events")
+    first = break_default(store)
+    check(deployment)
+    (event,) = told(deployment, 1)
+    assert (event["schema"], event["event"], event["account_id"]) == (1, "default.at_risk", first)
+    assert (event["country"], event["product"], event["sender_id"]) == ("AU", "SMS", AU_NUMBER)
+    assert (event["reason"], event["usable_now"]) == ("NOT_ACTIVE", False)
+    second = break_default(store)
+    check(deployment)
+    assert [event["account_id"] for event in told(deployment, 1)] == [second]
