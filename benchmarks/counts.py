@@ -26,6 +26,9 @@ STAGED = "bench.staged"
 END = b"bench.counted"
 DRAIN_S = 120.0
 MONITOR_S = 60.0
+#: Commands that wait for work; and those that a script makes when it finds none.
+WAITS = frozenset({"BLMOVE"})
+LOOKS = frozenset({"LLEN", "RPOP"})
 
 #: A line of MONITOR: time, database and source (`lua` inside a script), command.
 _LINE = re.compile(rb'\+[0-9.]+ \[[0-9]+ ([^\]]+)\] "([^"]*)"')
@@ -55,20 +58,58 @@ CASES = (
 
 @dataclass(slots=True)
 class Commands:
-    """Commands by name: sent by clients, and in all, those inside scripts included."""
+    """Commands by name: sent by clients, and in all, those inside scripts included.
+
+    `waiting` are those of either kind that only looked for work and found none, or were told that enough is queued.
+    How many there are depends on time, not on messages.
+    """
 
     by_client: Counter[str] = field(default_factory=Counter)
     in_all: Counter[str] = field(default_factory=Counter)
+    waiting_by_client: int = 0
+    waiting_in_all: int = 0
+    _script: list[str] | None = None
 
     def note(self, line: bytes, own: bytes) -> None:
         """Count one line of MONITOR, unless `own` is the address that it came from."""
         match = _LINE.match(line)
-        if match is None or match[1] == own:
+        if match is None:
             return
         name = match[2].decode().upper()
+        if match[1] == b"lua":
+            self.in_all[name] += 1
+            if self._script is not None:
+                self._script.append(name)
+            return
+        self.close()
+        if match[1] != own:
+            self._note_client(name)
+
+    def _note_client(self, name: str) -> None:
+        self.by_client[name] += 1
         self.in_all[name] += 1
-        if match[1] != b"lua":
-            self.by_client[name] += 1
+        if name == "EVALSHA":
+            self._script = []
+        elif name in WAITS:
+            self.waiting_by_client += 1
+            self.waiting_in_all += 1
+
+    def close(self) -> None:
+        """The script before is over: it only looked where all that it did was to look."""
+        script, self._script = self._script, None
+        if script and LOOKS.issuperset(script):
+            self.waiting_by_client += 1
+            self.waiting_in_all += 1 + len(script)
+
+    @property
+    def client_work(self) -> int:
+        """Commands of clients, waiting aside."""
+        return self.by_client.total() - self.waiting_by_client
+
+    @property
+    def all_work(self) -> int:
+        """Commands in all, waiting aside."""
+        return self.in_all.total() - self.waiting_in_all
 
 
 class Monitor(threading.Thread):
@@ -88,6 +129,7 @@ class Monitor(threading.Thread):
         with closing(self._socket):
             for line in self._stream:
                 if END in line[-40:]:
+                    self.commands.close()
                     return
                 self.commands.note(line[:120], self._own)
 
@@ -120,7 +162,7 @@ def measure(services: Services, options: Options) -> Findings:
         facts[f"counts/{each.case.name}/client"] = spread(
             [per_thousand(each.commands.by_client.total(), each.messages)]
         )
-        facts[f"counts/{each.case.name}/all"] = spread([per_thousand(each.commands.in_all.total(), each.messages)])
+        facts[f"counts/{each.case.name}/all"] = spread([per_thousand(each.commands.all_work, each.messages)])
     facts["counts/sql"] = spread([max(per_thousand(each.sql_by_pool, each.messages) for each in counted)])
     return Findings([_table(counted)], facts)
 
@@ -146,7 +188,7 @@ def _count(case: Counted, services: Services, options: Options) -> Count:
             commands = monitor.end(services)
             pids = log.read_text().split()
             by_parent = pids.count(str(worker.process.pid))
-    options.say(f"{case.name}: {per_thousand(commands.in_all.total(), messages):,.1f} Redis commands per 1,000")
+    options.say(f"{case.name}: {per_thousand(commands.all_work, messages):,.1f} Redis commands per 1,000")
     return Count(case, messages, commands, len(pids) - by_parent, by_parent)
 
 
@@ -180,24 +222,27 @@ def _through(case: Counted, services: Services, total: int) -> bool:
 
 def _table(counted: list[Count]) -> Table:
     rows = [_row(each) for each in counted]
-    columns = ("lane", "by clients", "in all", "SQL by the pool", "which, per 1,000 messages")
+    columns = ("lane", "by clients", "in all", "waiting", "SQL by the pool", "most of them")
     note = (
-        "Redis commands per 1,000 messages, read from MONITOR, idle polling of the worker included: those that clients "
-        "send (a round trip each, unless pipelined), and all, those inside scripts included. SQL statements per 1,000 "
-        "messages are those of the pool; the parent's housekeeper sends one every five seconds whatever passes."
+        "Read from MONITOR. By clients: what a program sends, a round trip each unless pipelined. In all: with the "
+        "commands inside scripts. Waiting: commands beyond both that only looked for work; they come by time, so a "
+        "slow or idle machine has more of them. SQL statements are those of the pool; the parent's housekeeper sends "
+        "one every five seconds whatever passes."
     )
-    return Table("Commands and statements per 1,000 messages", columns, rows, note)
+    return Table("Redis commands and SQL statements per 1,000 messages", columns, rows, note)
 
 
 def _row(each: Count) -> list[str]:
-    most = ", ".join(
-        f"{name} {per_thousand(count, each.messages):.3g}" for name, count in each.commands.in_all.most_common(6)
-    )
+    def share(count: int) -> str:
+        return f"{per_thousand(count, each.messages):,.1f}"
+
+    commands = each.commands
     title = ("**ours**: " if each.case.ours else "") + f"{LANES[each.case.name].title} (`{each.case.name}`)"
     return [
         title,
-        f"{per_thousand(each.commands.by_client.total(), each.messages):,.1f}",
-        f"{per_thousand(each.commands.in_all.total(), each.messages):,.1f}",
+        share(commands.client_work),
+        share(commands.all_work),
+        share(commands.waiting_in_all),
         f"{per_thousand(each.sql_by_pool, each.messages):g}" if each.case.ours else DASH,
-        most,
+        ", ".join(f"{name} {share(count)}" for name, count in commands.in_all.most_common(6)),
     ]

@@ -19,6 +19,8 @@ from benchmarks.services import Services
 #: A lap is sent, awaited, and the next one sent: so that never more than it are queued.
 LAP_MESSAGES = 20_000
 DRAIN_S = 240.0
+#: From here on a queue fills whole claims.
+LONG_QUEUE = 10_000
 STAGED = "bench.staged"
 DISPATCHED = on_list(NAMES.dispatch_queue)
 
@@ -45,6 +47,9 @@ def measure(services: Services, options: Options) -> Findings:
         options.say(f"growth: {title}")
         runs = _rounds(points, services, options)
         findings.facts[f"growth/{name}"] = _unevenness(runs)
+        if name == "queued":
+            long = {label: each for label, each in runs.items() if int(label.replace(",", "")) >= LONG_QUEUE}
+            findings.facts["growth/long-queue"] = _unevenness(long)
         rows += _rows(title, points, runs)
     note = (
         "Worker CPU a message on Redis, all to Australia, so that one decision serves an account. Where accounts send "

@@ -1,0 +1,146 @@
+"""`python -m benchmarks.stages`: what each step costs a message, in this process, without any service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+import msgspec
+from redis._parsers.encoders import Encoder
+from redis.connection import PythonRespSerializer
+
+from benchmarks.documents import TaskMessages, as_json, batch, message, numbered, recipient
+from benchmarks.figures import rounded, spread
+from benchmarks.findings import Table
+from core.assigner import Assigner, request_for
+from core.cache import Answer
+from core.campaign import CampaignAssigner, decode_batch, messages_of
+from core.contracts import OutgoingMessage, decode_message, message_digest, rfc3339
+from core.decision import Request
+from core.enriched import Writer
+from core.phone import parse_recipient, settled_country
+from core.verdict import Verdict
+from tests.accounts import AU
+from worker.envelope import MESSAGE_TASK, Sealer, open_kombu_message
+
+MESSAGES = 4_000
+RECIPIENTS = 1_000
+REPEATS = 9
+VERDICT = Verdict(
+    "+61491570006",
+    "longcode",
+    "AU",
+    msgspec.Raw(
+        b'{"source":"smart","grade":"compliant","reason":"LOCAL_DEDICATED","warnings":[],'
+        b'"decision_id":"00000000000000000000000000000000","rules_version":"2026-01-01","requested_sender_id":null}'
+    ),
+    None,
+    "",
+    None,
+    None,
+)
+
+
+class OneVerdict:
+    """Gives every request the same verdict: what is timed is the work around it."""
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:  # noqa: ARG002  # the protocol's
+        """The verdict for each."""
+        return Answer(dict.fromkeys(requests, VERDICT))
+
+
+Step = tuple[str, int, Callable[[], object]]
+
+
+def steps() -> list[Step]:
+    """Name, messages, and what is timed."""
+    return [*_single_steps(), *_batch_steps(), *_other_ways()]
+
+
+def _single_steps() -> list[Step]:
+    now = datetime.now(UTC)
+    documents = [as_json(message(number)) for number in range(MESSAGES)]
+    messages = [decode_message(document) for document in documents]
+    digests = [message_digest(each.account_id, each.message_id) for each in messages]
+    names = [digest.hex() for digest in digests]
+    writer = Writer(messages[0], "AU", VERDICT, rfc3339(now))
+    payloads = [writer.write(each, each.to, name) for each, name in zip(messages, names, strict=True)]
+    sealer = Sealer("smart-assign.dispatch")
+    sealed = sealer.seal(payloads, names)
+    assigner = Assigner(OneVerdict(), max_bytes=1_048_576)
+    pack = PythonRespSerializer(6000, Encoder("utf-8", "strict", decode_responses=False).encode).pack
+    return [
+        ("decode a document", MESSAGES, lambda: [decode_message(document) for document in documents]),
+        ("country of the number", MESSAGES, lambda: [settled_country(each.to) for each in messages]),
+        ("country and group, as a request", MESSAGES, lambda: [request_for(each, now) for each in messages]),
+        ("digest of its id", MESSAGES, lambda: [message_digest(each.account_id, each.message_id) for each in messages]),
+        (
+            "write the enriched JSON",
+            MESSAGES,
+            lambda: [writer.write(each, each.to, name) for each, name in zip(messages, names, strict=True)],
+        ),
+        ("seal in kombu's envelope", MESSAGES, lambda: sealer.seal(payloads, names)),
+        ("pack the command for Redis", MESSAGES, lambda: pack("EVALSHA", *sealed, *digests)),
+        ("**all up to the envelope** (`Assigner.assign`)", MESSAGES, lambda: assigner.assign(documents)),
+    ]
+
+
+def _batch_steps() -> list[Step]:
+    document = as_json(batch(0, RECIPIENTS))
+    whole = decode_batch(document)
+    campaign = CampaignAssigner(Assigner(OneVerdict(), max_bytes=1_048_576))
+    return [
+        ("campaign: decode the batch", RECIPIENTS, lambda: decode_batch(document)),
+        ("campaign: make its messages", RECIPIENTS, lambda: list(messages_of(whole, 0, []))),
+        ("**campaign: all up to the envelope**", RECIPIENTS, lambda: campaign.assign(whole, 0)),
+    ]
+
+
+def _other_ways() -> list[Step]:
+    documents = [as_json(message(number)) for number in range(MESSAGES)]
+    national = [recipient(number, (AU,)).removeprefix("+61") for number in range(200)]
+    tasks = list(TaskMessages.like(MESSAGE_TASK, "q", message(0)).on_redis(numbered(message, range(MESSAGES))))
+    return [
+        (
+            "`message.assign`: open the task message",
+            MESSAGES,
+            lambda: [open_kombu_message(task, results_kept=False) for task in tasks],
+        ),
+        (
+            "not used: decode by the pydantic model",
+            MESSAGES,
+            lambda: [OutgoingMessage.model_validate_json(document) for document in documents],
+        ),
+        (
+            "a national number, by phonenumbers",
+            len(national),
+            lambda: [parse_recipient(number, "AU") for number in national],
+        ),
+    ]
+
+
+def microseconds(step: Step) -> list[float]:
+    """Microseconds a message, of each repeat."""
+    _, messages, run = step
+    run()
+    found = []
+    for _ in range(REPEATS):
+        at = time.process_time()
+        run()
+        found.append((time.process_time() - at) / messages * 1e6)
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    rows = [
+        (step[0], rounded(spread(values).median), rounded(min(values)))
+        for step in steps()
+        if (values := microseconds(step))
+    ]
+    print(Table("Steps", ("step", "µs a message, median", "lowest"), rows).markdown())
+
+
+if __name__ == "__main__":
+    main()
