@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.envelope import failure
+from api.openapi import allowed_methods
 from core.contracts import WHOLE_DOCUMENT, ContractError
 from core.errors import (
     ConflictError,
@@ -68,8 +69,11 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return failure(400, "the request is refused", details)
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        allowed = allowed_methods(request.app, request.url.path)
+        return failure(405, f"{request.method} is not for this path", headers={"Allow": allowed})
     details = [FieldError(WHOLE_DOCUMENT, error.detail)] if error.status_code == 400 else []
     return failure(error.status_code, error.detail, details, error.headers)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import compile_path
 
 _DESCRIPTION = """\
 Gives every outgoing SMS the most compliant Sender ID that its account owns.
@@ -28,3 +29,12 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     return document
+
+
+def allowed_methods(app: FastAPI, path: str) -> str:
+    """What the `Allow` header of a 405 says; Starlette names the methods of the first route alone."""
+    paths = app.openapi()["paths"]
+    fitting = [operations for template, operations in paths.items() if compile_path(template)[0].match(path)]
+    if path in paths:
+        fitting = [paths[path]]
+    return ", ".join(sorted({method.upper() for operations in fitting for method in operations}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import redis
@@ -16,6 +16,8 @@ from api.compliant_list import CompliantList
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts import Accounts
+from core.assign_all import AssignAll
+from core.at_risk import AtRisk
 from core.country_rules import RuleBook
 from core.current_rules import CurrentRules
 from core.database import open_engine
@@ -94,6 +96,15 @@ class Services:
     def defaults(self) -> DefaultSenders:
         """Default senders, judged by the rules in use and the policy of the settings."""
         return DefaultSenders(self.store, self.rules, self.settings.policy)
+
+    @cached_property
+    def assign_all(self) -> AssignAll:
+        """Default senders for many countries in one go."""
+        return AssignAll(self.store, self.rules, self.settings.policy)
+
+    def at_risk(self, days: int) -> AtRisk:
+        """Which default senders cannot be used any more, or will not be within so many days."""
+        return AtRisk(self.store, self.rules, self.settings.policy, timedelta(days=days))
 
     @cached_property
     def default_views(self) -> DefaultViews:

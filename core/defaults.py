@@ -84,6 +84,7 @@ class DefaultSenders:
     ) -> StoredDefault:
         """A new default, under the HTTP API's rules. Raises NotFoundError, RefusedError, ConflictError."""
         judge = self._judge()
+        _refuse_unknown(country, judge.rules)
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             if _find(write.connection, account, country, product) is not None:
@@ -181,9 +182,7 @@ class DefaultSenders:
         self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         country, product, account = wanted.country, wanted.product, wanted.account
-        _refuse(
-            [] if judge.rules.knows(country) else [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")]
-        )
+        _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, country_required=wanted.country_required))
         request = Request(account.account_id, None, country, product)
         facts = facts_for_defaults(write.connection, [request])[request]
@@ -211,6 +210,11 @@ def conflicts_told() -> Iterator[None]:
         yield
     except IntegrityError:
         raise ConflictError("somebody else has set this default at the same moment") from None
+
+
+def _refuse_unknown(country: str, rules: RuleBook) -> None:
+    """First of all: a text that is no country may not even be fit for a statement."""
+    _refuse([] if rules.knows(country) else [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")])
 
 
 def _refuse(errors: Sequence[FieldError]) -> None:

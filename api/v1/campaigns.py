@@ -55,7 +55,10 @@ def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Re
 
 @router.get("/{campaign_id}", response_model=Success[ProgressOut], responses=failures(404))
 def campaign_status(
-    campaign_id: Annotated[str, Path(max_length=64)], viewer: Viewer, parts: Parts, account_id: AccountId = None
+    campaign_id: Annotated[str, Path(description="the id that its batches carry")],
+    viewer: Viewer,
+    parts: Parts,
+    account_id: AccountId = None,
 ) -> Response:
     """How far a campaign is. One that an account sends for a sub-account is the account's."""
     member = family_member(parts, viewer, account_id)

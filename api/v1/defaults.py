@@ -5,17 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
-from api.v1.documents import AtRiskOut, HistoryOut
+from api.v1.documents import AssignmentOut, AtRiskOut, HistoryOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId
+from core.assign_all import assignment_document
+from core.at_risk import EndangeredDefault, risk_document
 from core.contracts import rfc3339
-from core.defaults import DefaultAtRisk, HistoryEntry
+from core.defaults import HistoryEntry
 from core.documents import default_document
+from core.sender import Product
 
 router = APIRouter(prefix="/v1/defaults", tags=["Default senders"], route_class=AdmittedRoute, dependencies=[BASIC])
+
+#: All there are, and room for repeats.
+MAX_COUNTRIES = 500
+#: How far ahead anybody may look: ten years.
+MAX_DAYS = 3650
 
 
 class HistoryData(BaseModel):
@@ -25,9 +33,42 @@ class HistoryData(BaseModel):
 
 
 class AtRiskData(BaseModel):
-    """The defaults that are no longer usable as they stand."""
+    """The default senders at risk."""
 
     data: list[AtRiskOut]
+
+
+class AssignIn(BaseModel):
+    """For which countries the smart choice shall be the default; null: for all that a sender can serve."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"countries": ["AU", "GB", "US"], "dry_run": True}]})
+
+    account_id: str | None = Field(None, description="a sub-account; left out: the account that asks")
+    countries: list[str] | None = Field(None, min_length=1, max_length=MAX_COUNTRIES)
+    product: Product = Product.SMS
+    overwrite: StrictBool = Field(False, description="replace defaults that were set by hand as well")
+    dry_run: StrictBool = Field(False, description="show what would be assigned; change nothing")
+
+
+class AssignData(BaseModel):
+    """What became of each country."""
+
+    data: list[AssignmentOut]
+
+
+@router.post("/assign-all", response_model=Success[AssignData], responses=failures(400, 404, 409, 413))
+def assign_all(body: AssignIn, viewer: Viewer, parts: Parts) -> Response:
+    """Make the smart choice the default sender, country by country; defaults set by hand are left alone."""
+    member = family_member(parts, viewer, body.account_id)
+    found = parts.assign_all.run(
+        member.account_id,
+        body.countries,
+        body.product,
+        by=viewer.account_id,
+        overwrite=body.overwrite,
+        dry_run=body.dry_run,
+    )
+    return success({"data": [assignment_document(each) for each in found]}, "Default senders assigned.")
 
 
 @router.get("/history", response_model=Success[HistoryData], responses=failures(400, 404))
@@ -43,11 +84,16 @@ def default_history(
     return success({"data": [_history(each) for each in changes]}, "History retrieved.")
 
 
-@router.get("/at-risk", response_model=Success[AtRiskData], responses=failures(404))
-def defaults_at_risk(viewer: Viewer, parts: Parts, account_id: AccountId = None) -> Response:
-    """The default senders with a strategy that a message could no longer use, and why."""
+@router.get("/at-risk", response_model=Success[AtRiskData], responses=failures(400, 404))
+def defaults_at_risk(
+    viewer: Viewer,
+    parts: Parts,
+    account_id: AccountId = None,
+    days: Annotated[int, Query(ge=0, le=MAX_DAYS, description="how far to look ahead")] = 30,
+) -> Response:
+    """The default senders with a strategy that cannot be used any more, or will not be before long, and why."""
     member = family_member(parts, viewer, account_id)
-    found = [_at_risk(each) for each in parts.defaults.check(member.account_id)]
+    found = [_at_risk(each) for each in parts.at_risk(days).find(member.account_id)]
     return success({"data": found}, "Default senders checked.")
 
 
@@ -62,6 +108,10 @@ def _history(entry: HistoryEntry) -> dict[str, Any]:
     }
 
 
-def _at_risk(risk: DefaultAtRisk) -> dict[str, Any]:
-    problems = [{"field": problem.field, "reason": problem.reason} for problem in risk.problems]
-    return default_document(risk.default) | {"problems": problems}
+def _at_risk(found: EndangeredDefault) -> dict[str, Any]:
+    since = found.at_risk_from
+    return default_document(found.default) | {
+        "usable_now": found.usable_now,
+        "at_risk_from": None if since is None else rfc3339(since),
+        "risks": [risk_document(risk) for risk in found.risks],
+    }

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from core.accounts import AccountStatus
+from core.assign_all import AssignOutcome
 from core.country_rules import Grade, RuleStatus, SenderOrigin
 from core.decision import Rejection, Source
 from core.default_strategies import MAX_STRATEGIES
@@ -260,8 +261,20 @@ class HistoryOut(BaseModel):
     after: StrategiesStored | None
 
 
-class DefaultStored(BaseModel):
-    """A default sender; `origin` tells a person's choice (`manual`) from one of assign-all (`assigned`)."""
+class RiskOut(BaseModel):
+    """A strategy that cannot be used, or not for long; `at_risk_from` null: nobody knows since when."""
+
+    sender_type: SenderType
+    sender_id: str | None
+    sender_country_code: str | None
+    reason: Rejection
+    detail: str
+    usable_now: bool
+    at_risk_from: datetime | None
+
+
+class AtRiskOut(BaseModel):
+    """A default sender at risk; `origin` tells a person's choice (`manual`) from one of assign-all (`assigned`)."""
 
     id: str
     account_id: str
@@ -272,9 +285,16 @@ class DefaultStored(BaseModel):
     origin: str
     created_at: datetime
     updated_at: datetime
+    usable_now: bool
+    at_risk_from: datetime | None
+    risks: list[RiskOut]
 
 
-class AtRiskOut(DefaultStored):
-    """A default with senders that a message could no longer use, and why."""
+class AssignmentOut(BaseModel):
+    """One country: the sender that is its default then, and why; null: there is no default."""
 
-    problems: list[FieldOut]
+    country: str
+    outcome: AssignOutcome
+    sender: ChosenSender | None
+    reason: str
+    detail: str

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=Ad
 #: Documents that one request may replay.
 MAX_REPLAYED = 100
 
-_ParkedId = Annotated[str, Path(max_length=200, description="id of the parked message")]
+_ParkedId = Annotated[str, Path(description="id of the parked message")]
 
 
 class ReplayIn(BaseModel):

@@ -1,0 +1,87 @@
+"""The API does what its OpenAPI document says, whatever it is sent: no 500, no undocumented answer, no other shape."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import load_all_checks
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from api.main import create_app
+from api.settings import ApiSettings
+from core.errors import ParkReason
+from core.store_parked import ParkedDocument
+from tests.api.served import Login, ServedApi
+
+load_all_checks()
+
+
+@pytest.fixture(scope="module")
+def caller(api: ServedApi) -> Login:
+    """An account that has something of everything."""
+    login = api.account()
+    api.default(login)
+    api.account((), parent=login)
+    document = ParkedDocument(
+        parked_id=f"prk_{login.account_id}",
+        reason=ParkReason.NO_COMPLIANT_SENDER,
+        detail="none fits",
+        lane="smart-assign.ingress",
+        parked_at=api.store.clock(),
+        account_id=login.account_id,
+        document=b"{}",
+    )
+    api.store.park([document])
+    return login
+
+
+NOWHERE = ApiSettings(broker_url="redis://127.0.0.1:1/0", database_url="sqlite://")
+DOCUMENT = create_app(NOWHERE).openapi()
+OPERATIONS = [(method.upper(), path) for path, operations in DOCUMENT["paths"].items() for method in operations]
+
+
+def without_security(document: dict[str, Any]) -> dict[str, Any]:
+    """So that no case is made of a key that is missing: every request of the run carries one."""
+    bare = copy.deepcopy(document)
+    for operations in bare["paths"].values():
+        for operation in operations.values():
+            operation.pop("security", None)
+    return bare
+
+
+schema = schemathesis.openapi.from_dict(without_security(DOCUMENT))
+
+
+@schema.parametrize()
+@settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_it_does_what_it_says(case: schemathesis.Case, api: ServedApi, caller: Login) -> None:
+    # A request may fit the schema and still be refused: a country or a sender must exist as well.
+    case.call_and_validate(base_url=api.url, auth=caller.basic, excluded_checks=[positive_data_acceptance], timeout=30)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_it_asks_for_a_key_wherever_it_says_so(api: ServedApi, method: str, path: str) -> None:
+    operation = DOCUMENT["paths"][path][method.lower()]
+    answer = api.client().request(method, path)
+    assert (answer.status_code == 401) == ("security" in operation) == path.startswith(("/v1/", "/v3/"))
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_it_never_speaks_of_422(method: str, path: str) -> None:
+    assert "422" not in DOCUMENT["paths"][path][method.lower()]["responses"]
+
+
+def test_it_shows_its_documentation(api: ServedApi) -> None:
+    assert "/openapi.json" in api.client().get("/docs").text
+    assert api.client().get("/openapi.json").json() == DOCUMENT
