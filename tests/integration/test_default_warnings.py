@@ -13,7 +13,7 @@ from core.at_risk import AtRisk, Risk
 from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.decision import Policy
 from core.default_strategies import Strategy
-from core.default_warnings import DefaultWarnings, WarningCount
+from core.default_warnings import DefaultWarnings, WarningCount, count_warnings
 from core.defaults import DefaultSenders
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.senders import Senders
@@ -187,7 +187,7 @@ def test_it_forgets_the_warnings_of_a_default_that_was_removed(world: World) -> 
     world.set_default(NAME)
     world.check()
     world.defaults.unset("acme", "AU", Product.SMS, "ops")
-    assert world.warnings.counts() == ()
+    assert count_warnings(world.store) == ()
 
 
 def test_it_counts_by_reason_for_the_metrics(world: World) -> None:
@@ -195,7 +195,7 @@ def test_it_counts_by_reason_for_the_metrics(world: World) -> None:
     world.suspend(NUMBER)
     world.check()
     expected = (WarningCount("NOT_ACTIVE", usable_now=False, count=1), WarningCount("NOT_REGISTERED", True, 1))
-    assert world.warnings.counts() == expected
+    assert count_warnings(world.store) == expected
 
 
 def test_it_checks_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
