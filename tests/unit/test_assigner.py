@@ -118,7 +118,8 @@ def test_it_asks_for_a_sender_in_a_form_that_keys_and_logs_can_hold(sender_id: s
     verdicts = Verdicts()
     assign(document(sender_id=sender_id), verdicts=verdicts)
     explicit = verdicts.asked[0].explicit
-    assert explicit is not None and explicit.sender_id is not None
+    assert explicit is not None
+    assert explicit.sender_id is not None
     assert len(explicit.sender_id) <= 32
     assert explicit.sender_id.isprintable()
 
