@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,12 @@ def answers(address: str) -> bool:
 
 
 def test_it_shows_tasks_with_counts_and_nothing_of_a_message(deployment: Deployment, flower: str) -> None:
+    def listening() -> bool:
+        push(deployment, [message(account_id="nobody")])
+        time.sleep(0.2)
+        return bool(read(f"{flower}/api/tasks"))
+
+    until(listening, 20, "Flower's first event")
     marked = [message(NUMBER, body=BODY) for _ in range(7)]
     push(deployment, marked[:5])
     send_with_celery(deployment, [{"args": [marked[5]], "options": {"countdown": 0.2}}, {"args": [marked[6]]}])
