@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from core.database import open_engine
+from core.database import open_engine, transaction
 from core.schema import upgrade
 from core.sender import Sender, SenderType
 from core.sender_rows import sender_values
@@ -31,10 +31,10 @@ def build(database_url: str, accounts: int, senders: int = 1) -> None:
     try:
         Store(engine).ensure_rules()
         for part in chunks(range(accounts), ROWS):
-            with engine.begin() as connection:
+            with transaction(engine) as connection:
                 connection.execute(insert(AccountRow), [_account(number) for number in part])
         for rows in chunks(_senders(accounts, senders), ROWS):
-            with engine.begin() as connection:
+            with transaction(engine) as connection:
                 connection.execute(insert(SenderRow), rows)
     finally:
         engine.dispose()
