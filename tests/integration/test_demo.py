@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import cli_command, cli_environment, run_cli
+from tests.processes import kill_all, listed, processes
 from tests.running_worker import until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
@@ -31,22 +32,7 @@ def temporary(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "tmp"
     folder.mkdir()
     yield folder
-    for pid in processes(folder):
-        os.kill(pid, signal.SIGKILL)
-
-
-def processes(folder: Path) -> list[int]:
-    """Processes whose command or settings name the folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                told = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if os.fsencode(folder) in told:
-                found.append(int(entry.name))
-    return found
+    kill_all(folder)
 
 
 def test_it_accounts_for_every_message_and_puts_everything_away(tmp_path: Path, temporary: Path) -> None:
@@ -102,12 +88,6 @@ def test_it_leaves_nothing_behind_when_it_is_ended(number: signal.Signals, tmp_p
     os.killpg(demo.pid, number)  # as a terminal does, to the whole foreground group
     demo.communicate(timeout=60)
     assert demo.returncode != 0
-    until(lambda: processes(temporary) == [], 30, lambda: f"left behind: {told(temporary)}")
+    until(lambda: processes(temporary) == [], 30, lambda: f"left behind: {listed(temporary)}")
     if number is not signal.SIGKILL:
         assert list(temporary.glob("smart-assign-demo-*")) == []
-
-
-def told(folder: Path) -> str:
-    return subprocess.run(
-        ["ps", "-fp", *map(str, processes(folder))], capture_output=True, text=True, check=False
-    ).stdout

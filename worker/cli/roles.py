@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import warnings
 from typing import NoReturn
@@ -21,14 +22,18 @@ from worker.role import end_with_supervisor
 from worker.settings import ENV_PREFIX, Settings
 from worker.wiring import configured, store_only
 
-SCHEDULE_FILE = "schedule"
+#: Under DATA_DIR; what the scheduler did last.
+SCHEDULE_FOLDER = "scheduler"
+
+quiet_option = click.option("--quiet", is_flag=True, help="Leave out Celery's banner.")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+@quiet_option
 @json_option
 @command
-def worker(celery_options: tuple[str, ...], as_json: bool) -> None:
+def worker(celery_options: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     """Assign messages until SIGTERM, which lets work in hand end. Options after -- go to `celery worker`.
 
     In embedded mode the database is migrated first; a configured one is waited for until `smart-assign db upgrade`
@@ -36,17 +41,18 @@ def worker(celery_options: tuple[str, ...], as_json: bool) -> None:
     """
     settings = begin("worker", as_json)
     ready_database(settings)
-    run_celery("worker", *celery_options, quiet=as_json)
+    run_celery("worker", *celery_options, quiet=quiet or as_json)
 
 
 @click.command()
+@quiet_option
 @json_option
 @command
-def scheduler(as_json: bool) -> None:
+def scheduler(quiet: bool, as_json: bool) -> None:
     """Enqueue the periodic tasks until SIGTERM; run one of it. What it did last stands in DATA_DIR."""
     settings = begin("scheduler", as_json)
-    schedule = private_folder(settings.data_dir) / SCHEDULE_FILE
-    run_celery("beat", f"--schedule={schedule}", quiet=as_json)
+    schedule = private_folder(settings.data_dir / SCHEDULE_FOLDER) / "schedule"
+    run_celery("beat", f"--schedule={schedule}", quiet=quiet or as_json)
 
 
 @click.command()
@@ -57,6 +63,7 @@ def scheduler(as_json: bool) -> None:
 def flower(host: str | None, port: int | None, as_json: bool) -> None:
     """Show workers and tasks in a browser (Flower), behind a password where FLOWER_BASIC_AUTH is set."""
     settings = begin("flower", as_json)
+    logging.getLogger("flower.inspector").setLevel(logging.ERROR)  # it warns whenever no worker runs
     options = [f"--address={host or settings.flower_host}", f"--port={port or settings.flower_port}", "--logging=none"]
     if settings.flower_basic_auth:
         options.append(f"--basic-auth={settings.flower_basic_auth}")

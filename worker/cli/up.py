@@ -34,8 +34,8 @@ class Part:
 
 #: In the order in which they start; they end in the reverse order.
 PARTS: tuple[Part, ...] = (
-    Part("worker", ("worker", "--", "--without-mingle", "--without-gossip"), ready_text=" ready."),
-    Part("scheduler", ("scheduler",), ready_text="beat: Starting"),
+    Part("worker", ("worker", "--quiet", "--", "--without-mingle", "--without-gossip"), ready_text=" ready."),
+    Part("scheduler", ("scheduler", "--quiet"), ready_text="beat: Starting"),
     Part("api", ("api",), "api_host", "api_port"),
     Part("flower", ("flower",), "flower_host", "flower_port"),
 )
