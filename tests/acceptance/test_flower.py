@@ -41,7 +41,7 @@ def flower(deployment: Deployment, tmp_path: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(address), 40, lambda: (tmp_path / "flower.log").read_text())
+        until(lambda: answers(address), 40, (tmp_path / "flower.log").read_text)
         yield address
     finally:
         signal_group(process, 15)  # type: ignore[arg-type]

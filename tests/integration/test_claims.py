@@ -114,7 +114,7 @@ def test_it_leaves_nothing_behind_but_marks_and_counts(claims: Claims, redis_cli
     claim = begun(claims, redis_client)
     claims.settle(claim.id, outcome("a"))
     redis_client.delete(WORK, DISPATCH)
-    left = {key.decode().rpartition(":")[0] for key in redis_client.keys()}  # type: ignore[union-attr]
+    left = {key.decode().rpartition(":")[0] for key in redis_client}  # type: ignore[union-attr]
     assert left == {"smart-assign", "smart-assign:seen"}
     assert redis_client.hgetall(claims.counts) == {b"dispatched": b"1"}
 
@@ -124,10 +124,12 @@ def test_it_settles_more_than_a_stack_holds(redis_client: redis.Redis) -> None:
     push(redis_client, *(b"%d" % n for n in range(9_000)))
     claim = begun(claims, redis_client)
     settled = claims.settle(claim.id, outcome(*(str(n) for n in range(9_000))))
-    assert settled and settled.dispatched == 9_000
+    assert settled
+    assert settled.dispatched == 9_000
     again = begun_with(claims, redis_client, b"again")
     settled = claims.settle(again.id, outcome(*(str(n) for n in range(8_990, 9_010))))
-    assert settled and (settled.dispatched, settled.duplicates) == (10, 10)
+    assert settled
+    assert (settled.dispatched, settled.duplicates) == (10, 10)
 
 
 def begun_with(claims: Claims, client: redis.Redis, document: bytes) -> Claim:
@@ -147,7 +149,8 @@ def test_it_recovers_a_claim_past_its_deadline(redis_client: redis.Redis) -> Non
     assert enqueued(redis_client) == [(claim.id, 2)]
     assert claims.recover() == []
     again = claims.begin(claim.id)
-    assert again and (again.attempt, again.documents) == (2, [b"1", b"2"])
+    assert again
+    assert (again.attempt, again.documents) == (2, [b"1", b"2"])
 
 
 def test_it_recovers_nothing_that_was_settled(redis_client: redis.Redis) -> None:
@@ -180,7 +183,8 @@ def test_it_defers_what_must_wait(claims: Claims, redis_client: redis.Redis) -> 
     time.sleep(2.1)
     (recovered,) = claims.recover()
     deferred = claims.begin(recovered)
-    assert deferred and (deferred.attempt, deferred.documents) == (1, [b"2"])
+    assert deferred
+    assert (deferred.attempt, deferred.documents) == (1, [b"2"])
 
 
 def test_it_announces_once(claims: Claims, redis_client: redis.Redis) -> None:

@@ -29,7 +29,7 @@ def services(make_deployment: MakeDeployment) -> Iterator[Callable[..., Deployme
             client.delete(*(made.queue(name) for name in ("ingress", "work", "dispatch", "parked")))
         return Deployment(made.broker_url, made.redis_url, made.database_url, settings)
 
-    yield having
+    return having
 
 
 @pytest.mark.redis

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from tests.accounts import AU, message
+from tests.accounts import message
 from tests.integration.conftest import MakeDeployment
 from tests.running_worker import Deployment, RunningWorker, running, until
 from tests.stock_clients import dispatched, notices, push, send_with_celery
