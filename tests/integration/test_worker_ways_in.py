@@ -24,9 +24,8 @@ def by_id(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_it_gives_one_sender_by_every_way_in(deployment: Deployment) -> None:
-    plain, task = [message(to) for to in EXPECTED], []
-    for original in plain:
-        task.append(original | {"message_id": original["message_id"] + "-task"})
+    plain = [message(to) for to in EXPECTED]
+    task = [original | {"message_id": original["message_id"] + "-task"} for original in plain]
     push(deployment, plain)
     send_with_celery(deployment, [{"args": [each]} for each in task])
     came = by_id(dispatched(deployment, 2 * len(plain)))
