@@ -13,7 +13,7 @@ from tests.accounts import message, seed
 from tests.chaos.conftest import KILLS, MESSAGES, SETTINGS, StartWorkers
 from tests.running_worker import QUEUES, Deployment, RunningWorker, until
 from tests.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
-from tests.stock_clients import delete_queues, dispatched, push, waiting
+from tests.stock_clients import all_dispatched, delete_queues, push, waiting
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -53,7 +53,7 @@ def collected(deployment: Deployment, sent: list[str]) -> Counter[str]:
     """What came on the dispatch queue, once all of it has come or no more comes."""
     until(lambda: waiting(deployment, "dispatch") >= len(sent), 120, lambda: str(settled(deployment)))
     time.sleep(5)  # a second hand-off of the same message would come now
-    return Counter(document["message_id"] for document in dispatched(deployment, waiting(deployment, "dispatch")))
+    return Counter(document["message_id"] for document in all_dispatched(deployment))
 
 
 def test_it_loses_and_repeats_nothing_on_redis(on_redis: Deployment, start_workers: StartWorkers) -> None:
@@ -111,7 +111,7 @@ def test_it_survives_a_rabbitmq_that_is_restarted(
     own_rabbitmq.start()
     until(lambda: waiting(on_rabbitmq, "dispatch") >= len(sent), 120, lambda: str(settled(on_rabbitmq)))
     time.sleep(3)
-    came = dispatched(on_rabbitmq, waiting(on_rabbitmq, "dispatch"))
+    came = all_dispatched(on_rabbitmq)
     assert {document["message_id"] for document in came} == set(sent)
     # A repeat is recognisable: the same message has the same dispatch id.
     assert len({document["dispatch_id"] for document in came}) == len(sent)

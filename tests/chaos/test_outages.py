@@ -98,7 +98,8 @@ def kill_stuck_child(worker: RunningWorker, app: Celery, killed: set[int]) -> bo
 
     before = active()
     time.sleep(0.5)
-    stuck = {pid for task_id, pid in active().items() if task_id in before} - killed
+    # The same child too: one that has only just been given the task may not have begun it.
+    stuck = {pid for task_id, pid in active().items() if before.get(task_id) == pid} - killed
     for pid in stuck:
         worker.kill_child(pid)
     killed |= stuck
