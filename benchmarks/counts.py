@@ -41,11 +41,11 @@ class Counted:
 CASES = (
     Counted("celery-noop", stock_redis.LANES[0].run, 1_000, 200, ours=False),  # type: ignore[arg-type]
     Counted("celery-publish", stock_redis.LANES[3].run, 1_000, 200, ours=False),  # type: ignore[arg-type]
-    Counted("ingress", ours_redis.INGRESS, 40_000, 4_000, ours=True),
-    Counted("messages", ours_redis.MESSAGES, 40_000, 4_000, ours=True),
+    Counted("ingress", ours_redis.INGRESS, 16_000, 4_000, ours=True),
+    Counted("messages", ours_redis.MESSAGES, 16_000, 4_000, ours=True),
     Counted("one-by-one", ours_redis.ONE_BY_ONE, 1_000, 200, ours=True),
-    Counted("campaigns", ours_redis.CAMPAIGNS, 40_000, 4_000, ours=True),
-    Counted("amqp-campaigns", rabbitmq.CAMPAIGNS, 20_000, 4_000, ours=True),
+    Counted("campaigns", ours_redis.CAMPAIGNS, 16_000, 4_000, ours=True),
+    Counted("amqp-campaigns", rabbitmq.CAMPAIGNS, 16_000, 4_000, ours=True),
 )
 
 

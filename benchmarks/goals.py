@@ -44,6 +44,7 @@ GOALS = (
     Goal("Redis, Flower's events on ÷ off: rate", "ingress/ingress-quiet/rate", at_least=0.90),
     Goal("RabbitMQ, campaigns: rate ÷ Celery publishing", "amqp-campaigns/amqp-celery-publish/rate", at_least=15),
     Goal("RabbitMQ, campaigns: rate ÷ bare py-amqp", "amqp-campaigns/amqp-bare/rate", at_least=0.85),
+    Goal("RabbitMQ, campaigns: rate ÷ frames joined beforehand", "amqp-campaigns/amqp-joined/rate", at_least=0.85),
     Goal("RabbitMQ, ingress: rate ÷ Celery publishing", "amqp-ingress/amqp-celery-publish/rate", at_least=6),
     Goal("Redis commands by clients, 1,000 messages, ingress", "counts/ingress/client", at_most=10),
     Goal("Redis commands in all, scripts included, ingress", "counts/ingress/all", at_most=10),

@@ -82,11 +82,20 @@ class Services:
         ways = {"BENCH_BROKER_URL": url, "BENCH_QUEUE": STOCK_QUEUE, "BENCH_DISPATCH": STOCK_DISPATCH}
         return Program(command, {**self.environment, **ways, **extra})
 
-    def clear(self) -> None:
-        """Empty both brokers; epochs and decisions go too, and come back from SQL."""
-        self.client.flushall()
+    def clear(self, *, keep_decisions: bool = False) -> None:
+        """Empty both brokers; unless kept, epochs and decisions go too, and come back from SQL."""
+        if keep_decisions:
+            self._delete_all_but_decisions()
+        else:
+            self.client.flushall()
         if self.rabbitmq:
             self.rabbitmq.clear(self.deployment("RabbitMQ"))
+
+    def _delete_all_but_decisions(self) -> None:
+        kept = tuple(f"{Settings().key_prefix}:{name}".encode() for name in ("decision:", "epoch"))
+        others = [key for key in self.client.scan_iter(count=10_000) if not key.startswith(kept)]
+        if others:
+            self.client.delete(*others)
 
 
 class Rabbit:

@@ -1,7 +1,8 @@
-"""`python -m benchmarks.stages`: what each step costs a message, in this process, without any service."""
+"""`python -m benchmarks.stages [--write]`: what each step costs a message, in this process, without any service."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from redis.connection import PythonRespSerializer
 from benchmarks.documents import TaskMessages, as_json, batch, message, numbered, recipient
 from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
+from benchmarks.process import ROOT
 from core.assigner import Assigner, request_for
 from core.cache import Answer
 from core.campaign import CampaignAssigner, decode_batch, messages_of
@@ -27,6 +29,8 @@ from worker.envelope import MESSAGE_TASK, Sealer, open_kombu_message
 MESSAGES = 4_000
 RECIPIENTS = 1_000
 REPEATS = 9
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- steps: python -m benchmarks.stages --write -->", "<!-- end of steps -->"
 VERDICT = Verdict(
     "+61491570006",
     "longcode",
@@ -132,14 +136,26 @@ def microseconds(step: Step) -> list[float]:
     return found
 
 
+def table() -> Table:
+    """The steps with their microseconds."""
+    found = [(step[0], microseconds(step)) for step in steps()]
+    rows = [(title, rounded(spread(values).median), rounded(min(values))) for title, values in found]
+    return Table("", ("step", "µs a message, median", "lowest"), rows)
+
+
+def put_into(page: str, rows: str) -> str:
+    """The page with `rows` between its marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+
+
 def main() -> None:
-    """Print the table."""
-    rows = [
-        (step[0], rounded(spread(values).median), rounded(min(values)))
-        for step in steps()
-        if (values := microseconds(step))
-    ]
-    print(Table("Steps", ("step", "µs a message, median", "lowest"), rows).markdown())
+    """Print the table; with --write, put it into docs/performance.md too."""
+    rows = table().markdown().partition("\n\n")[2]
+    print(rows)
+    if "--write" in sys.argv[1:]:
+        PAGE.write_text(put_into(PAGE.read_text(), rows))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from benchmarks.lanes.ours_redis import BESIDE
 from benchmarks.process import MeasurementError, cpu_of
 from benchmarks.programs.enriched import SEALED, enriched
 from benchmarks.services import STOCK_DISPATCH, Services
+from worker.amqp_frames import PublishFrames
 
 TRIP = 1_000
 CONFIRM_S = 60.0
@@ -54,19 +55,45 @@ def one_command(services: Services, trips: int) -> Iterator[None]:
 
 
 def confirmed(services: Services, trips: int) -> Iterator[None]:
-    """A thousand persistent messages to a quorum queue, then one wait for their confirms. Raises MeasurementError."""
+    """A thousand persistent messages to a quorum queue, written by py-amqp, then one wait for their confirms."""
+    body = enriched()
+
+    def send(channel: amqp.Channel) -> None:
+        for _ in range(TRIP):
+            message = amqp.Message(body, content_type="application/json", delivery_mode=2, message_id="d" * 32)
+            channel.basic_publish(message, "", STOCK_DISPATCH)
+
+    return _confirmed(services, trips, send)
+
+
+def joined(services: Services, trips: int) -> Iterator[None]:
+    """The same with all frames made beforehand, and joined: nothing is left but the socket and the broker."""
+    messages = [(enriched(), "d" * 32)] * TRIP
+    pieces: list[bytes] = []
+
+    def send(channel: amqp.Channel) -> None:
+        if not pieces:
+            frame_max = channel.connection.frame_max
+            writer = PublishFrames(
+                channel.channel_id, STOCK_DISPATCH, content_type="application/json", frame_max=frame_max
+            )
+            pieces.extend(writer.write(messages))
+        for piece in pieces:
+            channel.connection.transport.write(piece)
+
+    return _confirmed(services, trips, send)
+
+
+def _confirmed(services: Services, trips: int, send: Callable[[amqp.Channel], None]) -> Iterator[None]:
     assert services.rabbitmq is not None
     services.rabbitmq.declare(STOCK_DISPATCH, quorum=True)
-    body = enriched()
     with services.rabbitmq.connect() as connection:
         channel, confirms = connection.channel(), Confirms()
         channel.confirm_select()
         channel.events["basic_ack"].add(confirms.on_ack)
         for _ in range(trips):
             confirms.expect(TRIP)
-            for _ in range(TRIP):
-                message = amqp.Message(body, content_type="application/json", delivery_mode=2, message_id="d" * 32)
-                channel.basic_publish(message, "", STOCK_DISPATCH)
+            send(channel)
             while confirms.missing:
                 connection.drain_events(timeout=CONFIRM_S)
             yield
@@ -78,6 +105,8 @@ class Confirms:
     def __init__(self) -> None:
         self.missing: set[int] = set()
         self._sent = 0
+        #: No earlier tag is missing.
+        self._first = 1
 
     def expect(self, count: int) -> None:
         """So many more are being sent."""
@@ -86,8 +115,9 @@ class Confirms:
 
     def on_ack(self, delivery_tag: int, multiple: bool) -> None:
         """One is confirmed, or all up to it."""
-        if multiple and self.missing:
-            self.missing.difference_update(range(min(self.missing), delivery_tag + 1))
+        if multiple:
+            self.missing.difference_update(range(self._first, delivery_tag + 1))
+            self._first = delivery_tag + 1
         else:
             self.missing.discard(delivery_tag)
         if delivery_tag > self._sent:
@@ -114,5 +144,14 @@ AMQP_LANES = (
         "RabbitMQ",
         30_000,
         partial(pushed, "RabbitMQ", confirmed),
+        ("amqp-celery-publish",),
+    ),
+    Lane(
+        "amqp-joined",
+        "limit: the same, frames made beforehand and joined",
+        "RabbitMQ",
+        60_000,
+        partial(pushed, "RabbitMQ", joined),
+        ("amqp-celery-publish",),
     ),
 )

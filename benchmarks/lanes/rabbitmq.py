@@ -102,7 +102,7 @@ LANES = (
         "RabbitMQ",
         40_000,
         CAMPAIGNS,
-        (*BESIDE, "amqp-bare"),
+        (*BESIDE, "amqp-bare", "amqp-joined"),
         ours=True,
     ),
 )

@@ -1,0 +1,138 @@
+"""`python -m benchmarks.api_latency`: the median of each endpoint, one client, on PostgreSQL with many accounts.
+
+The API runs in a process of its own, as `uvicorn` starts it; the client asks over one connection, one request after
+the other. On PostgreSQL at SMART_ASSIGN_TEST_POSTGRES_URL in a database of its own, and a private Redis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+import httpx
+
+from benchmarks.api_requests import Asked, requests
+from benchmarks.volume import Volume, fill
+from core.accounts import Accounts
+from core.schema import upgrade
+from core.store import Store
+from tests.accounts import open_store
+from tests.conftest import POSTGRES_URL
+from tests.services import RedisProcess, free_port, postgres_database, signal_group, wait_for
+
+ROOT = Path(__file__).parents[1]
+START_S = 60.0
+WARM_UP = 5
+GOAL_MS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds of one kind of request."""
+
+    name: str
+    median_ms: float
+    p95_ms: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 where every median is below the goal."""
+    given = _parser().parse_args(arguments)
+    server = os.environ.get("SMART_ASSIGN_TEST_POSTGRES_URL", POSTGRES_URL)
+    with _redis() as redis_url, postgres_database(server) as database_url:
+        started = time.monotonic()
+        upgrade(database_url)
+        with open_store(database_url, redis_url) as store:
+            store.ensure_rules()
+            volume = fill(store.engine, given.accounts, given.senders_each)
+            words = f"{volume.accounts:,} accounts, {volume.senders:,} senders"
+            print(f"{words}, filled in {time.monotonic() - started:.0f} s", flush=True)
+            slow = sum(_measure(store, volume, kind, given.repeats, redis_url, database_url) for kind in given.kinds)
+    return 1 if slow else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.api_latency", description=__doc__)
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--senders-each", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=60)
+    parser.add_argument("--kinds", nargs="*", default=["account", "parent", "child"])
+    return parser
+
+
+def _measure(store: Store, volume: Volume, kind: str, repeats: int, redis_url: str, database_url: str) -> int:
+    """Prints the timings of an account of that kind; how many medians miss the goal."""
+    account = getattr(volume, kind)
+    key = Accounts(store).add_key(account)
+    with _api(redis_url, database_url) as url, httpx.Client(base_url=url, auth=(account, key), timeout=30) as client:
+        timings = [_timed(asked, client, repeats) for asked in requests(account)]
+    print(f"\n{kind} {account}: median and 95th percentile, ms")
+    for timing in timings:
+        mark = "" if timing.median_ms < GOAL_MS else "  *"
+        print(f"  {timing.name:<40} {timing.median_ms:7.2f} {timing.p95_ms:7.2f}{mark}")
+    return sum(timing.median_ms >= GOAL_MS for timing in timings)
+
+
+def _timed(asked: Asked, client: httpx.Client, repeats: int) -> Timing:
+    taken = []
+    for number in range(repeats + WARM_UP):
+        if asked.before:
+            asked.before(client)
+        began = time.perf_counter()
+        answer = asked.ask(client)
+        if number >= WARM_UP:
+            taken.append((time.perf_counter() - began) * 1000)
+        if answer.status_code not in {200, 204, 404}:
+            raise SystemExit(f"{asked.name}: {answer.text}")
+    return Timing(asked.name, median(taken), quantiles(taken, n=20)[18])
+
+
+@contextmanager
+def _api(redis_url: str, database_url: str) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "--factory", "api.main:create_app", "--port", str(port)]
+    options = ["--log-level", "warning", "--no-access-log"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=_environment(redis_url, database_url), start_new_session=True
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(url), START_S, "the API")
+        yield url
+    finally:
+        signal_group(process, signal.SIGTERM)
+
+
+def _environment(redis_url: str, database_url: str) -> Mapping[str, str]:
+    places = {"BROKER_URL": redis_url, "REDIS_URL": redis_url, "DATABASE_URL": database_url, "API_RATE_LIMIT": "0"}
+    return {**os.environ, **{f"SMART_ASSIGN_{name}": value for name, value in places.items()}}
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    server = RedisProcess()
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
