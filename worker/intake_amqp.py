@@ -21,6 +21,7 @@ from kombu import Consumer, Queue
 from kombu.message import Message
 
 from core.contracts import CONTENT_TYPE, encode_json
+from worker.acks import Acks
 from worker.amqp import declare_queues
 from worker.envelope import BATCH_TASK, WORK_TASK, TaskHeaders, open_task, task_headers
 from worker.settings import Settings
@@ -44,8 +45,9 @@ class LocalMessage(Message):  # type: ignore[misc]  # kombu is untyped
 
 @dataclass(slots=True)
 class Gathered:
-    """Deliveries that wait to become a batch."""
+    """Deliveries of one channel that wait to become a batch."""
 
+    acks: Acks
     documents: list[bytes] = field(default_factory=list)
     deliveries: list[Message] = field(default_factory=list)
     size: int = 0
@@ -58,7 +60,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self._gathered = Gathered()
+        self._gathered: Gathered | None = None
         self._consumers: list[Any] = []
         self._timer: Any = None
         self._gauge: Any = None
@@ -73,7 +75,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
     def start(self, parent: Any) -> None:
         """Declare what is missing and consume; called again after every reconnection."""
         settings = configured()[0]
-        self._gathered, self._timer = Gathered(), None
+        self._gathered, self._timer = None, None
         declare_queues(parent.connection, settings)
         self._let_go()
         self._gauge = parent.connection.channel()
@@ -103,30 +105,27 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         for consumer in consumers:
             consumer.channel.close()
 
-    def _on_message(self, parent: Any, settings: Settings, message: Message) -> None:
+    def _on_message(self, parent: Any, settings: Settings, acks: Acks, message: Message) -> None:
         """Total: every delivery is gathered, given to Celery, or worked on alone because it failed before."""
         document = _document(message, settings)
         if document is None:
-            self._give_to_celery(parent, message)
+            _give_to_celery(parent, acks, message)
         elif _deliveries(message) >= settings.claim_attempts:
-            self._submit(parent, WORK_TASK, Gathered([document], [message]), settings)
+            self._submit(parent, WORK_TASK, Gathered(acks, [document], [message]), settings)
         else:
-            self._gather(parent, settings, document, message)
+            self._gather(parent, settings, acks, (document, message))
 
-    def _on_batch(self, parent: Any, settings: Settings, message: Message) -> None:
+    def _on_batch(self, parent: Any, settings: Settings, acks: Acks, message: Message) -> None:
         """Total: every delivery of a campaign batch is worked on alone, or given to Celery."""
         document = _document(message, settings)
         if document is None:
-            self._give_to_celery(parent, message)
+            _give_to_celery(parent, acks, message)
         else:
-            self._submit(parent, BATCH_TASK, Gathered([document], [message]), settings)
+            self._submit(parent, BATCH_TASK, Gathered(acks, [document], [message]), settings)
 
-    def _give_to_celery(self, parent: Any, message: Message) -> None:
-        strategy = parent.strategies[message.headers["task"]]
-        strategy(message, None, message.ack_log_error, message.reject_log_error, [])
-
-    def _gather(self, parent: Any, settings: Settings, document: bytes, message: Message) -> None:
-        gathered = self._gathered
+    def _gather(self, parent: Any, settings: Settings, acks: Acks, delivery: tuple[bytes, Message]) -> None:
+        document, message = delivery
+        gathered = self._gathered = self._gathered or Gathered(acks)
         gathered.documents.append(document)
         gathered.deliveries.append(message)
         gathered.size += len(document)
@@ -139,8 +138,8 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        gathered, self._gathered = self._gathered, Gathered()
-        if gathered.documents:
+        gathered, self._gathered = self._gathered, None
+        if gathered is not None:
             self._submit(parent, WORK_TASK, gathered, settings)
 
     def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
@@ -188,12 +187,28 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         parent.strategies[task](message, None, _acknowledge(gathered), _requeue(parent, gathered), [])
 
 
+def _give_to_celery(parent: Any, acks: Acks, message: Message) -> None:
+    tag = message.delivery_tag
+    acks.hold(tag)
+
+    def acknowledge(logger: Any, errors: Any) -> None:
+        message.ack_log_error(logger, errors)
+        acks.release(tag)
+
+    def reject(logger: Any, errors: Any, requeue: bool = False) -> None:
+        message.reject_log_error(logger, errors, requeue=requeue)
+        acks.release(tag)
+
+    parent.strategies[message.headers["task"]](message, None, acknowledge, reject, [])
+
+
 def _consumer(
     channel: Any, names: Sequence[str], on_message: Callable[..., None], parent: Any, settings: Settings
 ) -> Any:
     queues = [Queue(name, no_declare=True) for name in names]
     channel.message_to_python = partial(_as_delivery, channel)
-    consumer = Consumer(channel, queues=queues, on_message=lambda message: on_message(parent, settings, message))
+    take = partial(on_message, parent, settings, Acks(channel))
+    consumer = Consumer(channel, queues=queues, on_message=take)
     # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
     parent.timer.call_after(0, consumer.consume)
     return consumer
@@ -234,18 +249,22 @@ def _deliveries(message: Message) -> int:
 
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:
-    def acknowledge(logger: Any, errors: Any) -> None:
-        for delivery in gathered.deliveries:
-            delivery.ack_log_error(logger, errors)
+    def acknowledge(_: Any, errors: Any) -> None:
+        try:
+            gathered.acks.acknowledge([delivery.delivery_tag for delivery in gathered.deliveries])
+        except errors as error:  # the channel is gone, and the broker delivers again
+            log.warning("acknowledgement_lost", error=type(error).__name__)
 
     return acknowledge
 
 
 def _requeue(parent: Any, gathered: Gathered) -> Callable[..., None]:
-    def requeue(logger: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
+    def requeue(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
         def give_back() -> None:
-            for delivery in gathered.deliveries:
-                delivery.reject_log_error(logger, errors, requeue=True)
+            try:
+                gathered.acks.give_back([delivery.delivery_tag for delivery in gathered.deliveries])
+            except errors as error:  # the channel is gone, and the broker delivers again
+                log.warning("giving_back_lost", error=type(error).__name__)
 
         parent.timer.call_after(REQUEUE_PAUSE_S, give_back)
 

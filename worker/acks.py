@@ -1,0 +1,56 @@
+"""Acknowledgements of one AMQP channel: many deliveries with one frame, wherever their order allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class Acks:
+    """Keeps which deliveries of a channel have ended, and acknowledges the unbroken run of them from the first on.
+
+    Batches end in any order, so an ended delivery may wait for an earlier one. Deliveries that Celery holds, perhaps
+    for hours, must not be waited for: while there is one, each delivery is acknowledged by itself.
+    """
+
+    def __init__(self, channel: Any) -> None:
+        self._channel = channel
+        self._floor = 0
+        self._ended: dict[int, bool] = {}
+        self._held: set[int] = set()
+
+    def hold(self, tag: int) -> None:
+        """Celery has a delivery, and will acknowledge it."""
+        self._held.add(tag)
+
+    def release(self, tag: int) -> None:
+        """Celery has acknowledged a delivery or given it back."""
+        self._held.discard(tag)
+        self._end([tag], waits=False)
+
+    def acknowledge(self, tags: Iterable[int]) -> None:
+        """These deliveries were worked on."""
+        if not self._held:
+            self._end(tags, waits=True)
+            return
+        for tag in tags:
+            self._channel.basic_ack(tag)
+            self._end([tag], waits=False)
+
+    def give_back(self, tags: Iterable[int]) -> None:
+        """These deliveries are to be delivered again."""
+        for tag in tags:
+            self._channel.basic_reject(tag, requeue=True)
+            self._end([tag], waits=False)
+
+    def _end(self, tags: Iterable[int], *, waits: bool) -> None:
+        """Note ended deliveries; those that `waits` speaks of are still unacknowledged."""
+        self._ended.update(dict.fromkeys(tags, waits))
+        # The broker knows no tag that has been acknowledged, so the one named must be one that was not.
+        last = None
+        while self._floor + 1 in self._ended:
+            self._floor += 1
+            if self._ended.pop(self._floor):
+                last = self._floor
+        if last is not None:
+            self._channel.basic_ack(last, multiple=True)
