@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -183,7 +183,7 @@ class Accounts:
     def authenticate(self, user_name: str, key: str) -> Account | None:
         """The account whose id is `user_name`, where the key is one of its own; a suspended one too."""
         with self._database.single() as connection:
-            rows = connection.execute(_key_query(user_name)).all() if storable(user_name) else []
+            rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
         hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [_NOBODY]
         fitting = [known for known in hashes if known.fits(key)]
         return _account(rows[0]) if rows and fitting else None
@@ -200,8 +200,7 @@ class Accounts:
 
 def account_row(connection: Connection, account_id: str) -> Account:
     """The account of an id, within a transaction. Raises NotFoundError."""
-    query = _accounts().where(AccountRow.account_id == account_id)
-    row = connection.execute(query).one_or_none() if storable(account_id) else None
+    row = connection.execute(_ONE, {"account_id": account_id}).one_or_none() if storable(account_id) else None
     if row is None:
         raise NotFoundError(f"there is no account {account_id!r}")
     return _account(row)
@@ -237,10 +236,15 @@ def _accounts() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _key_query(user_name: str) -> Select[*tuple[Any, ...]]:
+def _keys() -> Select[*tuple[Any, ...]]:
     keys = (ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest)
     joined = _accounts().join(ApiKeyRow, ApiKeyRow.account_ref == AccountRow.user_id).add_columns(*keys)
-    return joined.where(AccountRow.account_id == user_name, ApiKeyRow.revoked_at.is_(None))
+    return joined.where(AccountRow.account_id == bindparam("user_name"), ApiKeyRow.revoked_at.is_(None))
+
+
+# Built once: every request asks them, and to build a statement takes longer than to run it.
+_ONE = _accounts().where(AccountRow.account_id == bindparam("account_id"))
+_KEYS = _keys()
 
 
 def _account(row: Row[*tuple[Any, ...]]) -> Account:

@@ -65,11 +65,12 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Whose default for what; `country_required`: strategies must give their senders' countries."""
+    """Whose default for what, and as it stood; `country_required`: strategies must give their senders' countries."""
 
     account: Account
     country: str
     product: Product
+    before: StoredDefault | None
     country_required: bool
 
 
@@ -89,7 +90,7 @@ class DefaultSenders:
             account = account_row(write.connection, account_id)
             if _find(write.connection, account, country, product) is not None:
                 raise ConflictError(f"account {account_id!r} has a default for {country} and {product} already")
-            return self._write(write, judge, _Wanted(account, country, product, True), strategies, by)
+            return self._write(write, judge, _Wanted(account, country, product, None, True), strategies, by)
 
     def put(
         self, account_id: str, country: str, product: Product, strategies: Sequence[Strategy], by: str
@@ -99,9 +100,11 @@ class DefaultSenders:
         Raises NotFoundError, RefusedError.
         """
         judge = self._judge()
+        _refuse_unknown(country, judge.rules)
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
-            return self._write(write, judge, _Wanted(account, country, product, False), strategies, by)
+            before = _find(write.connection, account, country, product)
+            return self._write(write, judge, _Wanted(account, country, product, before, False), strategies, by)
 
     def get(self, account_id: str, default_id: UUID) -> StoredDefault:
         """Raises NotFoundError, also for another account's default."""
@@ -113,8 +116,9 @@ class DefaultSenders:
         judge = self._judge()
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
-            stored = _by_id(write.connection, account, default_id)
-            return self._write(write, judge, _Wanted(account, stored.country, stored.product, True), strategies, by)
+            before = _by_id(write.connection, account, default_id, lock=True)
+            wanted = _Wanted(account, before.country, before.product, before, True)
+            return self._write(write, judge, wanted, strategies, by)
 
     def delete(self, account_id: str, default_id: UUID, by: str) -> None:
         """Raises NotFoundError."""
@@ -182,14 +186,12 @@ class DefaultSenders:
         self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         country, product, account = wanted.country, wanted.product, wanted.account
-        _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, country_required=wanted.country_required))
         request = Request(account.account_id, None, country, product)
         facts = facts_for_defaults(write.connection, [request])[request]
         known = strategies if wanted.country_required else [with_country(strategy, facts) for strategy in strategies]
         _refuse(judge.errors(known, request, facts))
-        before = _find(write.connection, account, country, product)
-        change = DefaultChange((account.user_id, country, product), before, tuple(known))
+        change = DefaultChange((account.user_id, country, product), wanted.before, tuple(known))
         write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
         after = _find(write.connection, account, country, product)
         assert after is not None
