@@ -69,13 +69,16 @@ class DefaultChange:
         return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
 
 
+# As much as can be is built once: to build a statement takes longer than to run it.
+_DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref).join(
+    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+)
+_STRATEGIES = select(*StrategyRow.__table__.columns).order_by(StrategyRow.default_ref, StrategyRow.position)
+
+
 def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Rows for `with_strategies`."""
-    return (
-        select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref)
-        .join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
-        .where(*conditions)
-    )
+    return _DEFAULTS.where(*conditions)
 
 
 def read_defaults(connection: Connection, *conditions: ColumnElement[bool], lock: bool = False) -> list[StoredDefault]:
@@ -98,8 +101,8 @@ def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]
     """The defaults of rows of `defaults_query`, in their order."""
     strategies: defaultdict[UUID, list[Strategy]] = defaultdict(list)
     for part in chunks([row.id for row in rows], CHUNK):
-        query = select(*StrategyRow.__table__.columns).where(StrategyRow.default_ref.in_(part))
-        for row in connection.execute(query.order_by(StrategyRow.default_ref, StrategyRow.position)):
+        query = _STRATEGIES.where(StrategyRow.default_ref.in_(part))
+        for row in connection.execute(query):
             strategies[row.default_ref].append(_strategy(row))
     return [_stored(row, tuple(strategies[row.id])) for row in rows]
 

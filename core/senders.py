@@ -23,6 +23,9 @@ from core.tables import RegistrationRow, SenderRow
 
 TRUST_MAX = 100
 
+#: Built once: to build a statement takes longer than to run it.
+_SENDERS = select(*SenderRow.__table__.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class SenderPage:
@@ -56,7 +59,7 @@ class Senders:
         matches = [column == value for column, value in wanted.items() if value is not None]
         with self._database.single() as connection:
             owner = _owned_by(_account_ref(connection, account_id))
-            query = select(*SenderRow.__table__.columns).where(owner, SenderRow.id > after, *matches)
+            query = _SENDERS.where(owner, SenderRow.id > after, *matches)
             rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()
             senders = _with_registrations(connection, rows[:limit], account_id)
         return SenderPage(senders, rows[limit - 1].id if len(rows) > limit else None)
@@ -179,7 +182,7 @@ def _found(
 ) -> Row[*tuple[Any, ...]]:
     types = list(SenderType) if sender_type is None else [sender_type]
     identities = [identity_of(account_ref, each, sender_id) for each in types]
-    query = select(*SenderRow.__table__.columns).where(SenderRow.identity.in_(list(filter(storable, identities))))
+    query = _SENDERS.where(SenderRow.identity.in_(list(filter(storable, identities))))
     rows = connection.execute(query).all()
     if not rows:
         raise NotFoundError(f"there is no sender {sender_id!r} in this inventory")
