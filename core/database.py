@@ -145,6 +145,12 @@ class Database:
         with _told_when_away(), self._single.connect() as connection:
             yield connection
 
+    def refresh_statistics(self, *tables: str) -> None:
+        """Tell PostgreSQL's planner how large tables have become; after a large import it would plan for empty ones."""
+        if self.engine.dialect.name == "postgresql":
+            with self.single() as connection:
+                connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+
     @contextmanager
     def writing(self) -> Iterator[Write]:
         """A transaction that increments what was touched, commits, then publishes the new epochs.

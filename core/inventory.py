@@ -72,7 +72,10 @@ class InventoryImport:
                     _write_all(write, spools, tally, judge, by)
             except IntegrityError:
                 raise ConflictError("somebody else changed the inventory at the same moment; run it again") from None
-        return InventorySummary(tally.counts)
+        summary = InventorySummary(tally.counts)
+        if summary.changed:
+            self._database.refresh_statistics("accounts", "senders", "registrations", "default_senders")
+        return summary
 
 
 @dataclass(slots=True)
