@@ -107,11 +107,18 @@ def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]
     return [_stored(row, tuple(strategies[row.id])) for row in rows]
 
 
-def write_changes(write: Write, changes: Iterable[DefaultChange], *, origin: str, by: str, now: datetime) -> None:
-    """Writes the changes that are not idle, with history, and raises the epochs of their accounts."""
+def write_changes(
+    write: Write, changes: Iterable[DefaultChange], *, origin: str, by: str, now: datetime
+) -> dict[DefaultKey, UUID]:
+    """Writes the changes that are not idle, with history, and raises the epochs of their accounts.
+
+    Returns the ids of what was written, by key.
+    """
+    written: dict[DefaultKey, UUID] = {}
     for part in chunks((change for change in changes if not change.idle), CHUNK):
         created = [change for change in part if change.before is None]
         ids = {change.key: uuid4() if change.before is None else change.before.default_id for change in part}
+        written |= ids
         _update(write.connection, part, origin, now)
         if created:
             rows = [_created(change, ids[change.key], origin, now) for change in created]
@@ -121,6 +128,7 @@ def write_changes(write: Write, changes: Iterable[DefaultChange], *, origin: str
         write.connection.execute(insert(DefaultHistoryRow), [_history(change, by, now) for change in part])
         for change in part:
             write.touch_account(change.key[0])
+    return written
 
 
 def _update(connection: Connection, changes: Sequence[DefaultChange], origin: str, now: datetime) -> None:

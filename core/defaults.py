@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -192,10 +192,10 @@ class DefaultSenders:
         known = strategies if wanted.country_required else [with_country(strategy, facts) for strategy in strategies]
         _refuse(judge.errors(known, request, facts))
         change = DefaultChange((account.user_id, country, product), wanted.before, tuple(known))
-        write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
-        after = _find(write.connection, account, country, product)
-        assert after is not None
-        return after
+        written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
+        if wanted.before is not None and not written:
+            return wanted.before
+        return _written(wanted, written[change.key], change.strategies, judge.now)
 
     def _judge(self) -> Judge:
         return Judge(self._rules(), self._policy, self._database.clock())
@@ -212,6 +212,24 @@ def conflicts_told() -> Iterator[None]:
         yield
     except IntegrityError:
         raise ConflictError("somebody else has set this default at the same moment") from None
+
+
+def _written(wanted: _Wanted, default_id: UUID, strategies: Sequence[Strategy], now: datetime) -> StoredDefault:
+    """What the database holds now, without asking it again."""
+    account, before = wanted.account, wanted.before
+    return StoredDefault(
+        default_id=default_id,
+        account_id=account.account_id,
+        user_id=account.user_id if account.parent_user_id is None else account.parent_user_id,
+        subaccount_user_id=None if account.parent_user_id is None else account.user_id,
+        country=wanted.country,
+        product=wanted.product,
+        strategies=tuple(replace(strategy, sender_id=strategy.sender_id or None) for strategy in strategies),
+        status=ENABLED,
+        origin=MANUAL,
+        created_timestamp=now if before is None else before.created_timestamp,
+        updated_timestamp=now,
+    )
 
 
 def _refuse_unknown(country: str, rules: RuleBook) -> None:
