@@ -44,6 +44,7 @@ def requests(account: str) -> Iterator[Asked]:
 
     one = f"{DEFAULTS}/%s"
     notes = itertools.count()
+    yield Asked("(GET healthz: HTTP alone)", lambda c: c.get("/healthz"))
     yield Asked("POST default-senders", create, remove)
     yield Asked("GET default-senders/{id}", lambda c: c.get(one % made[0]), there)
     yield Asked(

@@ -1,0 +1,178 @@
+"""What this API has beyond ClickSend's, endpoint by endpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from core.decision import Rejection
+from core.rules_file import shipped_rules
+from core.sender import SenderStatus
+from tests.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
+from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi
+from tests.api.test_default_senders import blamed
+
+
+def data(answer: httpx.Response) -> Any:
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    assert (document["http_code"], document["response_code"]) == (200, "SUCCESS")
+    return document["data"]
+
+
+def test_it_lists_senders_with_their_registrations(visitor: httpx.Client) -> None:
+    found = data(visitor.get("/v1/senders"))
+    assert [each["sender_id"] for each in found["data"]][:3] == [AU_NUMBER, GB_NUMBER, NAME]
+    assert found["next_offset"] is None
+    assert found["data"][3]["registrations"] == [
+        {"country": "US", "status": "approved", "valid_from": None, "valid_until": None}
+    ]
+
+
+def test_it_lists_senders_page_by_page_and_by_kind(visitor: httpx.Client) -> None:
+    seen, offset = [], 0
+    while offset is not None:
+        page = data(visitor.get("/v1/senders", params={"per_page": 1, "offset": offset}))
+        seen += [each["sender_id"] for each in page["data"]]
+        offset = page["next_offset"]
+    assert len(seen) == len(set(seen)) == 4
+    named = data(visitor.get("/v1/senders?sender_type=alpha_tag&status=active"))["data"]
+    assert [each["sender_id"] for each in named] == [NAME]
+    assert data(visitor.get("/v1/senders?country=uk"))["data"][0]["sender_id"] == GB_NUMBER
+    assert blamed(visitor.get("/v1/senders?country=XX")) == ["country"]
+    assert isinstance(data(visitor.get("/v1/senders?platform=true"))["data"], list)
+
+
+def test_it_shows_rules_with_source_date_and_grade(visitor: httpx.Client) -> None:
+    found = data(visitor.get("/v1/rules/au"))
+    assert found["country"] == "AU"
+    rule = next(each for each in found["rules"] if each["sender_type"] == "longcode" and each["grade"] == "compliant")
+    assert rule["sources"]
+    assert rule["as_of"]
+    assert {"grade_unregistered", "in_force", "effective_from", "override_reason"} <= set(rule)
+    assert data(visitor.get("/v1/rules"))["countries"] == list(shipped_rules().countries())
+    assert blamed(visitor.get("/v1/rules/XX"), 404) == []
+
+
+def test_it_explains_a_decision_and_keeps_it(visitor: httpx.Client) -> None:
+    asked = {"to": AU, "reply_expected": True}
+    found = data(visitor.post("/v1/explain", json=asked))
+    assert found["sender"] == {"sender_id": AU_NUMBER, "sender_type": "longcode", "sender_country_code": "AU"}
+    assert found["source"] == "smart"
+    assert all(each["rank"] or each["rejected"] in set(Rejection) for each in found["candidates"])
+    assert data(visitor.get("/v1/explain", params={"to": AU, "reply_expected": "true"})) == found
+    assert data(visitor.get(f"/v1/decisions/{found['decision_id']}")) == found
+    assert blamed(visitor.get("/v1/decisions/none"), 404) == []
+
+
+def test_it_explains_what_would_be_parked(visitor: httpx.Client) -> None:
+    found = data(visitor.post("/v1/explain", json={"to": "+0"}))
+    assert (found["sender"], found["reason"], found["decision_id"]) == (None, "INVALID_RECIPIENT", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({}, "to"),
+        ({"to": 61}, "to"),
+        ({"to": AU, "country": "AUS"}, "country"),
+        ({"to": AU, "product": "FAX"}, "product"),
+        ({"to": AU, "sender_type": "fax"}, "sender_type"),
+        ({"to": AU, "traffic_class": "x"}, "traffic_class"),
+        ({"to": AU, "reply_expected": "maybe"}, "reply_expected"),
+    ],
+)
+def test_it_names_the_field_of_a_bad_question(visitor: httpx.Client, asked: dict[str, Any], field: str) -> None:
+    assert blamed(visitor.post("/v1/explain", json=asked)) == [field]
+
+
+def test_it_previews_a_campaign(visitor: httpx.Client) -> None:
+    recipients = [{"to": AU}, {"to": AU}, {"to": "07400 123456", "country": "UK"}, {"to": "+0"}, 7, {}]
+    found = data(visitor.post("/v1/campaigns/preview", json={"recipients": recipients}))
+    shown = {each["country"]: (each["recipients"], each["sendable"], each["sender"]) for each in found["countries"]}
+    assert shown["AU"][:2] == (2, 2)
+    assert shown["AU"][2]["sender_id"] == AU_NUMBER
+    assert shown["GB"][2]["sender_id"] == GB_NUMBER
+    assert found["invalid"] == 3
+
+
+def test_it_previews_the_senders_of_a_batch(visitor: httpx.Client) -> None:
+    override = {"recipient_country_code": "DE", "sender_type": "alpha_tag", "sender_id": NAME}
+    asked = {"recipients": [{"to": "+4915112345678"}], "senders": [override]}
+    (found,) = data(visitor.post("/v1/campaigns/preview", json=asked))["countries"]
+    assert (found["sender"]["sender_id"], found["source"]) == (NAME, "override")
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"recipients": []}, "recipients"),
+        ({"recipients": [{}] * 10_001}, "recipients"),
+        ({"recipients": [{"to": AU}], "senders": [{"sender_type": "alpha_tag"}]}, "senders[0].recipient_country_code"),
+    ],
+    ids=["none", "too many", "sender without country"],
+)
+def test_it_names_the_field_of_a_bad_campaign(visitor: httpx.Client, asked: dict[str, Any], field: str) -> None:
+    assert blamed(visitor.post("/v1/campaigns/preview", json=asked)) == [field]
+
+
+def test_it_assigns_the_smart_choice_to_many_countries(client: httpx.Client) -> None:
+    asked = {"countries": ["AU", "UK", "AU"], "dry_run": True}
+    tried = data(client.post("/v1/defaults/assign-all", json=asked))["data"]
+    assert [(each["country"], each["outcome"]) for each in tried] == [("AU", "assigned"), ("GB", "assigned")]
+    assert data(client.get(DEFAULTS))["data"] == []
+    done = data(client.post("/v1/defaults/assign-all", json=asked | {"dry_run": False}))["data"]
+    assert [each["sender"]["sender_id"] for each in done] == [AU_NUMBER, GB_NUMBER]
+    assert {each["country_code"] for each in data(client.get(DEFAULTS))["data"]} == {"AU", "GB"}
+    again = data(client.post("/v1/defaults/assign-all", json=asked | {"dry_run": False}))["data"]
+    assert {each["outcome"] for each in again} == {"unchanged"}
+    assert blamed(client.post("/v1/defaults/assign-all", json={"countries": ["AU", "XX"]})) == ["countries[1]"]
+
+
+def test_it_assigns_every_country_that_a_sender_can_serve(client: httpx.Client) -> None:
+    found = data(client.post("/v1/defaults/assign-all", json={}))["data"]
+    listed = data(client.get(DEFAULTS, params={"per_page": 500}))["data"]
+    assert len(listed) == len(found) > 100
+
+
+def test_it_tells_who_changed_what(api: ServedApi, acme: Login, client: httpx.Client) -> None:
+    made = api.default(acme, "DE", AU_STRATEGY)
+    client.patch(f"{DEFAULTS}/{made['id']}", json={"default_sender_strategies": [NAME_STRATEGY]})
+    client.delete(f"{DEFAULTS}/{made['id']}")
+    changes = data(client.get("/v1/defaults/history"))["data"]
+    assert [each["changed_by"] for each in changes] == [acme.account_id] * 3
+    ids = [
+        [each[side] and each[side]["strategies"][0]["sender_id"] for side in ("before", "after")] for each in changes
+    ]
+    assert ids == [[NAME, None], [AU_NUMBER, NAME], [None, AU_NUMBER]]
+    assert len(data(client.get("/v1/defaults/history?limit=1"))["data"]) == 1
+
+
+def test_it_tells_of_defaults_at_risk(api: ServedApi, acme: Login, client: httpx.Client) -> None:
+    api.default(acme)
+    assert data(client.get("/v1/defaults/at-risk"))["data"] == []
+    api.set_status(acme, AU_NUMBER, SenderStatus.SUSPENDED)
+    (found,) = data(client.get("/v1/defaults/at-risk"))["data"]
+    assert (found["usable_now"], found["risks"][0]["reason"]) == (False, "NOT_ACTIVE")
+
+
+def test_it_lists_subaccounts_page_by_page(api: ServedApi, acme: Login, client: httpx.Client) -> None:
+    below = sorted(api.account((), parent=acme).account_id for _ in range(3))
+    seen: list[str] = []
+    query: dict[str, Any] = {"per_page": 2}
+    while True:
+        page = data(client.get("/v1/accounts", params=query))
+        seen += [each["account_id"] for each in page["data"]]
+        if page["next_offset"] is None:
+            break
+        query["offset"] = page["next_offset"]
+    assert seen == [acme.account_id, *below]
+    assert blamed(client.get("/v1/accounts?offset=%00")) == ["offset"]
+
+
+def test_it_answers_readiness_and_health(api: ServedApi) -> None:
+    names = [each["name"] for each in api.client().get("/readyz").json()["checks"]]
+    assert names == ["database", "redis", "rules"]
+    assert api.client().get("/healthz").json() == {"ok": True}
