@@ -13,12 +13,12 @@ from tests.accounts import seed
 from tests.running_worker import Deployment, RunningWorker
 from tests.services import RedisProcess
 
-#: How many messages a run sends; raise it for a soak.
+#: How many messages a run without kills sends; raise both for a soak.
 MESSAGES = int(os.environ.get("SMART_ASSIGN_CHAOS_MESSAGES", "4000"))
-#: How many times a run kills.
+#: How many times a run kills; messages are sent for as long as it does.
 KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "12"))
 
-SETTINGS = {"claim_deadline_s": "3", "claim_size": "100", "claim_attempts": "20"}
+SETTINGS = {"claim_deadline_s": "3", "claim_size": "20", "claim_attempts": "20"}
 
 StartWorkers = Callable[[Deployment, int], list[RunningWorker]]
 

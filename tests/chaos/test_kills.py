@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,36 +18,47 @@ from tests.stock_clients import all_dispatched, delete_queues, push, waiting
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
 
-BATCH = 200
+
+#: Sent at a time, and the most that waits to be claimed; a child is to be at work whenever it is killed.
+BATCH, BACKLOG = 200, 2000
+PAUSE_S = 2.0
 
 
 def settled(deployment: Deployment) -> tuple[int, int]:
     return waiting(deployment, "dispatch"), waiting(deployment, "ingress")
 
 
+class Killer(threading.Thread):
+    """Kills a child or a whole worker, which is started again, at random moments."""
+
+    def __init__(self, workers: list[RunningWorker], seed_number: int) -> None:
+        super().__init__(daemon=True)
+        self._workers, self._chance = workers, random.Random(seed_number)
+
+    def run(self) -> None:
+        for _ in range(KILLS):
+            time.sleep(self._chance.uniform(0.2, PAUSE_S))
+            worker = self._chance.choice(self._workers)
+            children = worker.children
+            if children and self._chance.random() < 0.6:
+                worker.kill_child(self._chance.choice(children))
+            else:
+                worker.kill()
+                worker.start(wait=False)
+
+
 def run_with_kills(deployment: Deployment, workers: list[RunningWorker], seed_number: int) -> list[str]:
-    """Send in batches, and while one is worked on kill a child or a whole worker, which is started again. Gives the ids sent."""
-    chance, sent = random.Random(seed_number), []
-    kills = set(chance.sample(range(MESSAGES // BATCH), min(KILLS, MESSAGES // BATCH)))
-    for number in range(MESSAGES // BATCH):
+    """Keep the workers busy for as long as the killer is at work. Gives the ids sent."""
+    killer, sent = Killer(workers, seed_number), []
+    killer.start()
+    while killer.is_alive():
+        if waiting(deployment, "ingress") >= BACKLOG:
+            time.sleep(0.05)
+            continue
         batch = [message() for _ in range(BATCH)]
         push(deployment, batch)
         sent += [document["message_id"] for document in batch]
-        if number in kills:
-            time.sleep(chance.random() * 0.03)  # in the midst of the batch
-            kill_something(workers, chance)
-        time.sleep(chance.random() * 0.3)
     return sent
-
-
-def kill_something(workers: list[RunningWorker], chance: random.Random) -> None:
-    worker = chance.choice(workers)
-    if chance.random() < 0.6:
-        if children := worker.children:
-            worker.kill_child(chance.choice(children))
-    else:
-        worker.kill()
-        worker.start(wait=False)
 
 
 def collected(deployment: Deployment, sent: list[str]) -> Counter[str]:
@@ -56,12 +68,16 @@ def collected(deployment: Deployment, sent: list[str]) -> Counter[str]:
     return Counter(document["message_id"] for document in all_dispatched(deployment))
 
 
-def test_it_loses_and_repeats_nothing_on_redis(on_redis: Deployment, start_workers: StartWorkers) -> None:
+@pytest.mark.parametrize("deadline_s", ["3", "0.02"], ids=["a claim at a time", "claims worked on twice"])
+def test_it_loses_and_repeats_nothing_on_redis(
+    on_redis: Deployment, start_workers: StartWorkers, deadline_s: str
+) -> None:
     # Without the window, so that it is the claims that keep a message from going out twice.
-    deployment = on_redis.with_settings(idempotency_window="0")
+    deployment = on_redis.with_settings(idempotency_window="0", claim_deadline_s=deadline_s, claim_attempts="1000")
     workers = start_workers(deployment, 2)
     sent = run_with_kills(deployment, workers, 1)
     assert collected(deployment, sent) == Counter(sent)
+    assert len(sent) > BACKLOG
 
 
 def test_it_survives_a_redis_that_is_killed(
