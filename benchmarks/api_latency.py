@@ -39,9 +39,13 @@ GOAL_MS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of one kind of request, and what of them the API's process computed."""
+    """Milliseconds of one kind of request, and what of them the API's process computed.
+
+    On a machine that does other things meanwhile, the fastest tenth says most of what the request itself takes.
+    """
 
     name: str
+    p10_ms: float
     median_ms: float
     p95_ms: float
     cpu_ms: float
@@ -92,13 +96,14 @@ def _measure(store: Store, volume: Volume, kind: str, repeats: int, place: Place
     """Prints the timings of an account of that kind; how many medians miss the goal."""
     account = getattr(volume, kind)
     key = Accounts(store).add_key(account)
-    print(f"\n{kind} {account}: median and 95th percentile, and CPU of the API, ms")
+    print(f"\n{kind} {account}: 10th percentile, median, 95th percentile, CPU of the API, ms")
     print(f"  {'(bare SELECT 1 from here)':<40} {_round_trip_ms(store):7.2f}")
     with _api(place) as (url, process), httpx.Client(base_url=url, auth=(account, key), timeout=30) as client:
         timings = [_timed(asked, client, process, repeats) for asked in requests(account)]
     for timing in timings:
         mark = "" if timing.median_ms < GOAL_MS else "  *"
-        print(f"  {timing.name:<40} {timing.median_ms:7.2f} {timing.p95_ms:7.2f} {timing.cpu_ms:7.2f}{mark}")
+        figures = (timing.p10_ms, timing.median_ms, timing.p95_ms, timing.cpu_ms)
+        print(f"  {timing.name:<40} {' '.join(f'{figure:7.2f}' for figure in figures)}{mark}")
     return sum(timing.median_ms >= GOAL_MS for timing in timings)
 
 
@@ -125,7 +130,8 @@ def _timed(asked: Asked, client: httpx.Client, process: psutil.Process, repeats:
             cpu += _cpu_s(process) - cpu_before
         if answer.status_code not in {200, 204, 404}:
             raise SystemExit(f"{asked.name}: {answer.text}")
-    return Timing(asked.name, median(taken), quantiles(taken, n=20)[18], cpu * 1000 / repeats)
+    twentieths = quantiles(taken, n=20)
+    return Timing(asked.name, twentieths[1], median(taken), twentieths[18], cpu * 1000 / repeats)
 
 
 def _cpu_s(process: psutil.Process) -> float:

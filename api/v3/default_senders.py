@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer
 from api.envelope import Success, failures, success
+from api.services import Services
 from api.v3.documents import (
     DefaultSenderCreate,
     DefaultSenderOut,
@@ -17,8 +19,11 @@ from api.v3.documents import (
     DefaultSenderUpdate,
     default_sender_document,
 )
+from core.accounts import Account
 from core.default_pages import MAX_PER_PAGE, PageRequest
 from core.errors import NotFoundError
+
+_T = TypeVar("_T")
 
 router = APIRouter(
     prefix="/v3/senders/default-senders", tags=["Default senders"], route_class=AdmittedRoute, dependencies=[BASIC]
@@ -91,17 +96,30 @@ def update_default_sender(
     default_sender_id: DefaultId, body: DefaultSenderUpdate, viewer: Viewer, parts: Parts
 ) -> Response:
     """Replace the senders of a default sender; an inherited one answers 403."""
-    held = parts.default_views.get_own(viewer, _uuid(default_sender_id))
-    stored = parts.defaults.update(held.account_id, held.default_id, body.strategies, viewer.account_id)
+    default_id = _uuid(default_sender_id)
+    stored = _as_holder(
+        viewer,
+        parts,
+        default_id,
+        lambda holder: parts.defaults.update(holder, default_id, body.strategies, viewer.account_id),
+    )
     return success(default_sender_document(stored), "Default sender updated.")
 
 
 @router.delete("/{default_sender_id}", status_code=204, response_class=Response, responses=failures(404))
 def delete_default_sender(default_sender_id: DefaultId, viewer: Viewer, parts: Parts) -> Response:
     """Remove a default sender: the account's above decides again, else Smart Assign. An inherited one answers 403."""
-    held = parts.default_views.get_own(viewer, _uuid(default_sender_id))
-    parts.defaults.delete(held.account_id, held.default_id, viewer.account_id)
+    default_id = _uuid(default_sender_id)
+    _as_holder(viewer, parts, default_id, lambda holder: parts.defaults.delete(holder, default_id, viewer.account_id))
     return Response(status_code=204)
+
+
+def _as_holder(viewer: Account, parts: Services, default_id: UUID, change: Callable[[str], _T]) -> _T:
+    """Change a default of the account's own, or else, which takes a look more, of one of its sub-accounts."""
+    try:
+        return change(viewer.account_id)
+    except NotFoundError:
+        return change(parts.default_views.get_own(viewer, default_id).account_id)
 
 
 def _uuid(text: str) -> UUID:
