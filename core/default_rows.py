@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
 
 from core.database import Write
 from core.default_strategies import ENABLED, Strategy
@@ -73,7 +73,15 @@ class DefaultChange:
 _DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref).join(
     AccountRow, AccountRow.user_id == DefaultRow.account_ref
 )
-_STRATEGIES = select(*StrategyRow.__table__.columns).order_by(StrategyRow.default_ref, StrategyRow.position)
+_STRATEGIES = (
+    select(*StrategyRow.__table__.columns)
+    .where(StrategyRow.default_ref.in_(bindparam("refs", expanding=True)))
+    .order_by(StrategyRow.default_ref, StrategyRow.position)
+)
+_HELD = _DEFAULTS.where(DefaultRow.account_ref == bindparam("account_ref"))
+_BY_ID = _HELD.where(DefaultRow.id == bindparam("id"))
+_BY_KEY = _HELD.where(DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
+_LOCKED = {query: query.with_for_update(of=DefaultRow) for query in (_BY_ID, _BY_KEY)}
 
 
 def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -97,12 +105,30 @@ def defaults_after(
     return with_strategies(connection, connection.execute(query).all())
 
 
+def find_default(connection: Connection, key: DefaultKey) -> StoredDefault | None:
+    """The default of an account, country and product, locked until the transaction ends."""
+    account_ref, country, product = key
+    asked = {"account_ref": account_ref, "country": country, "product": product.value}
+    return _first(connection, _LOCKED[_BY_KEY], asked)
+
+
+def find_default_by_id(
+    connection: Connection, account_ref: int, default_id: UUID, *, lock: bool = False
+) -> StoredDefault | None:
+    """A default of an account by its id; `lock` as in `read_defaults`."""
+    return _first(connection, _LOCKED[_BY_ID] if lock else _BY_ID, {"account_ref": account_ref, "id": default_id})
+
+
+def _first(connection: Connection, query: Select[*tuple[Any, ...]], asked: Mapping[str, Any]) -> StoredDefault | None:
+    found = with_strategies(connection, connection.execute(query, asked).all())
+    return found[0] if found else None
+
+
 def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
     """The defaults of rows of `defaults_query`, in their order."""
     strategies: defaultdict[UUID, list[Strategy]] = defaultdict(list)
     for part in chunks([row.id for row in rows], CHUNK):
-        query = _STRATEGIES.where(StrategyRow.default_ref.in_(part))
-        for row in connection.execute(query):
+        for row in connection.execute(_STRATEGIES, {"refs": part}):
             strategies[row.default_ref].append(_strategy(row))
     return [_stored(row, tuple(strategies[row.id])) for row in rows]
 

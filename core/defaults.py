@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from core.accounts import Account, account_row
@@ -23,6 +23,8 @@ from core.default_rows import (
     StoredDefault,
     defaults_after,
     defaults_query,
+    find_default,
+    find_default_by_id,
     read_defaults,
     with_strategies,
     write_changes,
@@ -259,16 +261,11 @@ def facts_for_defaults(connection: Connection, requests: Sequence[Request]) -> d
 
 
 def _find(connection: Connection, account: Account, country: str, product: Product) -> StoredDefault | None:
-    here = and_(
-        DefaultRow.account_ref == account.user_id, DefaultRow.country == country, DefaultRow.product == product.value
-    )
-    found = read_defaults(connection, here, lock=True)
-    return found[0] if found else None
+    return find_default(connection, (account.user_id, country, product))
 
 
 def _by_id(connection: Connection, account: Account, default_id: UUID, *, lock: bool = False) -> StoredDefault:
-    mine = and_(DefaultRow.account_ref == account.user_id, DefaultRow.id == default_id)
-    found = read_defaults(connection, mine, lock=lock)
-    if not found:
+    found = find_default_by_id(connection, account.user_id, default_id, lock=lock)
+    if found is None:
         raise NotFoundError(f"account {account.account_id!r} has no default sender {default_id}")
-    return found[0]
+    return found

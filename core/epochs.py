@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
-from core.statements import CHUNK, any_of, chunks, insert_into, storable
+from core.statements import AMONG, CHUNK, INSERT, Among, chunks, storable
 from core.tables import AccountRow, EpochRow
 
 
@@ -39,15 +39,29 @@ class NoSink:
         """Does nothing."""
 
 
+def _increment(dialect: str) -> Any:
+    insert = INSERT[dialect](EpochRow)
+    return insert.on_conflict_do_update(
+        index_elements=[EpochRow.scope],
+        set_={"value": EpochRow.value + 1, "changed_at": insert.excluded.changed_at},
+    ).returning(EpochRow.scope, EpochRow.value)
+
+
+def _family(among: Among) -> Select[str]:
+    own, below = among(AccountRow.user_id, "refs"), among(AccountRow.parent_ref, "refs")
+    return select(AccountRow.account_id).where(or_(own, below))
+
+
+# Built once for each database: every write asks them, and to build a statement takes longer than to run it.
+_INCREMENT = {dialect: _increment(dialect) for dialect in INSERT}
+_FAMILY = {dialect: _family(among) for dialect, among in AMONG.items()}
+
+
 def increment(connection: Connection, scopes: Iterable[str], now: datetime) -> dict[str, int]:
     """New values of the scopes, one higher than before; in sorted order, so that two writers cannot deadlock."""
     values: dict[str, int] = {}
+    statement = _INCREMENT[connection.dialect.name]
     for part in chunks(sorted(set(scopes)), CHUNK):
-        insert = insert_into(connection, EpochRow)
-        statement = insert.on_conflict_do_update(
-            index_elements=[EpochRow.scope],
-            set_={"value": EpochRow.value + 1, "changed_at": insert.excluded.changed_at},
-        ).returning(EpochRow.scope, EpochRow.value)
         rows = connection.execute(statement, [{"scope": scope, "value": 1, "changed_at": now} for scope in part])
         values.update((row.scope, row.value) for row in rows)
     return values
@@ -57,9 +71,8 @@ def family_scopes(connection: Connection, account_refs: Iterable[int]) -> set[st
     """The scopes of the accounts and of all their sub-accounts."""
     scopes: set[str] = set()
     for part in chunks(sorted(set(account_refs)), CHUNK):
-        own = any_of(connection, AccountRow.user_id, part)
-        query = select(AccountRow.account_id).where(or_(own, any_of(connection, AccountRow.parent_ref, part)))
-        scopes.update(account_scope(account_id) for account_id in connection.scalars(query))
+        family = connection.scalars(_FAMILY[connection.dialect.name], {"refs": list(part)})
+        scopes.update(account_scope(account_id) for account_id in family)
     return scopes
 
 
