@@ -8,6 +8,7 @@ SMART_ASSIGN_TEST_RABBITMQ_URL, SMART_ASSIGN_TEST_POSTGRES_URL.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def services_are_required() -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts background jobs with Ctrl-C ignored, and every program that a test starts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVICES] = {}
 
 
