@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -59,12 +59,14 @@ def test_it_says_how_many_were_repeats(worker: RunningWorker) -> None:
     push(worker.deployment, [twice] * 5)
     dispatched(worker.deployment, 1)
     time.sleep(0.5)
-    told = sum(int(line.partition("'duplicates': ")[2].partition("}")[0] or 0) for line in worker.log.splitlines()[-20:])
+    told = sum(
+        int(line.partition("'duplicates': ")[2].partition("}")[0] or 0) for line in worker.log.splitlines()[-20:]
+    )
     assert told >= 4
 
 
 @pytest.fixture(scope="module", params=PAIRS)
-def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[Callable[[int], Deployment]]:
+def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Callable[[int], Deployment]:
     """Workers with a window of so many seconds."""
     made = make_deployment(request.param)
 
@@ -72,7 +74,7 @@ def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment)
         settings = {"idempotency_window": str(seconds)}
         return Deployment(made.broker_url, made.redis_url, made.database_url, settings, made.stem)
 
-    yield of
+    return of
 
 
 def test_it_forgets_an_id_after_the_window(with_window: Callable[[int], Deployment]) -> None:
