@@ -124,9 +124,9 @@ def test_it_says_how_to_go_on_after_an_interrupt(tmp_path: Path) -> None:
     def recorded() -> dict[str, Any]:
         return dict(json.loads(state.read_bytes())) if state.exists() else {"batches": 0}
 
-    until(lambda: recorded()["batches"] >= 20, 60, "the pause")
+    until(lambda: recorded()["batches"] >= 20, 90, "the pause")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "paused: " in said
     assert "--campaign-id c --resume goes on" in " ".join(said.split())
