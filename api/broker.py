@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qs, urlsplit
 
 import amqp
 import redis
@@ -12,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from api.settings import ApiSettings
 from core.contracts import CONTENT_TYPE
+from core.redis_url import client_url
 from core.replay import Replay
 from core.store_parked import ParkedStore
 
@@ -26,15 +26,6 @@ def open_replay(settings: ApiSettings, store: ParkedStore) -> Replay:
     """Replay on the broker of the settings; each call of its own connection, for it is seldom used."""
     send = _send_to_redis if settings.broker_is_redis else _send_to_rabbitmq
     return Replay(store, lambda lane, originals: send(settings.broker_url, lane, originals), settings.lanes, _FAILURES)
-
-
-def client_url(url: str) -> str:
-    """Kombu's URL of a Redis socket as redis-py spells it; any other URL unchanged."""
-    parts = urlsplit(url)
-    if parts.scheme != "redis+socket":
-        return url
-    database = parse_qs(parts.query).get("virtual_host", ["0"])[0].lstrip("/")
-    return f"unix://{parts.netloc}{parts.path}?db={database or '0'}"
 
 
 def _send_to_redis(url: str, lane: str, originals: Sequence[bytes]) -> None:

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from api.broker import client_url, open_replay
+from api.broker import open_replay
 from api.compliant_list import CompliantList
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
@@ -26,6 +26,7 @@ from core.default_views import DefaultViews
 from core.defaults import DefaultSenders
 from core.progress import Progress
 from core.redis_epochs import RedisEpochs
+from core.redis_url import client_url
 from core.replay import Replay
 from core.senders import Senders
 from core.store import Store

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import URL
 
+from core.redis_url import client_url
 from worker.redis_home import EmbeddedRedis, EmbeddedRedisError, RedisHome
 from worker.settings import Settings
 
@@ -118,15 +118,6 @@ def driver_url(url: str) -> str:
     """The URL with the driver that is installed, psycopg 3."""
     scheme, separator, rest = url.partition("://")
     return f"postgresql+psycopg{separator}{rest}" if scheme == "postgresql" else url
-
-
-def client_url(url: str) -> str:
-    """Kombu's URL of a Redis socket as redis-py spells it; any other URL unchanged."""
-    parts = urlsplit(url)
-    if parts.scheme != "redis+socket":
-        return url
-    database = parse_qs(parts.query).get("virtual_host", ["0"])[0].lstrip("/")
-    return f"unix://{parts.netloc}{parts.path}?db={database or '0'}"
 
 
 def private_folder(path: Path) -> Path:

@@ -15,13 +15,14 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import SmartAssignError
+from core.redis_url import client_url
 from core.schema import current_version, newest_version
 from core.store import Store
 from core.store_rules import RuleVersion
 from worker.addresses import masked
 from worker.amqp import our_queues
 from worker.claims import PRIORITY_SUFFIXES
-from worker.embedded import ResolvedUrls, client_url
+from worker.embedded import ResolvedUrls
 from worker.settings import Settings
 from worker.wiring import probing_redis
 

@@ -23,13 +23,14 @@ from core.database import open_engine
 from core.default_warnings import DefaultWarnings
 from core.progress import Progress
 from core.redis_epochs import RedisEpochs
+from core.redis_url import client_url
 from core.store import Store
 from worker.amqp import ConfirmedPublisher
 from worker.campaigns import BatchWork, RedisBatches, RedisHandOff
 from worker.campaigns_amqp import AmqpBatches, AmqpHandOff
 from worker.chunks import Chunks
 from worker.claims import Claims
-from worker.embedded import ResolvedUrls, client_url, database_url_of, resolve_urls, running_redis_url
+from worker.embedded import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
 from worker.events import AmqpEvents, EventSink, RedisEvents
 from worker.marks import Marks
 from worker.packing import BulkPacker

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.embedded import client_url, driver_url, private_folder, resolve_urls, sqlite_url
+from core.redis_url import client_url
+from worker.embedded import driver_url, private_folder, resolve_urls, sqlite_url
 from worker.redis_binary import RedisBinary, newest_reader, parse_version
 from worker.redis_home import (
     EmbeddedRedis,
