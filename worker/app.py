@@ -114,8 +114,8 @@ def build_app() -> Celery:
     """The application with its tasks and steps; configured when it is first used."""
     app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
     app.add_defaults(celery_settings)
-    app.steps["worker"].add(RedisIntake)
     app.steps["worker"].add(Housekeeping)
+    app.steps["consumer"].add(RedisIntake)
     app.steps["consumer"].add(AmqpIntake)
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -42,6 +42,15 @@ class Work:
     claim_id: str = ""
 
 
+@dataclass(slots=True)
+class BatchResult:
+    """What came of a batch: counts, whether its end was reached, and whether single messages wait for their turn."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    done: bool = True
+    singles_wait: bool = False
+
+
 class BatchWork:
     """Works on one batch, chunk by chunk."""
 
@@ -56,27 +65,27 @@ class BatchWork:
         self._assigner, self._chunks, self._hand_off = assigner, chunks, hand_off
         self._settings, self._clock = settings, clock
 
-    def on_document(self, work: Work, document: bytes, may_go_on: Callable[[], bool] = lambda: True) -> Counter[str]:
-        """Work on a batch until it is done. Gives counts; `yielded` where `may_go_on` said no before the end.
+    def on_document(self, work: Work, document: bytes, *, gives_way: bool = False) -> BatchResult:
+        """Work on a batch until it is done or, where it `gives_way`, until single messages wait after a chunk.
 
-        `may_go_on` is asked after each chunk that leaves others. Raises StoreUnavailableError where the rest must
-        wait for SQL.
+        Raises StoreUnavailableError where the rest must wait for SQL.
         """
-        counts: Counter[str] = Counter()
         try:
             if len(document) > self._settings.batch_max_bytes:
                 raise _too_large(document, self._settings.batch_max_bytes)
             batch = decode_batch(document)
         except ContractError as error:
-            return self.refuse(work, document, ParkReason.INVALID_MESSAGE, error)
-        settled = self._chunks.settled_chunks(batch.key)
+            return BatchResult(self.refuse(work, document, ParkReason.INVALID_MESSAGE, error))
+        result, settled = BatchResult(), self._chunks.settled_chunks(batch.key)
         for number in range(batch.chunks):
-            if settled.get(number) != work.id:
-                waiting = self._on_chunk(work, batch, number, known=number in settled, counts=counts)
-                if waiting and number + 1 < batch.chunks and not may_go_on():
-                    counts["yielded"] = 1
-                    return counts
-        return counts
+            if settled.get(number) == work.id:
+                continue
+            waiting = self._on_chunk(work, batch, number, known=number in settled, counts=result.counts)
+            result.singles_wait = gives_way and waiting > 0
+            result.done = number + 1 == batch.chunks
+            if result.singles_wait:
+                break
+        return result
 
     def _on_chunk(self, work: Work, batch: Batch, number: int, *, known: bool, counts: Counter[str]) -> int:
         chunk = _chunk(work, batch, number, rfc3339(self._clock()))
@@ -203,21 +212,23 @@ class RedisBatches:
                     counts.update(self._work.refuse(work, raw, ParkReason.INVALID_MESSAGE, error, lane=lane))
                     continue
                 document = opened.document or b""
-            counts.update(self._on_document(claim, work, document))
-            if counts["yielded"]:
+            result = self._on_document(claim, work, document)
+            counts.update(result.counts)
+            if not result.done or (result.singles_wait and place + 1 < len(claim.documents)):
+                counts["yielded"] = 1
                 break
         return for_celery
 
-    def _on_document(self, claim: Claim, work: Work, document: bytes) -> Counter[str]:
+    def _on_document(self, claim: Claim, work: Work, document: bytes) -> BatchResult:
         if claim.attempt > self._settings.claim_attempts:
             reason = f"work on it was begun {claim.attempt - 1} times without coming to an end"
             error = ContractError([FieldError(WHOLE_DOCUMENT, reason)])
-            return self._work.refuse(work, document, ParkReason.RETRIES_EXHAUSTED, error)
-        return self._work.on_document(work, document, may_go_on=lambda: False)
+            return BatchResult(self._work.refuse(work, document, ParkReason.RETRIES_EXHAUSTED, error))
+        return self._work.on_document(work, document, gives_way=True)
 
     def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
         """Work on the batch of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
-        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(task_id), document)
+        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(task_id), document).counts
 
     def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
         """Park the batch of a task that was tried too often."""

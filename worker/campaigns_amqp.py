@@ -69,7 +69,7 @@ class AmqpBatches:
 
     def on_batch(self, delivery_id: str, document: bytes) -> Mapping[str, int]:
         """Work on one delivery to its end. Raises StoreUnavailableError where it must wait for SQL."""
-        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(delivery_id), document)
+        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(delivery_id), document).counts
 
     on_task = on_batch
 

@@ -41,7 +41,7 @@ SETTLED_NOW = 1
 class SettledChunk(NamedTuple):
     """What became of a chunk. `outcome` 0: settled before by the same work, 1: now, 2: by another delivery.
 
-    `waiting` counts the tasks of single messages that wait; `completed`: the campaign's last batch is settled.
+    `waiting` counts the queues in which single messages wait; `completed`: the campaign's last batch is settled.
     """
 
     outcome: int
@@ -78,6 +78,8 @@ class Chunks:
             f"{stem}:campaign-accounts:{chunk.campaign_id}",
             settings.events_queue if settings.broker_is_redis else "",
             settings.work_queue,
+            settings.ingress_queue,
+            settings.messages_queue,
         ]
         answer = self._script(
             keys=keys,

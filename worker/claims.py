@@ -1,7 +1,7 @@
 """Claims: how documents leave a Redis list without ever being in one place only in memory.
 
-A claim is documents moved aside under a deadline, with a small Celery task that names it. Settling a claim hands off
-all that became of its documents in one script, once; a claim that nobody settles is taken up again after its deadline.
+A claim is documents moved aside under a deadline; a small Celery task that names it works on them. Settling a claim hands
+off all that became of its documents in one script, once; a claim that nobody settles is taken up again after its deadline.
 Times are the Redis server's own, so no worker's clock matters.
 """
 
@@ -46,6 +46,14 @@ class Lane(StrEnum):
     def of_tasks(self) -> bool:
         """Whether its documents are Celery task messages."""
         return self in {Lane.MESSAGES, Lane.CAMPAIGNS}
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim of `count` documents that nobody works on yet; count 0: nothing waited, -1: the dispatch queue is full."""
+
+    id: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class Claims:
         self._client, self._settings = client, settings
         stem = settings.key_prefix
         self._index, self._attempts = f"{stem}:claims", f"{stem}:attempts"
+        self._gave_way = f"{stem}:gave-way"
         self._claim_stem, self._mark_stem, self._seen_stem = claim_stem(stem), f"{stem}:settled:", seen_stem(stem)
         self.outbox, self.counts = outbox_key(stem), counts_key(stem)
         self._scripts = {name: client.register_script(text) for name, text in script_texts().items()}
@@ -136,25 +145,21 @@ class Claims:
             Lane.CAMPAIGNS: [settings.campaigns_queue + suffix for suffix in PRIORITY_SUFFIXES],
         }
 
-    def claim(self, lane: Lane, *, work_limit: int) -> int:
-        """Claim what waits on a lane and enqueue its task.
-
-        Returns the number of documents; -1 where `work_limit` tasks are waiting, -2 where the dispatch queue is full.
-        """
+    def claim(self, lane: Lane) -> Claimed:
+        """Claim what waits on a lane; of campaigns, one that gave way comes first."""
         settings, claim_id = self._settings, f"{lane}-{uuid.uuid4().hex}"
-        work_queue = self._work_queue(lane)
-        answer: int = self._run(
+        gave_way = self._gave_way if lane.of_campaigns else ""
+        found = self._run(
             "claim",
-            [self._claim_stem + claim_id, self._index, work_queue, settings.dispatch_queue] + self._sources[lane],
+            [self._claim_stem + claim_id, self._index, settings.dispatch_queue, gave_way, *self._sources[lane]],
             claim_id,
             settings.campaign_claim_size if lane.of_campaigns else settings.claim_size,
             settings.claim_bytes,
             self._deadline_ms,
-            work_limit,
             settings.dispatch_max_length,
-            _task(lane, work_queue, claim_id),
+            self._claim_stem,
         )
-        return answer
+        return Claimed(found[0].decode(), found[1])
 
     def _work_queue(self, lane: Lane) -> str:
         return self._settings.campaign_work_queue if lane.of_campaigns else self._settings.work_queue
@@ -208,14 +213,14 @@ class Claims:
         return None if answer is None else Settled(*answer)
 
     def postpone(self, claim: Claim, delay_s: float | None = None) -> None:
-        """Put a claim off, as no failure: for `delay_s` seconds, or behind the tasks that wait."""
-        work_queue = self._work_queue(claim.lane)
-        keys = [self._claim_stem + claim.id, self._index, self._attempts, work_queue]
-        if delay_s is not None:
-            self._run("postpone", keys, claim.id, int(delay_s * 1000), "")
-        else:
-            task = _task(claim.lane, work_queue, claim.id, str(len(claim.documents)))
-            self._run("postpone", keys, claim.id, self._deadline_ms, task)
+        """Put a claim off, as no failure: for `delay_s` seconds, or until a claimer has room for it again."""
+        keys = [self._claim_stem + claim.id, self._index, self._attempts, self._gave_way if delay_s is None else ""]
+        delay_ms = self._deadline_ms if delay_s is None else int(delay_s * 1000)
+        self._run("postpone", keys, claim.id, delay_ms)
+
+    def hurry(self, claim_id: str) -> None:
+        """Let a claim whose task came to no end be taken up at once, not at its deadline."""
+        self._client.zadd(self._index, {claim_id: 0}, xx=True)
 
     def recover(self) -> list[str]:
         """Enqueue again the claims whose deadline has passed; gives their ids."""

@@ -20,10 +20,10 @@ from celery import bootsteps
 from kombu import Consumer, Queue
 from kombu.message import Message
 
-from core.contracts import CONTENT_TYPE, encode_json
 from worker.acks import Acks
 from worker.amqp import declare_queues
-from worker.envelope import BATCH_TASK, WORK_TASK, TaskHeaders, open_task, task_headers
+from worker.envelope import BATCH_TASK, WORK_TASK, TaskHeaders, open_task
+from worker.local_tasks import pool_children, start_task
 from worker.settings import Settings
 from worker.wiring import configured
 
@@ -35,12 +35,6 @@ GATHER_S = 0.004
 FULL_PAUSE_S = 0.25
 #: How long a batch that failed waits before it is delivered again.
 REQUEUE_PAUSE_S = 1.0
-
-
-class LocalMessage(Message):  # type: ignore[misc]  # kombu is untyped
-    """A task message that was made here; its body goes to the pool without being decoded on the way."""
-
-    payload: tuple[list[object], dict[str, object], None] = ([], {}, None)
 
 
 @dataclass(slots=True)
@@ -81,7 +75,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         self._gauge = parent.connection.channel()
         channel = parent.connection.channel()
         # Two batches for each pool process: one in work, one that waits.
-        children = max(1, parent.pool.limit or 1) if parent.pool.limit else 1
+        children = pool_children(parent)
         channel.basic_qos(0, min(65_535, 2 * children * settings.claim_size), False)
         # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
         campaigns = parent.connection.channel()
@@ -175,16 +169,13 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         exhausted = count == 1 and _deliveries(gathered.deliveries[0]) >= 2 * settings.claim_attempts
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
-        body = encode_json([[batch_id, count, documents, exhausted], {}, {}])
-        message = LocalMessage(
-            body=body,
-            content_type=CONTENT_TYPE,
-            content_encoding="utf-8",
-            headers=task_headers(task, batch_id, f"({batch_id!r}, {count})"),
-            properties={"correlation_id": batch_id},
-            delivery_info={"exchange": "", "routing_key": task},
+        start_task(
+            parent,
+            task,
+            [batch_id, count, documents, exhausted],
+            acknowledge=_acknowledge(gathered),
+            reject=_requeue(parent, gathered),
         )
-        parent.strategies[task](message, None, _acknowledge(gathered), _requeue(parent, gathered), [])
 
 
 def _give_to_celery(parent: Any, acks: Acks, message: Message) -> None:

@@ -38,8 +38,7 @@ def test_it_takes_up_a_claim_whose_task_was_lost(services: Callable[..., Deploym
     sent = [message() for _ in range(20)]
     push(deployment, sent)
     with redis.Redis.from_url(deployment.broker_url) as client:
-        Claims(client, Settings(claim_deadline_s=1)).claim(Lane.INGRESS, work_limit=1)
-        client.delete(deployment.queue("work"))
+        Claims(client, Settings(claim_deadline_s=1)).claim(Lane.INGRESS)
         assert client.llen(deployment.queue("ingress")) == 0
     with running(deployment):
         came = Counter(document["message_id"] for document in dispatched(deployment, len(sent)))
@@ -51,7 +50,9 @@ def test_it_settles_once_what_is_delivered_twice(services: Callable[..., Deploym
     deployment = services(idempotency_window="0")
     push(deployment, [message() for _ in range(20)])
     with redis.Redis.from_url(deployment.broker_url) as client:
-        Claims(client, Settings()).claim(Lane.INGRESS, work_limit=1)
+        claims = Claims(client, Settings())
+        claims.hurry(claims.claim(Lane.INGRESS).id)
+        claims.recover()
         (task,) = client.lrange(deployment.queue("work"), 0, -1)  # type: ignore[misc]
         client.lpush(deployment.queue("work"), task, task)
     with running(deployment) as worker:

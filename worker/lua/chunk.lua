@@ -1,13 +1,14 @@
 -- Hands off one chunk of a campaign batch, once for each batch, and counts the campaign's progress with it.
 -- KEYS: 1 chunks of the batch by who settled them, 2 claim that is worked on ('' where there is none),
 --       3 dispatch queue, 4 parked outbox, 5 counts, 6 stem of the seen-buckets, 7 progress ('' where nobody knows whose),
---       8 accounts by campaign, 9 events queue ('' where it is not a list of this server), 10 work queue
+--       8 accounts by campaign, 9 events queue ('' where it is not a list of this server),
+--       10... where single messages wait
 -- ARGV: 1 chunk, 2 id of the work, 3 chunks of the batch, 4 seconds of the idempotency window, 5 number of messages,
 --       6 number of parked, 7 recipients of the chunk, 8 seconds that progress is kept, 9 total batches ('' unknown),
 --       10 account id, 11 campaign id, 12 longest events queue, 13 the time, 14 why the part had been parked ('' no part),
 --       15 and 16 dispatched and dropped already, by another broker; 17 number of pairs,
 --       then pairs of parking code and number, the envelopes of the messages, their marks, id and record of each parked
--- Returns {outcome, dispatched, duplicates, tasks waiting, completed}; outcome 0: settled before by the same work,
+-- Returns {outcome, dispatched, duplicates, queues of single messages that are not empty, completed}; outcome 0: settled before by the same work,
 --         1: settled now, 2: settled before by another delivery of the batch.
 local ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
@@ -27,7 +28,7 @@ local function base64(text)
   return table.concat(out)
 end
 
-local waiting = redis.call('LLEN', KEYS[10])
+local waiting = redis.call('EXISTS', unpack(KEYS, 10))
 local owner = redis.call('HGET', KEYS[1], ARGV[1])
 if owner == ARGV[2] or (KEYS[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 0) then return {0, 0, 0, waiting, 0} end
 
