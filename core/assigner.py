@@ -7,7 +7,7 @@ message is written with the verdict of its group. Nothing here moves a message: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -16,16 +16,17 @@ from core.contracts import (
     WHOLE_DOCUMENT,
     ContractError,
     Message,
+    account_stem,
     decode_message,
-    message_digest,
+    digest_of,
     parse_rfc3339,
     rfc3339,
 )
 from core.decision import Request, SenderRef
-from core.enriched import writer_of
+from core.enriched import SpreadWriter, Writer, tail_of, writer_of
 from core.errors import FieldError, ParkReason
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
-from core.sender import Product, SenderType, TrafficClass
+from core.sender import Product, TrafficClass
 from core.verdict import Verdict
 
 #: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
@@ -72,17 +73,59 @@ class Verdicts(Protocol):
         """The verdicts of `requests` at `now`."""
 
 
-Group = tuple[str, str | None, str, Product, TrafficClass, bool, str | None, SenderType | None, SenderRef | None]
+#: What a group's decision depends on: the fields of a Request. A plain tuple is the quickest to make, and equal to it.
+_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None]
 
 
-class _Read(NamedTuple):
-    """A message that was read: its place, normal form, recipient and group."""
+class Group:
+    """Messages of a batch that share one decision; they differ in recipient, text, id and the last fields alone."""
+
+    __slots__ = ("account", "country", "example", "key", "verdict", "writer")
+
+    def __init__(self, key: _Key, example: Message) -> None:
+        self.key, self.example, self.country = key, example, key[2]
+        self.account = account_stem(example.account_id)
+        self.verdict: Verdict | None = None
+        self.writer: Writer | SpreadWriter | None = None
+
+
+class Entry(NamedTuple):
+    """A message that is to be written: its place in the batch, its group, and what is its own. A tuple: quick to make."""
 
     place: int
-    message: Message
-    e164: str
-    country: str
     group: Group
+    message_id: str
+    e164: str
+    body: str
+    tail: bytes
+
+
+class Messages:
+    """The messages of one batch that can be sent to somebody, by group; and those that are parked before that."""
+
+    def __init__(self, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> None:
+        self.now, self._overrides = now, overrides
+        self.groups: dict[_Key, Group] = {}
+        self.entries: list[Entry] = []
+        self.parked: list[Parked] = []
+
+    def add(self, place: int, message: Message) -> None:
+        """Add one message in normal form."""
+        located = _locate(place, message, self.now)
+        if isinstance(located, Parked):
+            self.parked.append(located)
+            return
+        e164, country = located
+        group = self.group(message, country)
+        self.entries.append(Entry(place, group, message.message_id, e164, message.body, tail_of(message)))
+
+    def group(self, message: Message, country: str) -> Group:
+        """The group of a message to `country`."""
+        key = _key(message, country, self._overrides.get(country))
+        found = self.groups.get(key)
+        if found is None:
+            found = self.groups[key] = Group(key, message)
+        return found
 
 
 class Assigner:
@@ -95,87 +138,71 @@ class Assigner:
 
     def assign(self, documents: Sequence[bytes]) -> Outcome:
         """Assign a batch of JSON documents. Total: no document, however broken, makes it raise."""
-        now, outcome = self._clock(), Outcome()
-        read = []
-        for index, document in enumerate(documents):
-            entry = self._read(index, document, now)
-            if isinstance(entry, Parked):
-                outcome.parked.append(entry)
-            else:
-                read.append(entry)
-        self._write(read, now, outcome)
-        return outcome
+        batch = self.new_batch()
+        for place, document in enumerate(documents):
+            try:
+                batch.add(place, self._decoded(document))
+            except ContractError as error:
+                batch.parked.append(_refused(place, error))
+        return self.finish(batch)
 
-    def assign_messages(self, messages: Iterable[tuple[int, Message]], overrides: Mapping[str, SenderRef]) -> Outcome:
-        """Assign messages in normal form, each with its place; `overrides` are their batch's senders by country."""
-        now, outcome = self._clock(), Outcome()
-        read = []
-        for index, message in messages:
-            entry = _locate(index, message, now, overrides)
-            if isinstance(entry, Parked):
-                outcome.parked.append(entry)
-            else:
-                read.append(entry)
-        self._write(read, now, outcome)
-        return outcome
+    def new_batch(self, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> Messages:
+        """An empty batch; `overrides` are its own senders by country."""
+        return Messages(self._clock(), overrides)
 
-    def _read(self, index: int, document: bytes, now: datetime) -> _Read | Parked:
-        if len(document) > self._max_bytes:
-            error = FieldError(WHOLE_DOCUMENT, f"is {len(document)} bytes long; at most {self._max_bytes} are taken")
-            return _refused(index, ContractError([error]))
-        try:
-            message = decode_message(document)
-        except ContractError as error:
-            return _refused(index, error)
-        return _locate(index, message, now)
-
-    def _write(self, read: list[_Read], now: datetime, outcome: Outcome) -> None:
-        examples = {entry.group: entry for entry in read}
-        requests = {group: request_of(group) for group in examples}
-        answer = self._decisions.verdicts(requests.values(), now)
-        verdicts = {group: answer.verdicts.get(request) for group, request in requests.items()}
-        assigned_at = rfc3339(now)
-        writers = {
-            group: writer_of(examples[group].message, examples[group].country, verdict, assigned_at)
-            for group, verdict in verdicts.items()
-            if verdict is not None and verdict.park is None
-        }
-        for entry in read:
-            writer = writers.get(entry.group)
-            if writer is None:
-                _not_sent(entry, verdicts[entry.group], outcome)
+    def finish(self, batch: Messages) -> Outcome:
+        """Write every message of a batch with the verdict of its group."""
+        outcome = Outcome(parked=batch.parked)
+        self._decide(batch)
+        for entry in batch.entries:
+            place, group, message_id, e164, body, tail = entry
+            if group.writer is None:
+                _not_sent(entry, outcome)
                 continue
-            message = entry.message
-            digest = message_digest(message.account_id, message.message_id)
-            outcome.payloads.append(writer.write(message, entry.e164, digest.hex()))
+            digest = digest_of(group.account, message_id)
+            outcome.payloads.append(group.writer.write(message_id, e164, body, tail, digest.hex()))
             outcome.digests.append(digest)
-            outcome.indexes.append(entry.place)
+            outcome.indexes.append(place)
+        return outcome
+
+    def _decide(self, batch: Messages) -> None:
+        verdicts = self._decisions.verdicts([Request(*key) for key in batch.groups], batch.now).verdicts
+        assigned_at = rfc3339(batch.now)
+        for key, group in batch.groups.items():
+            verdict = group.verdict = verdicts.get(key)  # type: ignore[call-overload]  # a Request is such a tuple
+            if verdict is not None and verdict.park is None:
+                group.writer = writer_of(group.example, group.country, verdict, assigned_at)
+
+    def _decoded(self, document: bytes) -> Message:
+        if len(document) > self._max_bytes:
+            reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
+            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+        return decode_message(document)
 
 
-def _not_sent(entry: _Read, verdict: Verdict | None, outcome: Outcome) -> None:
-    if verdict is None:
+def _not_sent(entry: Entry, outcome: Outcome) -> None:
+    if entry.group.verdict is None:
         outcome.deferred.append(entry.place)
     else:
-        outcome.parked.append(_unsendable(entry, verdict))
+        outcome.parked.append(_unsendable(entry, entry.group.verdict))
 
 
-def _locate(
-    index: int, message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
-) -> _Read | Parked:
+def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Parked:
+    """The recipient in E.164 and its country; or why the message is parked before anything is decided."""
     e164, country = message.to, settled_country(message.to)
     if country is None:
         try:
             recipient = parse_recipient(message.to, message.country)
         except InvalidRecipientError as error:
             fields = (FieldError("to", error.reason),)
-            return _parked(index, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
+            return _parked(place, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
         e164, country = recipient.e164, recipient.country
     if message.expires_at is not None and parse_rfc3339(message.expires_at) <= now:
-        return _parked(index, message, ParkReason.EXPIRED, "expires_at had passed", country=country)
-    return _Read(index, message, e164, country, _group(message, country, overrides.get(country)))
+        return _parked(place, message, ParkReason.EXPIRED, "expires_at had passed", country=country)
+    return e164, country
 
 
-def _group(message: Message, country: str, override: SenderRef | None) -> Group:
+def _key(message: Message, country: str, override: SenderRef | None) -> _Key:
     return (
         message.account_id,
         message.subaccount_id,
@@ -183,8 +210,7 @@ def _group(message: Message, country: str, override: SenderRef | None) -> Group:
         message.product,
         message.traffic_class,
         message.reply_expected,
-        message.sender_id or None,
-        message.sender_type,
+        SenderRef(clean_sender_id(message.sender_id), message.sender_type) if message.sender_id else None,
         override,
     )
 
@@ -193,15 +219,11 @@ def request_for(
     message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
 ) -> Request | Parked:
     """What is to be decided for one message, by the steps that a batch takes; or why it is parked before that."""
-    read = _locate(0, message, now, overrides)
-    return read if isinstance(read, Parked) else request_of(read.group)
-
-
-def request_of(group: Group) -> Request:
-    """The decision request of a group; texts that can be no Sender ID are cut to what a log and a key can hold."""
-    account_id, subaccount_id, country, product, traffic_class, reply_expected, sender_id, sender_type, override = group
-    explicit = SenderRef(clean_sender_id(sender_id), sender_type) if sender_id else None
-    return Request(account_id, subaccount_id, country, product, traffic_class, reply_expected, explicit, override)
+    located = _locate(0, message, now)
+    if isinstance(located, Parked):
+        return located
+    country = located[1]
+    return Request(*_key(message, country, overrides.get(country)))
 
 
 def clean_sender_id(sender_id: str) -> str:
@@ -210,10 +232,12 @@ def clean_sender_id(sender_id: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def _unsendable(entry: _Read, verdict: Verdict) -> Parked:
+def _unsendable(entry: Entry, verdict: Verdict) -> Parked:
     reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    return _parked(entry.place, entry.message, reason, verdict.detail, country=entry.country, fields=fields)
+    group = entry.group
+    parked = _parked(entry.place, group.example, reason, verdict.detail, country=group.country, fields=fields)
+    return replace(parked, message_id=entry.message_id)
 
 
 def _parked(

@@ -26,7 +26,7 @@ from core.explanation import explanation
 from core.redis_epochs import Breaker, Epochs, RedisEpochs
 from core.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from core.store_facts import AccountProblem
-from core.verdict import Verdict, decision_verdict, problem_verdict
+from core.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_verdict
 
 DECISION_TTL_S = 900
 LEASE_MS = 2_000
@@ -139,8 +139,9 @@ class DecisionCache:
         self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
         self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
         self._rules: tuple[int, RuleBook] | None = None
-        # Verdicts depend on the policy too, so that workers of different policies share none.
-        self._policy_mark = repr(policy)
+        # Verdicts depend on the policy too, so that workers of different policies share none; nor do those of versions
+        # that write them differently.
+        self._policy_mark = f"{VERDICT_FORM} {policy!r}"
 
     def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
         """The verdict of each of `requests` (no repeats) at `now`; three SQL statements for all of them at the most."""

@@ -7,7 +7,7 @@ country serves the whole chunk.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from core.assigner import Assigner, Outcome, Parked, clean_sender_id
+from core.assigner import Assigner, Entry, Group, Messages, Outcome, Parked, clean_sender_id
 from core.contracts import (
     MAX_RECIPIENTS,
     WHOLE_DOCUMENT,
@@ -26,7 +26,6 @@ from core.contracts import (
     ContractError,
     CountryText,
     ExtendedMessage,
-    Message,
     Text64,
     decode_json,
     encode_json,
@@ -35,6 +34,7 @@ from core.contracts import (
 from core.decision import SenderRef
 from core.enriched import encode_tail
 from core.errors import FieldError, ParkReason
+from core.phone import settled_country
 from core.sender import Product, SenderType, TrafficClass
 
 #: Recipients that settle as a whole. Also how long a single message may wait behind a campaign.
@@ -214,15 +214,19 @@ class CampaignAssigner:
 
     def assign(self, batch: Batch, chunk: int) -> Outcome:
         """Assign one chunk. The places in the outcome are positions in the batch."""
-        refused: list[Parked] = []
-        outcome = self._assigner.assign_messages(messages_of(batch, chunk, refused), batch.overrides)
+        messages = self._assigner.new_batch(batch.overrides)
+        refused = _add_chunk(batch, chunk, messages)
+        outcome = self._assigner.finish(messages)
         outcome.parked = [*refused, *(_with_path(entry) for entry in outcome.parked)]
         return outcome
 
 
-def messages_of(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tuple[int, Message]]:
-    """The messages of a chunk with their positions; recipients that are none are put to `refused`."""
-    like = _message_like(batch)
+def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
+    """Add the recipients of a chunk to `messages`; gives those that break the contract."""
+    refused: list[Parked] = []
+    groups: dict[str, Group] = {}
+    like, tail = _message_like(batch)
+    may_be_alike = like.expires_at is None
     for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
         row = batch.rows[position]
         if isinstance(row, RefusedRow):
@@ -230,12 +234,18 @@ def messages_of(batch: Batch, chunk: int, refused: list[Parked]) -> Iterator[tup
         elif row.body is None and batch.shared.body is None:
             error = FieldError(f"recipients[{position}].body", "is required where the batch has none")
             refused.append(_refused(batch, position, (error,)))
+        elif may_be_alike and row.custom_string is None and type(row) is Row and (country := settled_country(row.to)):
+            # Nearly every recipient: nothing of its own but number, text and id.
+            group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
+            message_id = row.message_id or batch.message_id(position)
+            messages.entries.append(Entry(position, group, message_id, row.to, row.body or like.body, tail))
         else:
-            yield position, _message(batch, like, position, row)
+            messages.add(position, _message(batch, like, position, row))
+    return refused
 
 
-def _message_like(batch: Batch) -> ExtendedMessage:
-    """What the messages of a batch have in common; `to`, `message_id` and perhaps `body` are still to be set."""
+def _message_like(batch: Batch) -> tuple[ExtendedMessage, bytes]:
+    """What the messages of a batch have in common, and its tail; `to`, `message_id` and perhaps `body` are still unset."""
     shared = batch.shared
     like = ExtendedMessage(
         message_id="",
@@ -259,7 +269,7 @@ def _message_like(batch: Batch) -> ExtendedMessage:
         batch_id=shared.batch_id,
     )
     like.tail = encode_tail(like)
-    return like
+    return like, like.tail
 
 
 def _message(batch: Batch, like: ExtendedMessage, position: int, row: Row) -> ExtendedMessage:

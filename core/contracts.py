@@ -211,11 +211,11 @@ class EnrichedMessage(BaseModel):
     country: str
     body: str
     product: Product
+    traffic_class: TrafficClass
+    reply_expected: bool
     sender_id: str | None
     sender_type: SenderType
     sender_country_code: str | None
-    traffic_class: TrafficClass
-    reply_expected: bool
     assignment: Assignment
     assigned_at: str = Field(json_schema_extra={"format": "date-time"})
     media_urls: list[str] | None
@@ -411,7 +411,17 @@ def known_ids(document: object) -> dict[str, str]:
 
 def message_digest(account_id: str, message_id: str) -> bytes:
     """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
-    return hashlib.blake2b(f"{len(account_id)}:{account_id}{message_id}".encode(), digest_size=16).digest()
+    return digest_of(account_stem(account_id), message_id)
+
+
+def account_stem(account_id: str) -> str:
+    """What the messages of one account have in common in `digest_of`."""
+    return f"{len(account_id)}:{account_id}"
+
+
+def digest_of(stem: str, message_id: str) -> bytes:
+    """`message_digest` of a message of the account with this `account_stem`."""
+    return hashlib.blake2b((stem + message_id).encode(), digest_size=16).digest()
 
 
 def rfc3339(moment: datetime) -> str:

@@ -124,9 +124,9 @@ class Judge:
         """The decision for a message that must be sent by `ref`, of the traffic class that suits it best."""
         strict = replace(self.policy, invalid_override=InvalidOverride.PARK, altered_senders=AlteredSenders.FORBID)
         alone = replace(facts, senders=tuple(meant_senders(ref, facts)), defaults=())
-        asked = replace(request, explicit=None, override=ref)
+        asked = request._replace(explicit=None, override=ref)
         decisions = [
-            decide(replace(asked, traffic_class=traffic_class), alone, self.rules, strict, self.now)
+            decide(asked._replace(traffic_class=traffic_class), alone, self.rules, strict, self.now)
             for traffic_class in _classes(alone.senders)
         ]
         return next((decision for decision in decisions if decision.sender is not None), decisions[0])

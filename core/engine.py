@@ -118,7 +118,7 @@ def _park_reason(ground: Ground, facts: Facts) -> ParkReason:
         (ParkReason.NO_SENDER_FOR_PRODUCT, no_product),
         (ParkReason.NO_SENDER_FOR_PRODUCT, no_replies | no_product),
     ):
-        easier = replace(request, **changes)
+        easier = request._replace(**changes)
         if easier != request and _anybody(replace(ground, request=easier), facts):
             return reason
     return ParkReason.NO_COMPLIANT_SENDER

@@ -5,12 +5,14 @@ The result is the JSON of `core.contracts.EnrichedMessage`, field by field in it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from core.contracts import SCHEMA_VERSION, Message, encode_json
+from core.sender import Product, TrafficClass
 from core.spread import pick
 from core.verdict import PoolSender, Verdict
 
@@ -39,38 +41,35 @@ class Writer:
 
     __slots__ = ("_after_body", "_before_body", "_before_to")
 
-    def __init__(self, message: Message, country: str, verdict: Verdict, assigned_at: str) -> None:
-        owner = {"account_id": message.account_id, "subaccount_id": message.subaccount_id}
-        shared = {
-            "product": message.product,
-            "sender_id": verdict.sender_id,
-            "sender_type": verdict.sender_type,
-            "sender_country_code": verdict.sender_country,
-            "traffic_class": message.traffic_class,
-            "reply_expected": message.reply_expected,
-            "assignment": verdict.assignment,
-            "assigned_at": assigned_at,
-        }
-        self._before_to = b',%b,"to":"' % encode_json(owner)[1:-1]
+    def __init__(self, message: Message, country: str, shared: bytes, assigned_at: str) -> None:
+        owner = encode_json({"account_id": message.account_id, "subaccount_id": message.subaccount_id})
+        wanted = _wanted(message.product, message.traffic_class, message.reply_expected)
+        self._before_to = b',%b,"to":"' % owner[1:-1]
         self._before_body = b'","country":%b,"body":' % encode_json(country)
-        self._after_body = b",%b," % encode_json(shared)[1:-1]
+        self._after_body = b'%b%b,"assigned_at":"%b",' % (wanted, shared[1:-1], assigned_at.encode())
 
-    def write(self, message: Message, e164: str, dispatch_id: str) -> bytes:
-        """The JSON of one message of the group."""
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: str) -> bytes:
+        """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
         return b"".join(
             (
                 _HEAD,
                 dispatch_id.encode(),
                 b'","message_id":',
-                _encode(message.message_id),
+                _encode(message_id),
                 self._before_to,
                 e164.encode(),
                 self._before_body,
-                _encode(message.body),
+                _encode(body),
                 self._after_body,
-                _tail(message),
+                tail,
             )
         )
+
+
+@cache
+def _wanted(product: Product, traffic_class: TrafficClass, reply_expected: bool) -> bytes:
+    wanted = {"product": product, "traffic_class": traffic_class, "reply_expected": reply_expected}
+    return b",%b," % encode_json(wanted)[1:-1]
 
 
 class SpreadWriter:
@@ -78,27 +77,24 @@ class SpreadWriter:
 
     __slots__ = ("_draws", "_writers")
 
-    def __init__(self, message: Message, country: str, verdict: Verdict, assigned_at: str) -> None:
-        self._draws = [member.draw for member in verdict.pool]
-        self._writers = [Writer(message, country, _as_sole(verdict, member), assigned_at) for member in verdict.pool]
+    def __init__(self, message: Message, country: str, pool: Sequence[PoolSender], assigned_at: str) -> None:
+        self._draws = [member.draw for member in pool]
+        self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
 
-    def write(self, message: Message, e164: str, dispatch_id: str) -> bytes:
-        """The JSON of one message of the group."""
-        return self._writers[pick(e164, self._draws)].write(message, e164, dispatch_id)
-
-
-def _as_sole(verdict: Verdict, member: PoolSender) -> Verdict:
-    names = {name: getattr(member, name) for name in ("sender_id", "sender_type", "sender_country")}
-    return msgspec.structs.replace(verdict, **names, pool=())
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: str) -> bytes:
+        """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
+        return self._writers[pick(e164, self._draws)].write(message_id, e164, body, tail, dispatch_id)
 
 
 def writer_of(message: Message, country: str, verdict: Verdict, assigned_at: str) -> Writer | SpreadWriter:
     """What writes the messages of a group; `message` is one of them."""
-    made = SpreadWriter if verdict.pool else Writer
-    return made(message, country, verdict, assigned_at)
+    if verdict.pool:
+        return SpreadWriter(message, country, verdict.pool, assigned_at)
+    return Writer(message, country, bytes(verdict.shared), assigned_at)
 
 
-def _tail(message: Message) -> bytes:
+def tail_of(message: Message) -> bytes:
+    """The last fields of a message's JSON; a message of a batch has them with it."""
     if message.tail is not None:
         return message.tail
     if type(message) is Message and message.is_plain:

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from core.contracts import encode_json
-from core.decision import Decision, PoolMember
+from core.decision import Decision
 from core.errors import ParkReason
+from core.sender import Sender
 from core.spread import Draw, draws_of
 from core.store_facts import AccountProblem
+
+#: Raised with every change of what a verdict is encoded as.
+VERDICT_FORM = 2
+
+#: `Verdict.shared` where there is no sender.
+NOTHING = msgspec.Raw(b"null")
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One of the senders over which a group's recipients are spread, and what `spread.pick` needs of it."""
 
-    sender_id: str | None
-    sender_type: str
-    sender_country: str | None
+    shared: msgspec.Raw
     draw: Draw
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a message needs of the decision of its group; `assignment` is encoded already.
+    """What a message needs of the decision of its group.
 
-    Either `park` is None and the sender stands, or the message is parked. `valid_until` is Unix time in seconds.
-    With a `pool` the recipient tells which of its senders it is.
+    Either `park` is None, and `shared` is a JSON object of the fields that name the sender and say why; or the message
+    is parked. `valid_until` is Unix time in seconds. With a `pool` the recipient tells which of its senders it is.
     """
 
-    sender_id: str | None
-    sender_type: str
-    sender_country: str | None
-    assignment: msgspec.Raw
-    park: ParkReason | None
-    detail: str
-    field: str | None
-    valid_until: float | None
+    shared: msgspec.Raw
+    park: ParkReason | None = None
+    detail: str = ""
+    field: str | None = None
+    valid_until: float | None = None
     pool: tuple[PoolSender, ...] = ()
 
     def over(self, now: float) -> bool:
@@ -45,10 +47,23 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def decision_verdict(decision: Decision) -> Verdict:
-    """The part of a decision that a message needs, with its `assignment` encoded once for all messages."""
-    sender = decision.sender
+    """The part of a decision that a message needs, encoded once for all messages."""
+    assignment = _assignment(decision)
+    return Verdict(
+        shared=_shared(decision.sender, assignment),
+        park=decision.park,
+        detail=decision.detail,
+        valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
+        pool=tuple(
+            PoolSender(_shared(member.sender, assignment), draw)
+            for member, draw in zip(decision.pool, draws_of(decision.pool), strict=True)
+        ),
+    )
+
+
+def _assignment(decision: Decision) -> Mapping[str, object]:
     asked = decision.asked
-    assignment = {
+    return {
         "source": decision.source,
         "grade": decision.grade,
         "reason": decision.reason,
@@ -57,24 +72,22 @@ def decision_verdict(decision: Decision) -> Verdict:
         "rules_version": decision.rules_version,
         "requested_sender_id": asked.sender_id if asked and decision.reverted else None,
     }
-    return Verdict(
-        sender_id=sender.sender_id if sender else None,
-        sender_type=sender.sender_type if sender else "",
-        sender_country=sender.country if sender else None,
-        assignment=msgspec.Raw(encode_json(assignment)),
-        park=decision.park,
-        detail=decision.detail,
-        field=None,
-        valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
-        pool=_pool(decision.pool),
-    )
 
 
-def _pool(pool: Sequence[PoolMember]) -> tuple[PoolSender, ...]:
-    draws = zip((member.sender for member in pool), draws_of(pool), strict=True)
-    return tuple(PoolSender(sender.sender_id, sender.sender_type, sender.country, draw) for sender, draw in draws)
+def _shared(sender: Sender | None, assignment: Mapping[str, object]) -> msgspec.Raw:
+    if sender is None:
+        return NOTHING
+    return sender_fields(sender.sender_id, sender.sender_type, sender.country, assignment)
+
+
+def sender_fields(
+    sender_id: str | None, sender_type: str, country: str | None, assignment: Mapping[str, object]
+) -> msgspec.Raw:
+    """The JSON object of the fields of an enriched message that name its sender and say why."""
+    named = {"sender_id": sender_id, "sender_type": sender_type, "sender_country_code": country}
+    return msgspec.Raw(encode_json(named | {"assignment": assignment}))
 
 
 def problem_verdict(problem: AccountProblem) -> Verdict:
     """The verdict where the account itself is the reason."""
-    return Verdict(None, "", None, msgspec.Raw(b"null"), problem.reason, problem.detail, problem.field, None)
+    return Verdict(NOTHING, problem.reason, problem.detail, problem.field)

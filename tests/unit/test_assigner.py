@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from core.assigner import Assigner, Outcome
@@ -15,12 +14,12 @@ from core.cache import Answer
 from core.contracts import message_digest
 from core.decision import Request
 from core.errors import ParkReason
-from core.verdict import Verdict
+from core.verdict import NOTHING, Verdict, sender_fields
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
-SENDER = Verdict("+61400000001", "longcode", "AU", msgspec.Raw(json.dumps(ASSIGNMENT).encode()), None, "", None, None)
-NONE = Verdict(None, "", None, msgspec.Raw(b"null"), ParkReason.NO_COMPLIANT_SENDER, "no sender fits", None, None)
+SENDER = Verdict(sender_fields("+61400000001", "longcode", "AU", ASSIGNMENT))
+NONE = Verdict(NOTHING, ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
 MAX_BYTES = 10_000
 
 

@@ -17,7 +17,7 @@ from core.redis_epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
 from core.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from core.sender import SenderType
 from core.store_facts import AccountProblem
-from tests.unit.worlds import book, number, rule
+from tests.unit.worlds import book, number, rule, sender_named
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 AU = Request("acme", None, "AU")
@@ -104,7 +104,7 @@ def world() -> World:
 
 
 def sender(cache: DecisionCache, request: Request = AU, now: datetime = NOW) -> str | None:
-    return cache.verdicts([request], now).verdicts[request].sender_id
+    return sender_named(cache.verdicts([request], now).verdicts[request])
 
 
 def test_it_asks_sql_once(world: World) -> None:

@@ -15,7 +15,7 @@ from core.country_rules import RuleBook, RuleStatus
 from core.decision import Facts, Policy, Request
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from core.store_facts import AccountProblem
-from tests.unit.worlds import book, name, number, rule
+from tests.unit.worlds import book, name, number, rule, sender_named
 
 MIDNIGHT = datetime(2026, 8, 2, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
@@ -73,7 +73,7 @@ def world() -> World:
 
 
 def sender(cache: DecisionCache, now: datetime) -> str | None:
-    return cache.verdicts([AU], now).verdicts[AU].sender_id
+    return sender_named(cache.verdicts([AU], now).verdicts[AU])
 
 
 def test_it_keeps_a_decision_until_the_last_instant(world: World) -> None:

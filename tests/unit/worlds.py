@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus
 from core.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
 from core.engine import decide
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderType, TrafficClass
+from core.verdict import Verdict
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -97,3 +99,9 @@ def sample_decisions() -> list[Decision]:
         ask([], country="ZZ"),
         ask(names, book(rule(SenderType.ALPHA_TAG, RuleStatus.BLOCKED, sources=("b", "a")), type_preference=())),
     ]
+
+
+def sender_named(verdict: Verdict) -> str | None:
+    """The Sender ID that a verdict gives to its messages."""
+    shared = json.loads(bytes(verdict.shared))
+    return shared and shared["sender_id"]
