@@ -35,7 +35,7 @@ MEANINGS: Mapping[str, str] = {
     "altered_senders": "whether a sender that the carrier replaces or labels may be used where nothing compliant exists",
     "unknown_rule": "where the rules say nothing: a dedicated number of the country itself, no sender, or any",
     "log_format": "for people, or one JSON document a line",
-    "log_level": "what is logged",
+    "log_level": "what is logged; with `DEBUG` also every task that begins or ends",
     "flower_host": "where `smart-assign flower` listens",
     "flower_port": "and on which port",
     "api_host": "where `smart-assign api` listens",

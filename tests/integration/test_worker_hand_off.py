@@ -47,7 +47,7 @@ def test_it_takes_up_a_claim_whose_task_was_lost(services: Callable[..., Deploym
 
 @pytest.mark.redis
 def test_it_settles_once_what_is_delivered_twice(services: Callable[..., Deployment]) -> None:
-    deployment = services(idempotency_window="0")
+    deployment = services(idempotency_window="0", log_level="DEBUG")
     push(deployment, [message() for _ in range(20)])
     with redis.Redis.from_url(deployment.broker_url) as client:
         claims = Claims(client, Settings())
