@@ -16,6 +16,7 @@ from worker.intake_amqp import AmqpIntake
 from worker.logs import set_up_logs
 from worker.routing import Routing
 from worker.schedule import BEAT_SCHEDULE
+from worker.task_events import TaskEvents
 from worker.wiring import configured, release_runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
@@ -115,6 +116,7 @@ def build_app() -> Celery:
     app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)
+    app.steps["consumer"].add(TaskEvents)
     app.steps["consumer"].add(RedisIntake)
     app.steps["consumer"].add(AmqpIntake)
     return app
