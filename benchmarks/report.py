@@ -29,7 +29,10 @@ CAVEATS = """\
   beforehand, so their figures hold no work of ours.
 * "Events on" means that events are published; nobody listens. A Flower that listens costs a core's share of its own.
 * RabbitMQ is the machine's own server in a virtual host of this run. Traffic of others on it counts as its CPU.
-* Jasmin's rate is from a measurement of its own on another day; Jasmin does not run here.
+* Jasmin runs only where `BENCH_JASMIN_PYTHON` names an interpreter that has it, for its pins forbid it an environment with
+  ours. Only its router is measured, taking a message from one queue and putting it on another, on RabbitMQ, without
+  durable queues and without confirms; it looks a route up in memory, decides no sender, keeps no mark. The goals "if …"
+  stand for it where it does not run: they take its distance to Celery's no-op from a machine where both were measured.
 * Processes are killed between the runs, so that no run waits for the end of the one before."""
 
 REDIS_IN_MEMORY = (

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from benchmarks.figures import DASH, Rounds, Run, Spread, ratios, spread
 from benchmarks.findings import Findings, Table
-from benchmarks.goals import JASMIN_RATE
-from benchmarks.lanes import limits, ours_redis, rabbitmq, stock_redis
+from benchmarks.goals import JASMIN_BY_NOOP
+from benchmarks.lanes import jasmin, limits, ours_redis, rabbitmq, stock_redis
 from benchmarks.lanes.lane import Lane
 from benchmarks.options import Options
 from benchmarks.process import MeasurementError
 from benchmarks.services import Services
 
 REDIS_LANES = (*stock_redis.LANES, *ours_redis.LANES, *limits.LANES)
-AMQP_LANES = (*rabbitmq.LANES[:4], *limits.AMQP_LANES, *rabbitmq.LANES[4:])
+AMQP_LANES = (*rabbitmq.LANES[:4], *jasmin.LANES, *limits.AMQP_LANES, *rabbitmq.LANES[4:])
 LANES: Mapping[str, Lane] = {lane.name: lane for lane in (*REDIS_LANES, *AMQP_LANES)}
 #: Messages of a run are a multiple of a campaign batch, so that a lane ends where its last batch does.
 STEP = {True: 1_000, False: 100}
@@ -41,14 +41,27 @@ class Board:
         found = {}
         for name in self.runs:
             for other in LANES[name].beside:
-                pairs = {
-                    "cpu": ratios(self.cpu(other), self.cpu(name)),
-                    "rate": ratios(self.rates(name), self.rates(other)),
-                }
-                found |= {f"{name}/{other}/{what}": ratio for what, ratio in pairs.items() if ratio}
-        if "ingress" in self.runs:
-            found["ingress/jasmin/rate"] = spread([rate / JASMIN_RATE for rate in self.rates("ingress").values()])
-        return found
+                found |= self.compared(name, other)
+        found |= self.compared("ingress", "jasmin")
+        return found | _beside_jasmin_by_noop(found)
+
+    def compared(self, name: str, other: str) -> dict[str, Spread]:
+        """One lane beside another; nothing where no round had both."""
+        pairs = {
+            "cpu": ratios(self.cpu(other), self.cpu(name)),
+            "rate": ratios(self.rates(name), self.rates(other)),
+        }
+        return {f"{name}/{other}/{what}": ratio for what, ratio in pairs.items() if ratio}
+
+
+def _beside_jasmin_by_noop(facts: Mapping[str, Spread]) -> dict[str, Spread]:
+    """What single messages beside Jasmin come to, if Jasmin stands to Celery's no-op as it stood elsewhere."""
+    by_noop = {what: facts.get(f"ingress/celery-noop/{what}") for what in JASMIN_BY_NOOP}
+    return {
+        f"ingress/jasmin-by-noop/{what}": Spread(*(value / JASMIN_BY_NOOP[what] for value in astuple(ratio)))
+        for what, ratio in by_noop.items()
+        if ratio
+    }
 
 
 def with_references(names: Iterable[str]) -> list[Lane]:

@@ -12,6 +12,7 @@ from benchmarks.documents import TaskMessages, batch, message, numbered, recipie
 from benchmarks.figures import DASH, Run, Spread, cpu_between, per_thousand, percentile, ratios, rounded, spread
 from benchmarks.findings import Table
 from benchmarks.goals import GOALS, Goal, scoreboard, told
+from benchmarks.lanes.board import Board
 from benchmarks.options import Options
 from core.contracts import CampaignBatch, OutgoingMessage
 from core.phone import settled_country
@@ -119,6 +120,16 @@ def test_it_writes_a_table_as_markdown() -> None:
 )
 def test_it_scales_runs_in_whole_steps(messages: int, step: int, expected: int) -> None:
     assert Options(scale=0.2).scaled(messages, step) == expected
+
+
+def test_it_compares_with_jasmin_by_way_of_the_noop_where_jasmin_did_not_run() -> None:
+    board = Board({"celery-noop": {0: Run(800, 1.0, 0.96)}, "ingress": {0: Run(185_000, 1.0, 1.85)}})
+    facts = board.facts()
+    assert facts["ingress/jasmin-by-noop/rate"].median == pytest.approx(100)
+    assert facts["ingress/jasmin-by-noop/cpu"].median == pytest.approx(60)
+    assert "ingress/jasmin/rate" not in facts
+    board.runs["jasmin"] = {0: Run(1_850, 1.0, 1.11)}
+    assert board.compared("ingress", "jasmin")["ingress/jasmin/cpu"].median == pytest.approx(60)
 
 
 MONITORED = (
