@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -82,7 +82,7 @@ class _Shared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     custom_string: str | None = None
     schedule: int | float | None = None
     expires_at: str | None = None
-    total_batches: int | None = None
+    total_batches: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class _PlainBatch(_Shared, kw_only=True):
@@ -152,7 +152,7 @@ def decode_batch(document: bytes) -> Batch:
     except (ValueError, RecursionError):
         return read_batch(decode_json(document))
     unusual = plain.expires_at is not None or plain.product is not Product.SMS or plain.country == "UK"
-    if unusual or not 0 < len(plain.recipients) <= MAX_RECIPIENTS or (plain.total_batches or 1) < 1:
+    if unusual or not 0 < len(plain.recipients) <= MAX_RECIPIENTS:
         return read_batch(decode_json(document))
     for row in plain.recipients:
         if row.country == "UK":

@@ -72,8 +72,8 @@ def _field_error(field: str, reason: str) -> PydanticCustomError:
     return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
 
 
-def _default_for_null(default: object) -> BeforeValidator:
-    return BeforeValidator(lambda value: default if value is None else value)
+def _default_for_null(kind: Any, default: object) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value, json_schema_input_type=kind | None)
 
 
 Identifier = Annotated[StrictStr, Field(min_length=1, max_length=64)]
@@ -89,9 +89,9 @@ Timestamp = Annotated[
     Field(json_schema_extra={"format": "date-time", "pattern": f"^{_RFC3339_FORM}$"}),
 ]
 UnixTime = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
-ProductField = Annotated[Product, _default_for_null(Product.SMS)]
-TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass.TRANSACTIONAL)]
-FlagField = Annotated[StrictBool, _default_for_null(False)]
+ProductField = Annotated[Product, _default_for_null(Product, Product.SMS)]
+TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass, TrafficClass.TRANSACTIONAL)]
+FlagField = Annotated[StrictBool, _default_for_null(bool, False)]
 
 
 def _tell_in_schema(schema: dict[str, Any]) -> None:

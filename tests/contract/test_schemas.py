@@ -57,6 +57,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 ACCEPTED: dict[str, dict[str, Any]] = {
     "the least": {},
     "nulls": {"subaccount_id": None, "country": None, "sender_id": None, "schedule": None, "expires_at": None},
+    "nulls for what has a default": {"product": None, "traffic_class": None, "reply_expected": None},
     "the alias": {"from": "ACME"},
     "unknown fields": {"vip": {"level": 3}},
     "an MMS": {"product": "MMS", "media_urls": ["https://example.com/a.png"]},

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.contracts import ContractError, ExtendedMessage, Message, decode_message, read_message
+from core.contracts import ContractError, ExtendedMessage, Message, decode_json, decode_message, read_message
+from tests.documents import GOOD_MESSAGE, MESSAGE_FIELDS, dressed, near, written
 
 #: Every field of a message but those that a plain one keeps apart.
 FIELDS = [name for name in ExtendedMessage.__struct_fields__ if name not in {"alias", "campaign_id", "batch_id"}]
@@ -69,6 +71,27 @@ def outcome(read: Any, document: Any) -> object:
 def test_it_accepts_and_refuses_what_the_model_does(document: Any) -> None:
     raw = json.dumps(document, ensure_ascii=False).encode()
     assert outcome(decode_message, raw) == outcome(read_message, document)
+
+
+def by_model(raw: bytes) -> Message:
+    return read_message(decode_json(raw))
+
+
+@pytest.mark.parametrize("name", MESSAGE_FIELDS)
+def test_it_reads_every_value_of_a_field_as_the_model_does(name: str) -> None:
+    for raw in near(GOOD_MESSAGE, (name,)):
+        assert repr(outcome(decode_message, raw)) == repr(outcome(by_model, raw)), raw[:300]
+
+
+def test_it_reads_odd_dress_as_the_model_does() -> None:
+    for raw in dressed(written(GOOD_MESSAGE)):
+        assert outcome(decode_message, raw) == outcome(by_model, raw), raw
+
+
+def test_it_tells_a_corpus_that_is_mostly_refused_and_partly_taken() -> None:
+    corpus = [raw for name in MESSAGE_FIELDS for raw in near(GOOD_MESSAGE, (name,))]
+    taken = sum(isinstance(outcome(decode_message, raw), dict) for raw in corpus)
+    assert 0.2 < taken / len(corpus) < 0.5
 
 
 @settings(max_examples=50, deadline=None)
