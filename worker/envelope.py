@@ -16,7 +16,7 @@ import msgspec
 import pybase64
 from celery.utils.time import maybe_iso8601
 
-from core.contracts import CONTENT_TYPE, WHOLE_DOCUMENT, encode_json
+from core.contracts import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.errors import FieldError
 from worker.unpacking import unpacked
 
@@ -185,9 +185,19 @@ def open_task(headers: TaskHeaders, content_type: str, body: bytes, *, results_k
         return Opened(headers.task, refused=FieldError("body", f"is not a task's arguments: {_plain(error)}"))
     opened = _with_document(headers.task, args, kwargs)
     kept = results_kept and not headers.ignore_result
-    if opened.document is not None and (kept or _asks_for_celery(headers) or any((embed or {}).values())):
+    asks = kept or _asks_for_celery(headers) or any((embed or {}).values())
+    if opened.document is not None and asks and _is_json(opened.document):
         return Opened(headers.task, for_celery=plain)
     return opened
+
+
+def _is_json(document: bytes) -> bool:
+    """Celery would drop a task whose text it cannot decode, or read a number beyond a double as infinity."""
+    try:
+        decode_json(document)
+    except ContractError:
+        return False
+    return True
 
 
 def _with_document(task: str, args: list[msgspec.Raw], kwargs: dict[str, msgspec.Raw]) -> Opened:

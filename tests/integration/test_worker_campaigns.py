@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,18 +109,49 @@ def test_it_runs_a_batch_that_needs_celery_itself(deployment: Deployment) -> Non
     assert len(dispatched(deployment, 2)) == 2
 
 
-def test_it_writes_the_same_bytes_alone_and_in_a_batch(deployment: Deployment) -> None:
-    alone = message(AU, body="Same.", source="s")
-    in_batch = batch({"to": AU, "message_id": "x" + alone["message_id"]}, body="Same.", source="s")
-    push(deployment, [alone])
-    push(deployment, [in_batch], "campaign_ingress")
-    bodies = [bytes(each.body.encode() if isinstance(each.body, str) else each.body) for each in receive(deployment, 2)]
-    one, two = ({k: v for k, v in json.loads(each).items() if k not in DIFFERENT} for each in bodies)
-    assert list(one.items()) == list(two.items())
-    assert list(json.loads(bodies[0])) == list(json.loads(bodies[1]))
+#: What a document may hold beside its recipient: nothing, all fields, and texts that JSON can write in several ways.
+DOCUMENTS: list[dict[str, Any]] = [
+    {},
+    {"source": "s", "custom_string": 'é \U0001f600 " \\ </x>', "schedule": 1893456000.5, "vip": {"n": [1, None]}}
+    | {"expires_at": "2999-01-31t12:00:00+10:00", "traffic_class": "otp", "reply_expected": True, "sender_id": ""},
+    {"country": "uk", "body": "\u0000\u2028\u007f\t"},
+]
+#: The ids and the time: as long, whichever they are, so that all else must be equal to the byte.
+OF_ITS_OWN = ("dispatch_id", "message_id", "assigned_at")
 
 
-DIFFERENT = {"message_id", "dispatch_id", "assigned_at", "campaign_id", "batch_id"}
+def without(body: str | bytes, *names: str) -> bytes:
+    """The bytes of an enriched message with the values of some fields blanked."""
+    raw = body.encode() if isinstance(body, str) else bytes(body)
+    document = json.loads(raw)
+    for name in names:
+        value = json.dumps(document[name]).encode()
+        assert raw.count(b'"%b":%b' % (name.encode(), value)) == 1
+        raw = raw.replace(b'"%b":%b' % (name.encode(), value), b'"%b":' % name.encode())
+    return raw
+
+
+def test_it_writes_the_same_bytes_by_every_way_in(deployment: Deployment) -> None:
+    plain, later = {}, {"options": {"countdown": 0.1}}  # what asks for a time is run by Celery, one by one
+    ways = {"message.assign": ("ingress", "messages"), "campaign.assign": ("campaign_ingress", "campaigns")}
+    for task, (bare, tasks) in ways.items():
+        made = [[_document(task, fields) for fields in DOCUMENTS] for _ in range(3)]
+        push(deployment, made[0], bare)
+        calls = [
+            {"args": [each], "task": task, **how} for how, rest in ((plain, made[1]), (later, made[2])) for each in rest
+        ]
+        send_with_celery(deployment, calls, queue=deployment.queue(tasks))
+    came = [each.body for each in receive(deployment, 6 * len(DOCUMENTS))]
+    assert len({json.loads(each)["dispatch_id"] for each in came}) == len(came)
+    by_text = Counter(without(each, *OF_ITS_OWN, "campaign_id", "batch_id") for each in came)
+    assert list(by_text.values()) == [6] * len(DOCUMENTS)
+    assert Counter(json.loads(each)["batch_id"] for each in came) == {None: len(came) // 2, "b-1": len(came) // 2}
+
+
+def _document(task: str, fields: dict[str, Any]) -> dict[str, Any]:
+    to = "07400 123456" if "country" in fields else AU
+    shared = {"body": "Same."} | fields
+    return message(to, **shared) if task == "message.assign" else batch({"to": to}, **shared)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,12 @@ def test_it_refuses_what_it_cannot_read(raw: bytes, field: str) -> None:
     assert refused.field == field
 
 
+@pytest.mark.parametrize("inner", [b'{"body": "\xff"}', b'{"schedule": 1e400}'], ids=["not UTF-8", "beyond a double"])
+def test_it_keeps_from_celery_what_celery_would_drop_or_change(inner: bytes) -> None:
+    raw = envelope(b"[[%b], {}, {}]" % inner, headers={"eta": "2026-01-31T12:00:00Z"})
+    assert opened(raw) == Opened(document=inner)
+
+
 @pytest.mark.parametrize("method", ["gzip", "bzip2", "lzma"])
 @pytest.mark.parametrize("eta", [None, "2026-01-31T12:00:00+00:00"])
 def test_it_unpacks_what_was_compressed(method: str, eta: str | None) -> None:
