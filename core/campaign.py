@@ -175,12 +175,24 @@ def _override(sender: BatchSender) -> SenderRef:
     return SenderRef(named, sender.sender_type, sender.sender_country_code)
 
 
+_ROW_FIELDS = frozenset(Row.__struct_fields__)
+
+
 def _row(value: object, index: int) -> Row | RefusedRow:
     try:
-        row = msgspec.convert(value, Row)
+        row = _extended_row(value) if type(value) is dict and len(value) > 1 else msgspec.convert(value, Row)
     except msgspec.ValidationError:
         return _unusual_row(value, index)
     return _unusual_row(value, index) if row.country == "UK" else row
+
+
+def _extended_row(value: dict[str, Any]) -> Row:
+    """Raises msgspec.ValidationError."""
+    extra = {name: value[name] for name in value if name not in _ROW_FIELDS}
+    if not extra:
+        return msgspec.convert(value, Row)
+    row = msgspec.convert({name: value[name] for name in value if name in _ROW_FIELDS}, Row)
+    return ExtendedRow(row.to, row.message_id, row.body, row.country, row.custom_string, extra)
 
 
 def _unusual_row(value: object, index: int) -> Row | RefusedRow:

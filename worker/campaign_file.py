@@ -7,7 +7,9 @@ behind any row, by the position that was reached.
 from __future__ import annotations
 
 import csv
+import io
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,9 +31,10 @@ BODY_CHARACTERS = 1600
 ID_CHARACTERS = 64
 
 _BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_NOT_TEXT = "is not text in the file's encoding, which is UTF-8 unless --encoding names another"
 _SHOWN_NUMBER = 32
 _SHOWN_COLUMNS = 200
+_DELIMITER_LINE = re.compile(r"sep=.\s*\Z", re.IGNORECASE)
 #: What a spreadsheet makes of a long number.
 _ROUNDED = re.compile(r"[+-]?[0-9][.,]?[0-9]*[eE]\+?[0-9]+\Z")
 
@@ -93,14 +96,17 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is written. `width` and `places` (column -> place) are those of a CSV header; `start` lies behind it."""
+    """How a file is written. `width` and `places` (column -> place) are those of a CSV header; `start` lies behind it.
+
+    `others` are the columns that the contract does not know, as the header writes them: their cells are passed through.
+    """
 
     format: Format
     start: Position = START
     delimiter: str = ","
     width: int = 1
     places: tuple[tuple[str, int], ...] = (("to", 0),)
-    ignored: tuple[str, ...] = ()
+    others: tuple[tuple[str, int], ...] = ()
 
     @property
     def may_have_bodies(self) -> bool:
@@ -116,49 +122,91 @@ def format_of(name: str) -> Format:
 def read_layout(stream: BinaryIO, file_format: Format) -> Layout:
     """Read the beginning of a file. Raises RefusedError where it is no such file; leaves a CSV file behind its header."""
     if file_format is Format.JSONL:
+        _refuse_list(stream)
         return Layout(file_format)
-    raw, size, lines = b"", 0, 0
-    while not raw.strip():
-        raw = stream.readline(LINE_BYTES)
-        if not raw:
-            raise RefusedError("the file is empty: its first line must name the columns, among them `to`")
-        size, lines = size + len(raw), lines + 1
-        raw = raw.removeprefix(_BOM)
-    return _read_header(_header_text(raw), Position(size, lines))
+    header = _Header(stream)
+    text = header.read()
+    while (layout := _read_header(text, header.end)) is None:
+        # A name may hold line ends, where the file quotes it.
+        more = header.next_line() if text.count('"') % 2 and header.end.offset < LINE_BYTES else ""
+        if not more:
+            raise RefusedError(f"the file has no column `to`: its first line is {text[:_SHOWN_COLUMNS]!r}")
+        text += more
+    return layout
+
+
+def _refuse_list(stream: BinaryIO) -> None:
+    """Every line of a JSON list would be refused by itself."""
+    if stream.seekable():
+        place = stream.tell()
+        start = stream.read(LINE_BYTES).removeprefix(_BOM).lstrip()
+        stream.seek(place)
+        if start.startswith(b"["):
+            raise RefusedError("the file is a JSON list: JSON Lines are objects, one a line, with nothing around them")
+
+
+class _Header:
+    """The first lines of a CSV file; `end` lies behind what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.end = START
+
+    def read(self) -> str:
+        """The first line that is neither blank nor a spreadsheet's word for its delimiter."""
+        text = ""
+        while not text.strip() or _DELIMITER_LINE.match(text):
+            text = self.next_line()
+            if not text:
+                raise RefusedError("the file is empty: its first line must name the columns, among them `to`")
+        return text
+
+    def next_line(self) -> str:
+        """The next line; empty at the end of the file."""
+        raw = self._stream.readline(LINE_BYTES)
+        begins = self.end.line == 0
+        self.end = Position(self.end.offset + len(raw), self.end.line + bool(raw))
+        return _header_text(raw.removeprefix(_BOM) if begins else raw)
 
 
 def _header_text(raw: bytes) -> str:
-    if raw.startswith(_UTF16):
-        raise RefusedError("the file is UTF-16: save it as UTF-8")
     try:
-        text = raw.decode().strip("\r\n")
+        text = raw.decode()
     except UnicodeDecodeError:
-        raise RefusedError("the file is not UTF-8: save it as UTF-8") from None
-    if "\r" in text:
+        raise RefusedError("the file is not UTF-8: name its encoding, such as --encoding cp1252") from None
+    if "\r" in text.rstrip("\r\n"):
         raise RefusedError("the lines end with a carriage return alone: save the file with other line ends")
     return text
 
 
-def _read_header(text: str, start: Position) -> Layout:
+def _read_header(text: str, start: Position) -> Layout | None:
+    """None: there is no column `to`, as far as the text goes."""
     for delimiter in DELIMITERS:
         names = _names(text, delimiter)
         if "to" in names:
             break
     else:
-        raise RefusedError(f"the file has no column `to`: its first line is {text[:_SHOWN_COLUMNS]!r}")
-    twice = sorted({name for name in names if name in COLUMNS and names.count(name) > 1})
+        return None
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise RefusedError(f"the file has two columns `{twice[0]}`")
     places = tuple((name, place) for place, name in enumerate(names) if name in COLUMNS)
-    ignored = tuple(name for name in names if name and name not in COLUMNS)
-    return Layout(Format.CSV, start, delimiter, len(names), places, ignored)
+    others = tuple((name, place) for place, name in enumerate(names) if name and name not in COLUMNS)
+    return Layout(Format.CSV, start, delimiter, len(names), places, others)
 
 
 def _names(text: str, delimiter: str) -> list[str]:
     try:
-        return [cell.strip().lower() for cell in next(csv.reader([text], delimiter=delimiter, strict=True))]
+        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
         return []
+    return [_name(cell) for cell in cells]
+
+
+def _name(cell: str) -> str:
+    """One of COLUMNS in whatever case, or a column's name as it is written, in one line."""
+    name = " ".join(cell.split())
+    return name.lower() if name.lower() in COLUMNS else name
 
 
 class _UnreadableError(Exception):
@@ -172,9 +220,8 @@ class _Lines:
     closed must not swallow the rows that follow it.
     """
 
-    def __init__(self, stream: BinaryIO, position: Position) -> None:
-        self._readline = stream.readline
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, position: Position, end: int) -> None:
+        self._readline, self._end = stream.readline, end
         self.offset, self.line = position
         self._row: list[bytes] = []
         self._again: list[bytes] = []
@@ -184,7 +231,7 @@ class _Lines:
 
     def __next__(self) -> str:
         known = bool(self._again)
-        raw = self._again.pop() if known else self._readline(LINE_BYTES)
+        raw = self._again.pop() if known else self._readline(min(LINE_BYTES, self._end - self.offset))
         if not raw:
             raise StopIteration
         self.line += 1
@@ -197,7 +244,7 @@ class _Lines:
         try:
             text = raw.decode()
         except UnicodeDecodeError:
-            raise _UnreadableError("is not UTF-8") from None
+            raise _UnreadableError(_NOT_TEXT) from None
         return text.removeprefix("\ufeff") if self.line == 1 else text
 
     def begin_row(self) -> int:
@@ -214,18 +261,22 @@ class _Lines:
 
     def _skip_rest(self) -> None:
         raw = b""
-        while not raw.endswith(b"\n") and (raw := self._readline(LINE_BYTES)):
+        while not raw.endswith(b"\n") and (raw := self._readline(min(LINE_BYTES, self._end - self.offset))):
             self.offset += len(raw)
 
 
 class RecipientsReader:
-    """Reads rows from a stream that stands at `position`."""
+    """Reads rows from a stream that stands at `position`, up to byte `end` of it, for a file may grow meanwhile."""
 
-    def __init__(self, stream: BinaryIO, layout: Layout, hints: Hints, position: Position | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO, layout: Layout, hints: Hints, position: Position | None = None, end: int | None = None
+    ) -> None:
         self._layout, self._hints = layout, hints
         # A column that the file has not is read from an empty cell behind the others.
         self._places = tuple(dict(layout.places).get(name, -1) for name in COLUMNS)
-        self._lines = _Lines(stream, layout.start if position is None else position)
+        self._lines = _Lines(
+            stream, layout.start if position is None else position, sys.maxsize if end is None else end
+        )
 
     @property
     def offset(self) -> int:
@@ -300,8 +351,12 @@ class RecipientsReader:
             raise _refused("to", "is missing")
         if country or len(body) > BODY_CHARACTERS or len(message_id) > ID_CHARACTERS:
             values = zip(COLUMNS, (to, message_id, body, normal_country(country), custom_string), strict=True)
-            return _recipient_of_values({name: value for name, value in values if value})
-        return Recipient(to, message_id or None, body or None, None, custom_string or None)
+            row = _recipient_of_values({name: value for name, value in values if value})
+        else:
+            row = Recipient(to, message_id or None, body or None, None, custom_string or None)
+        if self._layout.others:
+            return _with_others(row, {name: cells[place] for name, place in self._layout.others if cells[place]})
+        return row
 
 
 # ---- one row ----
@@ -323,6 +378,12 @@ def _recipient_of_values(values: object) -> Recipient:
     model = validated(BatchRecipient, values)
     fields = {name: getattr(model, name) for name in COLUMNS}
     return ExtendedRecipient(**fields, extra=model.model_extra) if model.model_extra else Recipient(**fields)
+
+
+def _with_others(row: Recipient, others: Mapping[str, str]) -> Recipient:
+    if not others:
+        return row
+    return ExtendedRecipient(row.to, row.message_id, row.body, row.country, row.custom_string, others)
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:

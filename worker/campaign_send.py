@@ -163,7 +163,10 @@ def _changes(found: CampaignState, fresh: CampaignState) -> str | None:
     if found.source is None or fresh.source is None:
         return "it was, or would be, read from a stream, which cannot be read twice"
     if found.source != fresh.source:
-        return "the file has changed since (its size, its beginning or its time of modification)"
+        return (
+            f"the file has changed since; what stood in its first {found.line:,} lines is enqueued: "
+            "restore it, or send the others as another campaign"
+        )
     if found.batch_size != fresh.batch_size:
         return f"--batch-size was {found.batch_size}"
     names = sorted(dict(found.options.items() ^ fresh.options.items()))

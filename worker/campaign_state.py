@@ -18,8 +18,7 @@ from core.contracts import encode_json
 from core.errors import RefusedError, SmartAssignError
 
 FOLDER = "campaigns"
-#: How much of a file's beginning stands for its content.
-HEAD_BYTES = 1_048_576
+BLOCK_BYTES = 1_048_576
 _NAME_CHARACTERS = 200
 
 
@@ -28,11 +27,10 @@ class CampaignStateError(SmartAssignError):
 
 
 class FileIdentity(msgspec.Struct, frozen=True):
-    """What tells one file, and one version of it, from another."""
+    """A file's content as far as it goes: a copy of it is the same, and so is a file that has grown behind it."""
 
     size: int
-    modified_ns: int
-    head: str
+    digest: str
 
 
 class CampaignState(msgspec.Struct, kw_only=True):
@@ -99,16 +97,27 @@ class StateFile:
             yield
 
 
-def identity_of(stream: BinaryIO) -> FileIdentity | None:
-    """The identity of an open regular file, its place kept; None for a stream."""
+def size_of(stream: BinaryIO) -> int | None:
+    """The bytes of an open regular file, its place kept; None for a stream."""
     if not stream.seekable():
         return None
     place = stream.tell()
-    stream.seek(0)
-    head = hashlib.blake2b(stream.read(HEAD_BYTES), digest_size=16).hexdigest()
+    size = stream.seek(0, os.SEEK_END)
     stream.seek(place)
-    status = os.fstat(stream.fileno())
-    return FileIdentity(status.st_size, status.st_mtime_ns, head)
+    return size
+
+
+def identity_of(stream: BinaryIO, first: int | None = None) -> FileIdentity | None:
+    """The identity of an open regular file, or of its first bytes, its place kept; None for a stream."""
+    if not stream.seekable():
+        return None
+    place, digest, size = stream.tell(), hashlib.blake2b(digest_size=16), 0
+    stream.seek(0)
+    while block := stream.read(BLOCK_BYTES if first is None else min(BLOCK_BYTES, first - size)):
+        digest.update(block)
+        size += len(block)
+    stream.seek(place)
+    return FileIdentity(size, digest.hexdigest())
 
 
 def option_digests(options: Mapping[str, Any]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from core.errors import RefusedError
+from worker.campaign_encoding import as_utf8
 from worker.campaign_file import (
     LINE_BYTES,
     Addressed,
@@ -20,6 +21,7 @@ from worker.campaign_file import (
     Format,
     Hints,
     Position,
+    Recipient,
     RecipientsReader,
     Refusal,
     format_of,
@@ -54,6 +56,8 @@ FILES = [
     pytest.param(f"to,name\n{AU},Ann,,\n{GB},Bob,\n", id="empty cells too many"),
     pytest.param("to\n+61 491 570 156\n0044 7400 123456\n", id="numbers as people write them"),
     pytest.param("to,country\n0491 570 156,au\n07400 123456, uk \n", id="national numbers, countries in the file"),
+    pytest.param(f'"first\r\nname";TO\r\nAnn;{AU}\r\n;{GB}\r\n', id="a line end in the name of a column"),
+    pytest.param(f"sep=;\r\nto;name\r\n{AU};Ann, Mrs\r\n{GB}\r\n", id="a spreadsheet's word for its delimiter"),
 ]
 
 
@@ -71,6 +75,67 @@ def test_it_reads_what_a_row_has_of_its_own() -> None:
         {"to": AU, "custom_string": " 7 ", "body": 'Dear "Ann",\r\nhello; bye ', "message_id": "m1"},
         {"to": GB},
     ]
+
+
+def test_it_passes_through_what_it_does_not_know() -> None:
+    entries = read(f'First  Name,to,"Lo\nyalty",body,,sender_id\nAnn,{AU},gold,Hi,x,\n,{GB},,,,\n')
+    assert [type(entry.row) for entry in entries if isinstance(entry, Addressed)] == [ExtendedRecipient, Recipient]
+    assert sent(entries)[0] == {"to": AU, "body": "Hi", "extra": {"First Name": "Ann", "Lo yalty": "gold"}}
+
+
+class Pipe(io.BytesIO):
+    """What cannot be read twice."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def peek(self, size: int) -> bytes:
+        return self.getvalue()[self.tell() :][:size]
+
+
+ENCODED = [
+    pytest.param("utf-16", None, id="UTF-16 with its mark"),
+    pytest.param("utf-32", None, id="UTF-32 with its mark"),
+    pytest.param("utf-16-be", "UTF-16BE", id="UTF-16 without one, named"),
+    pytest.param("cp1252", "windows-1252", id="Windows"),
+    pytest.param("utf-8-sig", "utf8", id="UTF-8, named"),
+]
+
+
+@pytest.mark.parametrize(("written", "named"), ENCODED)
+@pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
+def test_it_reads_other_encodings(written: str, named: str | None, kind: type[io.BytesIO]) -> None:
+    content = f"to\tbody\r\n{AU}\tGrüße für 5 €\r\n{GB}\tb".encode(written)
+    with as_utf8(kind(content), named) as stream:
+        entries = list(RecipientsReader(stream, read_layout(stream, Format.CSV), Hints()).rows())
+    assert [row["body"] for row in sent(entries)] == ["Grüße für 5 €", "b"]
+
+
+def test_it_refuses_what_is_not_in_the_encoding_and_no_other_row() -> None:
+    content = f"to,body\n{AU},".encode() + b"\x81\n" + f"{GB},b\n".encode()
+    with as_utf8(io.BytesIO(content), "cp1252") as stream:
+        entries = list(RecipientsReader(stream, read_layout(stream, Format.CSV), Hints()).rows())
+    assert (refused(entries), [row["to"] for row in sent(entries)]) == ([(2, "$")], [GB])
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "\x00", ""])
+def test_it_refuses_an_encoding_that_is_none(name: str) -> None:
+    with pytest.raises(RefusedError, match="no encoding"):
+        as_utf8(io.BytesIO(b"to\n"), name)
+
+
+@pytest.mark.parametrize("content", [b'[{"to": "1"}]', b"\xef\xbb\xbf\r\n [\n{}\n]"])
+def test_it_refuses_a_list_as_json_lines(content: bytes) -> None:
+    with pytest.raises(RefusedError, match="JSON list"):
+        read_layout(io.BytesIO(content), Format.JSONL)
+
+
+def test_it_reads_no_further_than_it_is_told() -> None:
+    whole = f"to,body\n{AU},a\n{GB},b".encode()
+    stream = io.BytesIO(whole + f"ye\n{AU},later\n".encode())
+    reader = RecipientsReader(stream, read_layout(stream, Format.CSV), Hints(), end=len(whole))
+    assert [row["body"] for row in sent(list(reader.rows()))] == ["a", "b"]
+    assert reader.position == Position(len(whole), 3)
 
 
 ROWS = [
@@ -121,8 +186,9 @@ NO_FILES = [
     pytest.param(b"\n\n", "empty", id="blank lines"),
     pytest.param(b"number,name\n1,2\n", "no column `to`", id="no such column"),
     pytest.param(b"to,To\n1,2\n", "two columns `to`", id="the column twice"),
-    pytest.param("to\n1\n".encode("utf-16"), "UTF-16", id="UTF-16"),
-    pytest.param(b"to,\xfc\n1,2\n", "not UTF-8", id="Latin-1"),
+    pytest.param(b"to,\xfc\n1,2\n", "not UTF-8: name its encoding", id="Latin-1"),
+    pytest.param(b'"name,to\n1,2\n', "no column `to`", id="a quotation that never ends"),
+    pytest.param(b"to,Name,Name\n1,2,3\n", "two columns `Name`", id="another column twice"),
     pytest.param(b"to\r+61491570156\r", "carriage return", id="carriage returns alone"),
 ]
 

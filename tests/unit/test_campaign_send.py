@@ -64,7 +64,9 @@ class Bench:
 
     def fresh(self, **changes: Any) -> CampaignState:
         with self.file.open("rb") as stream:
-            source, start = identity_of(stream), read_layout(stream, Format.CSV).start
+            found = self.state_file.load()
+            first = found.source.size if found and found.source else None
+            source, start = identity_of(stream, first), read_layout(stream, Format.CSV).start
         now = utc_now()
         values = {
             "campaign_id": "c/1",
@@ -83,12 +85,13 @@ class Bench:
         with self.state_file.locked(), self.file.open("rb") as stream:
             state = begin(self.state_file, self.fresh(), resume=resume)
             layout = read_layout(stream, Format.CSV)
+            end = state.source.size if state.source else None
             if state.total_batches is None:
-                counted = plan(RecipientsReader(stream, layout, Hints()), self.batch_size)
+                counted = plan(RecipientsReader(stream, layout, Hints(), end=end), self.batch_size)
                 state.recipients, state.total_batches = counted.recipients, counted.batches
             self.state_file.save(state)
             stream.seek(state.offset)
-            reader = RecipientsReader(stream, layout, Hints(), Position(state.offset, state.line))
+            reader = RecipientsReader(stream, layout, Hints(), Position(state.offset, state.line), end)
             report = RefusalReport(self.report_path, state.report_bytes)
             sender = CampaignSender(broker, "queue", **{"max_waiting": 0, "sleep": lambda _: None} | more)
             try:
@@ -213,7 +216,36 @@ def test_it_refuses_to_resume_with_another_file(tmp_path: Path) -> None:
         bench.send(Broker(fails_at=2))
     text = bench.file.read_text()
     bench.file.write_text(text.replace("+61491500399", "+61491500398"))
+    said = refusal(bench, bench.fresh(), resume=True)
+    assert "the file has changed since; what stood in its first 161 lines is enqueued" in said
+    bench.file.write_text(text[:-1])
     assert "the file has changed" in refusal(bench, bench.fresh(), resume=True)
+
+
+def test_it_goes_on_with_a_copy_and_with_what_a_file_was_before_it_grew(tmp_path: Path) -> None:
+    whole, broken = Bench(tmp_path, 395), Broker(fails_at=2)
+    whole.file.write_text(whole.file.read_text().removesuffix("\n"))
+    with pytest.raises(NotSentError):
+        whole.send(broken)
+    copy = tmp_path / "copy.csv"
+    copy.write_text(whole.file.read_text() + "9\n+61491509999\n")
+    whole.file.unlink()
+    whole.file, broker = copy, Broker()
+    state = whole.send(broker, resume=True)
+    assert (state.enqueued, state.batches, state.total_batches) == (395, 40, 40)
+    assert numbers(broken.taken + broker.taken) == [f"+614915{number:05d}" for number in range(395)]
+
+
+def test_it_sends_no_row_that_came_while_it_was_sending(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, 300)
+
+    def grow(_: CampaignState) -> None:
+        with bench.file.open("a") as file:
+            file.write("+61491509999\n" * 50)
+
+    broker = Broker()
+    state = bench.send(broker, told=grow)
+    assert (state.enqueued, state.batches, state.total_batches) == (300, 30, 30)
 
 
 def test_it_keeps_two_processes_apart(tmp_path: Path) -> None:

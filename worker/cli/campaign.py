@@ -11,14 +11,14 @@ import click
 from core.contracts import MAX_RECIPIENTS
 from core.database import utc_now
 from core.errors import FieldError, NotFoundError, RefusedError
-from worker.campaign_file import ID_CHARACTERS, Position, RecipientsReader
+from worker.campaign_file import ID_CHARACTERS, Position
 from worker.campaign_send import CampaignSender, RefusalReport, begin, plan
-from worker.campaign_state import CampaignState, StateFile, identity_of, option_digests
+from worker.campaign_state import CampaignState, StateFile, identity_of, option_digests, size_of
 from worker.cli.campaign_bars import reading_bar, sending_bar
 from worker.cli.campaign_options import Campaign, campaign_options, opened_campaign
 from worker.cli.campaign_preview import preview_campaign
 from worker.cli.campaign_status import status
-from worker.cli.output import command, fail, json_option, print_json, say
+from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.wiring import runtime
 
 BATCH_SIZE = 1_000
@@ -72,7 +72,7 @@ def send(
         known_id = campaign_id or f"c{utc_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         state_file = StateFile(runtime().settings.data_dir, known_id)
         with state_file.locked():
-            fresh = _fresh_state(made, known_id, batch_size)
+            fresh = _fresh_state(made, known_id, batch_size, _begun_size(state_file))
             state = begin(state_file, fresh, resume=resume)
             if campaign_id and state is fresh:
                 _refuse_known(campaign_id, state.account_id)
@@ -81,13 +81,19 @@ def send(
     _tell(state, kept, as_json)
 
 
-def _fresh_state(made: Campaign, campaign_id: str, batch_size: int) -> CampaignState:
+def _begun_size(state_file: StateFile) -> int | None:
+    """How much of the file the campaign was begun with; None: it was not begun, or with a stream."""
+    found = state_file.load()
+    return found.source.size if found is not None and found.source is not None else None
+
+
+def _fresh_state(made: Campaign, campaign_id: str, batch_size: int, size: int | None) -> CampaignState:
     now = utc_now()
     return CampaignState(
         campaign_id=campaign_id,
         account_id=made.shared["account_id"],
-        source=identity_of(made.stream),
-        options=option_digests({**made.shared, "format": made.layout.format}),
+        source=identity_of(made.stream, size),
+        options=option_digests(made.options),
         batch_size=batch_size,
         started_at=now,
         updated_at=now,
@@ -119,12 +125,15 @@ def _send(
 ) -> CampaignState:
     if state.finished_at is not None:
         return state
-    parts = runtime()
+    parts, end = runtime(), None if state.source is None else state.source.size
+    if end is not None and end < (size_of(made.stream) or 0):
+        warn("the file has grown since the campaign was begun: the rows that came later are no part of it")
     if state.source is not None and state.total_batches is None:
         with reading_bar(state.source.size, quiet=quiet) as read:
-            counted = plan(made.reader, state.batch_size, read)
+            counted = plan(made.reader(end=state.source.size), state.batch_size, read)
         state.recipients, state.total_batches = counted.recipients, counted.batches or None
     state_file.save(state)
+    reader = made.reader(Position(state.offset, state.line), end)
     with sending_bar(state, quiet=quiet) as bar:
         sender = CampaignSender(
             parts.producer,
@@ -134,17 +143,11 @@ def _send(
             paused=bar.paused,
         )
         try:
-            return sender.send(made.shared, _reader_behind(made, state), state, kept, state_file.save)
+            return sender.send(made.shared, reader, state, kept, state_file.save)
         except KeyboardInterrupt:
             _interrupted(state_file)
         finally:
             kept.close()
-
-
-def _reader_behind(made: Campaign, state: CampaignState) -> RecipientsReader:
-    if made.stream.seekable():
-        made.stream.seek(state.offset)
-    return RecipientsReader(made.stream, made.layout, made.hints, Position(state.offset, state.line))
 
 
 def _interrupted(state_file: StateFile) -> NoReturn:

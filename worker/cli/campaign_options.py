@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, TypeVar
 
 import click
 
 from core.campaign import Batch, read_batch
-from core.contracts import ContractError, decode_json
+from core.contracts import CampaignBatch, ContractError, decode_json
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType, TrafficClass
-from worker.campaign_file import Format, Hints, Layout, RecipientsReader, format_of, read_layout
+from worker.campaign_encoding import as_utf8
+from worker.campaign_file import Format, Hints, Layout, Position, RecipientsReader, format_of, read_layout
 from worker.cli.output import warn
 from worker.cli.parameters import account_option, country_option, enum_option, known_country
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+#: Fields of a batch: a column of such a name looks as if it decided something.
+_OF_ALL = frozenset(CampaignBatch.model_fields) | {"from"}
 _STAND_IN = {"campaign_id": "campaign", "batch_id": "batch"}
 #: Fields of the batch that are called otherwise on the command line.
 _OPTION_NAMES = {"media_urls": "--media-url", "account_id": "--account", "subaccount_id": "--subaccount"}
@@ -35,16 +38,21 @@ class Campaign:
     layout: Layout
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """All that decides what is sent, by name, for who must tell whether it is the same campaign."""
+        return {**self.shared, "format": self.layout.format, "columns": [name for name, _ in self.layout.others]}
+
+    @property
     def hints(self) -> Hints:
         """What rows take from the campaign."""
         return Hints(self.batch.shared.country, self.batch.shared.body is not None)
 
-    @property
-    def reader(self) -> RecipientsReader:
-        """Reads the rows from the first one on; once for a stream."""
+    def reader(self, behind: Position | None = None, end: int | None = None) -> RecipientsReader:
+        """Reads the rows from the first one on, or behind a position, up to byte `end`; once for a stream."""
+        behind = behind or self.layout.start
         if self.stream.seekable():
-            self.stream.seek(self.layout.start.offset)
-        return RecipientsReader(self.stream, self.layout, self.hints)
+            self.stream.seek(behind.offset)
+        return RecipientsReader(self.stream, self.layout, self.hints, behind, end)
 
 
 def campaign_options(function: _F) -> _F:
@@ -58,6 +66,8 @@ def campaign_options(function: _F) -> _F:
             type=click.Choice([each.value for each in Format]),
             help="As the file's name says.",
         ),
+        click.option("--encoding", metavar="NAME", help="Of the file, where it is neither UTF-8 nor marked as UTF-16."),
+        click.option("--ignore-other-columns", is_flag=True, help="Pass on no column but those that mean something."),
         click.option("--body", help="Text for all rows without a body of their own."),
         click.option("--subaccount", "--subaccount-id", "subaccount_id", metavar="ACCOUNT", help="That sends."),
         click.option("--sender-id", metavar="SENDER", help="For all recipients; left out: Smart Assign decides."),
@@ -79,7 +89,14 @@ def campaign_options(function: _F) -> _F:
 
 @contextmanager
 def opened_campaign(
-    source: BinaryIO, file_format: str | None, pairs: tuple[str, ...], senders_file: BinaryIO | None, **values: Any
+    source: BinaryIO,
+    file_format: str | None,
+    encoding: str | None,
+    pairs: tuple[str, ...],
+    senders_file: BinaryIO | None,
+    *,
+    ignore_other_columns: bool,
+    **values: Any,
 ) -> Iterator[Campaign]:
     """Read what the options say, and the beginning of the file. Raises RefusedError."""
     shared = {name: value for name, value in values.items() if value not in (None, "", (), False)}
@@ -88,12 +105,27 @@ def opened_campaign(
     if "country" in shared:
         shared["country"] = known_country(shared["country"])
     batch = _read(shared)
-    layout = read_layout(source, Format(file_format) if file_format else format_of(source.name))
-    if layout.ignored:
-        warn(f"columns that mean nothing here: {', '.join(layout.ignored)}")
-    if batch.shared.body is None and not layout.may_have_bodies:
-        raise click.UsageError("give --body, or a column `body` in the file")
-    yield Campaign(shared, batch, source.name, source, layout)
+    stream = as_utf8(source, encoding)
+    try:
+        layout = read_layout(stream, Format(file_format) if file_format else format_of(source.name))
+        if ignore_other_columns:
+            layout = replace(layout, others=())
+        _tell_of_others(layout)
+        if batch.shared.body is None and not layout.may_have_bodies:
+            raise click.UsageError("give --body, or a column `body` in the file")
+        yield Campaign(shared, batch, source.name, stream, layout)
+    finally:
+        if stream is not source:
+            stream.close()
+
+
+def _tell_of_others(layout: Layout) -> None:
+    others = [name for name, _ in layout.others]
+    if others:
+        warn(f"columns that are passed through in `extra`: {', '.join(others)}")
+    misread = [name for name in others if name.lower() in _OF_ALL]
+    if misread:
+        warn(f"no row can set what all share: {', '.join(misread)} is passed through like any other column")
 
 
 def _read(shared: Mapping[str, Any]) -> Batch:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from core.preview import Audience, CampaignPreview, CountryPreview, preview
 from worker.campaign_file import Refusal
-from worker.campaign_state import identity_of
+from worker.campaign_state import size_of
 from worker.cli.campaign_bars import reading_bar
 from worker.cli.campaign_options import Campaign, campaign_options, opened_campaign
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
@@ -32,8 +33,7 @@ def preview_campaign(*, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(found.document())
         return
-    columns = ("country", "recipients", "sendable", "sender", "type", "source", "reason", "warnings")
-    print_table("", columns, map(_row, found.countries))
+    print_table("", ("country", "recipients", "sendable", "sender", "why"), map(_row, found.countries))
     say("; ".join(_summary(found)))
     for each in refused:
         warn(f"line {each.line}, {each.field}: {each.reason}")
@@ -43,9 +43,9 @@ def preview_campaign(*, as_json: bool, **options: Any) -> None:
 
 def _read(made: Campaign, as_json: bool) -> tuple[Audience, list[Refusal]]:
     """Everybody in the file, and the first of the rows that are refused."""
-    audience, refused, reader = Audience(), list[Refusal](), made.reader
-    identity = identity_of(made.stream)
-    with reading_bar(identity.size if identity else None, quiet=as_json) as told:
+    without_others = replace(made, layout=replace(made.layout, others=()))  # they decide nothing
+    audience, refused, reader = Audience(), list[Refusal](), without_others.reader()
+    with reading_bar(size_of(made.stream), quiet=as_json) as told:
         for entry in reader.rows():
             if isinstance(entry, Refusal):
                 audience.refuse()
@@ -58,18 +58,14 @@ def _read(made: Campaign, as_json: bool) -> tuple[Audience, list[Refusal]]:
 
 
 def _row(seen: CountryPreview) -> tuple[object, ...]:
-    document = seen.document()
-    sender: Any = document["sender"] or {}
-    warnings: Any = document["warnings"]
+    document: Any = seen.document()
+    sender, why = document["sender"], [document["reason"], *document["warnings"]]
     return (
         seen.country,
         f"{seen.recipients:,}",
         f"{seen.sendable:,}",
-        sender.get("sender_id") or ("(pool)" if sender else "-"),
-        sender.get("sender_type"),
-        document["source"],
-        document["reason"],
-        ", ".join(warnings),
+        f"{sender['sender_type']} {sender['sender_id'] or '(pool)'}" if sender else "-",
+        f"{document['source']}: {', '.join(why)}" if sender else ", ".join(why),
     )
 
 
