@@ -8,7 +8,7 @@ from datetime import datetime
 
 import redis
 
-from core.contracts import SCHEMA_VERSION, encode_json, parse_rfc3339
+from core.contracts import parse_rfc3339
 from core.errors import NotFoundError, RefusedError
 
 _PARKED = "parked:"
@@ -82,14 +82,6 @@ class Progress:
         if not found:
             raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
         return _read(account_id, campaign_id, {name.decode(): value.decode() for name, value in found.items()})
-
-    def completed_event(self, account_id: str, campaign_id: str, at: str) -> bytes:
-        """The event `campaign.completed` as JSON."""
-        counts = self.find(campaign_id, account_id).document()
-        del counts["complete"]
-        return encode_json(
-            {"schema": SCHEMA_VERSION, "event": "campaign.completed", "at": at, "account_id": account_id} | counts
-        )
 
     def _account_of(self, campaign_id: str) -> str:
         key = f"{self._prefix}:campaign-accounts:{campaign_id}"

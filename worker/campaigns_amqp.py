@@ -6,19 +6,24 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+import redis
+import structlog
+
 from core.assigner import Outcome
 from core.contracts import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason
 from core.parked import parked_notice
-from core.progress import Progress
 from core.store_parked import ParkedDocument, ParkedStore
-from worker.amqp import ConfirmedPublisher, Outgoing
+from worker.amqp import PUBLISH_ERRORS, ConfirmedPublisher, Outgoing
 from worker.campaigns import BatchWork, Work
 from worker.chunks import Chunk, Chunks, SettledChunk
 from worker.claims import Settled, Settlement
+from worker.events import EventOutbox
 from worker.marks import Marks
 from worker.settings import Settings
 from worker.work import MARK_BYTES
+
+log = structlog.get_logger(__name__)
 
 
 class AmqpHandOff:
@@ -31,11 +36,11 @@ class AmqpHandOff:
         publisher: ConfirmedPublisher,
         *,
         marks: Marks,
-        progress: Progress,
+        events: EventOutbox,
         settings: Settings,
     ) -> None:
         self._chunks, self._store, self._publisher = chunks, store, publisher
-        self._marks, self._progress, self._settings = marks, progress, settings
+        self._marks, self._events, self._settings = marks, events, settings
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Park, publish, mark; in this order, so that nothing is told of before it is safe."""
@@ -56,9 +61,15 @@ class AmqpHandOff:
         sent = Settled(len(fresh), len(known))
         settled = self._chunks.settle_chunk(replace(chunk, sent=sent), Settlement())
         if settled.completed:
-            event = self._progress.completed_event(chunk.account_id, chunk.campaign_id, chunk.at)
-            self._publisher.publish([Outgoing(settings.events_queue, event)])
+            self._tell()
         return settled
+
+    def _tell(self) -> None:
+        """The chunk is settled whatever becomes of the event now: housekeeping tells what waits."""
+        try:
+            self._events.flush()
+        except (redis.RedisError, *PUBLISH_ERRORS) as error:
+            log.warning("event_waits", error=type(error).__name__)
 
 
 class AmqpBatches:

@@ -10,6 +10,7 @@ import redis
 
 from core.progress import progress_key
 from worker.claims import Settled, Settlement, claim_stem, counts_key, outbox_key, script_texts, seen_stem
+from worker.events import event_outbox
 from worker.settings import Settings
 
 
@@ -76,7 +77,7 @@ class Chunks:
             seen_stem(stem),
             progress_key(stem, chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
             f"{stem}:campaign-accounts:{chunk.campaign_id}",
-            settings.events_queue if settings.broker_is_redis else "",
+            settings.events_queue if settings.broker_is_redis else event_outbox(stem),
             settings.work_queue,
             settings.ingress_queue,
             settings.messages_queue,

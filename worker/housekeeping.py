@@ -15,6 +15,7 @@ from celery import bootsteps
 from core.epochs import EpochPublishError
 from core.errors import StoreUnavailableError
 from core.redis_epochs import EPOCH_TTL_S
+from worker.amqp import PUBLISH_ERRORS
 from worker.wiring import Runtime, configured
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ REPAIR_OVERLAP = timedelta(minutes=1)
 
 
 class Housekeeper(threading.Thread):
-    """Takes up claims past their deadline, parked documents not told of, and epochs that were not published."""
+    """Takes up claims past their deadline, parked documents and events not told of, epochs that were not published."""
 
     def __init__(self, parts: Runtime, stopping: threading.Event) -> None:
         super().__init__(name="housekeeper", daemon=True)
@@ -37,6 +38,8 @@ class Housekeeper(threading.Thread):
         self._duties: list[tuple[float, Callable[[], object]]] = [(REPAIR_EVERY_S, self.repair_epochs)]
         if parts.settings.broker_is_redis:
             self._duties += [(RECOVER_EVERY_S, parts.claims.recover), (SWEEP_EVERY_S, parts.parking.sweep)]
+        else:
+            self._duties += [(SWEEP_EVERY_S, parts.event_outbox.flush)]
 
     def run(self) -> None:
         """Do each duty at its interval until told to stop."""
@@ -58,7 +61,7 @@ class Housekeeper(threading.Thread):
     def _attempt(self, duty: Callable[[], object]) -> None:
         try:
             duty()
-        except (redis.RedisError, StoreUnavailableError, EpochPublishError) as error:
+        except (redis.RedisError, StoreUnavailableError, EpochPublishError, *PUBLISH_ERRORS) as error:
             log.warning("housekeeping_waits", duty=duty.__name__, error=type(error).__name__)
 
 

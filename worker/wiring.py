@@ -31,7 +31,7 @@ from worker.campaigns_amqp import AmqpBatches, AmqpHandOff
 from worker.chunks import Chunks
 from worker.claims import Claims
 from worker.embedded import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
-from worker.events import AmqpEvents, EventSink, RedisEvents
+from worker.events import AmqpEvents, EventOutbox, EventSink, RedisEvents
 from worker.marks import Marks
 from worker.packing import BulkPacker
 from worker.parking import Parking
@@ -124,6 +124,11 @@ class Runtime:
         return AmqpEvents(self.publisher, self.settings)
 
     @cached_property
+    def event_outbox(self) -> EventOutbox:
+        """Events of campaigns on their way to RabbitMQ."""
+        return EventOutbox(self.cache_redis, self.publisher, self.settings)
+
+    @cached_property
     def default_warnings(self) -> DefaultWarnings:
         """The watch over default senders, AT_RISK_DAYS ahead."""
         rules = CurrentRules(self.store, self.epochs)
@@ -149,7 +154,7 @@ class Runtime:
                 self.store,
                 self.publisher,
                 marks=self.marks,
-                progress=self.progress,
+                events=self.event_outbox,
                 settings=self.settings,
             )
         )

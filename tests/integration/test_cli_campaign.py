@@ -6,12 +6,20 @@ import json
 import signal
 import sqlite3
 import subprocess
+from functools import partial
 from pathlib import Path
 
+import amqp
 import pytest
+import redis
+from sqlalchemy import MetaData
 
+from core.database import open_engine
 from tests.cli_runner import Cli, embedded_cli
 from tests.command_line import cli_command, cli_environment, run_cli
+from tests.integration.conftest import PAIRS, MakeDeployment
+from tests.running_worker import QUEUES, Deployment
+from tests.stock_clients import amqp_connection
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -50,6 +58,43 @@ def test_it_previews_without_a_trace(cli: Cli, tmp_path: Path) -> None:
     database.close()
     assert not (tmp_path / "data" / "redis").exists()
     assert not (tmp_path / "data" / "campaigns").exists()
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_it_changes_nothing_by_a_preview(make_deployment: MakeDeployment, pair: str, tmp_path: Path) -> None:
+    made = make_deployment(pair, data_dir=str(tmp_path / "data"))
+    (tmp_path / "r.csv").write_text("to,name\n+61491570156,Ann\n+447400123456,Bob\nnobody,Eve\n")
+    before = everything(made)
+    for account in ("acme", "bare", "nobody"):
+        options = ["--account", account, "--file", str(tmp_path / "r.csv"), "--body", "Hello"]
+        shown = Cli(made.environment).done("campaign", "preview", *options)
+        assert (shown["recipients"], shown["invalid"]) == (2, 1)
+    assert everything(made) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+
+
+def everything(deployment: Deployment) -> tuple[object, ...]:
+    """All rows of SQL, all keys of Redis with their values, and the queues that RabbitMQ has."""
+    engine = open_engine(deployment.database_url)
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        rows = {table.name: connection.execute(table.select()).all() for table in tables.sorted_tables}
+    engine.dispose()
+    with redis.Redis.from_url(deployment.redis_url) as client:
+        keys = {key: client.dump(key) for key in client.scan_iter()}
+    assert rows["accounts"]
+    assert keys
+    return rows, keys, () if deployment.on_redis else tuple(map(partial(exists, deployment), QUEUES))
+
+
+def exists(deployment: Deployment, queue: str) -> bool:
+    with amqp_connection(deployment) as connection:
+        try:
+            connection.channel().queue_declare(deployment.queue(queue), passive=True)
+        except amqp.NotFound:
+            return False
+        return True
 
 
 def test_it_sends_once_and_tells_what_it_refused(cli: Cli, tmp_path: Path) -> None:

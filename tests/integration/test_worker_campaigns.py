@@ -21,6 +21,8 @@ from core.store_parked import ParkedFilter
 from tests.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
 from tests.running_worker import Deployment, until
 from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
+from worker.envelope import Sealer
+from worker.events import event_outbox
 
 pytestmark = pytest.mark.timeout(120)
 SENDABLE = [AU, GB, FR, US]
@@ -222,6 +224,16 @@ def test_it_settles_a_batch_of_many_chunks_and_tells_of_the_end(deployment: Depl
         "batches": 2,
     }
     assert event["parked"] == {}
+
+
+def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deployment) -> None:
+    if deployment.on_redis:
+        pytest.skip("here the script that settles writes to the queue itself")
+    event = json.dumps({"event": "campaign.completed", "campaign_id": "orphan"}).encode()
+    with redis.Redis.from_url(deployment.redis_url) as client:
+        client.lpush(event_outbox("smart-assign"), *Sealer("any").seal([event], [""]))
+        assert completed(deployment, "orphan")["event"] == "campaign.completed"
+        until(lambda: not client.exists(event_outbox("smart-assign")), 10, "the outbox is empty")
 
 
 def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deployment, store: Store) -> None:

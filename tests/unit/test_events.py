@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 
 import fakeredis
 import pytest
 
-from worker.events import RedisEvents
+from worker.amqp import NotConfirmedError, Outgoing
+from worker.envelope import Sealer
+from worker.events import EventOutbox, RedisEvents, event_outbox
 from worker.settings import Settings
 
 
@@ -42,3 +45,63 @@ def test_it_drops_the_oldest_beyond_the_limit(client: fakeredis.FakeRedis) -> No
 def test_it_sends_nothing_for_nothing(client: fakeredis.FakeRedis) -> None:
     RedisEvents(client, Settings()).send([])
     assert client.keys() == []
+
+
+class Publisher:
+    """Takes what is published, or fails."""
+
+    def __init__(self) -> None:
+        self.taken: list[Outgoing] = []
+        self.fails = False
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        if self.fails:
+            raise NotConfirmedError("none was taken")
+        self.taken += messages
+
+
+def written(client: fakeredis.FakeRedis, *events: bytes) -> None:
+    """As a script writes them."""
+    sealed = Sealer("any").seal(events, ["" for _ in events])
+    client.lpush(event_outbox("smart-assign"), *sealed)
+
+
+def test_it_takes_events_to_the_other_broker_once(client: fakeredis.FakeRedis) -> None:
+    publisher = Publisher()
+    outbox = EventOutbox(client, publisher, Settings())
+    written(client, b"1", b"2")
+    assert (outbox.flush(), outbox.flush()) == (2, 0)
+    written(client, b"3")
+    outbox.flush()
+    assert [(each.queue, each.body) for each in publisher.taken] == [
+        ("smart-assign.events", n) for n in (b"1", b"2", b"3")
+    ]
+    assert len({each.message_id for each in publisher.taken}) == 3
+    assert client.keys() == []
+
+
+def test_it_keeps_events_that_were_not_taken(client: fakeredis.FakeRedis) -> None:
+    publisher = Publisher()
+    outbox = EventOutbox(client, publisher, Settings())
+    written(client, b"1")
+    publisher.fails = True
+    with pytest.raises(NotConfirmedError):
+        outbox.flush()
+    publisher.fails = False
+    assert (outbox.flush(), len(publisher.taken)) == (1, 1)
+
+
+def test_it_leaves_events_to_the_process_that_sends_them(client: fakeredis.FakeRedis) -> None:
+    inner = EventOutbox(client, Publisher(), Settings())
+
+    class Meanwhile(Publisher):
+        def publish(self, messages: Sequence[Outgoing]) -> None:
+            assert inner.flush() == 0
+            written(client, b"2")
+            super().publish(messages)
+
+    publisher = Meanwhile()
+    written(client, b"1")
+    assert EventOutbox(client, publisher, Settings()).flush() == 1
+    assert [each.body for each in publisher.taken] == [b"1"]
+    assert client.llen(event_outbox("smart-assign")) == 1

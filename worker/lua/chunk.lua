@@ -1,7 +1,7 @@
 -- Hands off one chunk of a campaign batch, once for each batch, and counts the campaign's progress with it.
 -- KEYS: 1 chunks of the batch by who settled them, 2 claim that is worked on ('' where there is none),
 --       3 dispatch queue, 4 parked outbox, 5 counts, 6 stem of the seen-buckets, 7 progress ('' where nobody knows whose),
---       8 accounts by campaign, 9 events queue ('' where it is not a list of this server),
+--       8 accounts by campaign, 9 events queue, or the list of events that wait for another broker,
 --       10... where single messages wait
 -- ARGV: 1 chunk, 2 id of the work, 3 chunks of the batch, 4 seconds of the idempotency window, 5 number of messages,
 --       6 number of parked, 7 recipients of the chunk, 8 seconds that progress is kept, 9 total batches ('' unknown),
