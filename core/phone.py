@@ -1,6 +1,6 @@
 """Telephone numbers: E.164 and the country of any destination, as libphonenumber reads them.
 
-A number that is E.164 as it stands is decided by a table of prefixes (`data/phone_prefixes.json`, written by
+A number that is E.164 as it stands, or but for blanks and the like, is decided by a table of prefixes (`data/phone_prefixes.json`, written by
 `deploy/generate_phone_prefixes.py`); everything else is read by phonenumbers, the Python port of libphonenumber.
 """
 
@@ -45,6 +45,10 @@ _DOUBLE_ZERO: Final = re.compile(r"\A(?!.*;phone-context=)[^\d+\uff0b]*[0\uff10]
 
 _PLUS: Final = re.compile("[+\uff0b]")
 
+#: An international number as people write it, with marks that libphonenumber passes over wherever they stand.
+_WRITTEN_OUT: Final = re.compile(r"\+[0-9][0-9 ()./\u00a0-]{6,40}\Z")
+_NO_MARKS: Final = str.maketrans("", "", " ()./\u00a0-")
+
 _Leaf = tuple[str, ...]
 _Branch = dict[str, "_Node"]
 _Node = _Leaf | _Branch
@@ -82,6 +86,10 @@ def parse_recipient(to: str, country: str | None = None) -> Recipient:
     Without a hint 00 is read as +; with one, the country's own international prefix holds. An extension is dropped.
     """
     answer = _answer(to)
+    if answer == _ASK and _WRITTEN_OUT.match(to):
+        bare = to.translate(_NO_MARKS)
+        if settled := settled_country(bare):
+            return Recipient(bare, settled)
     if len(answer) > 1:
         return Recipient(to, answer)
     region = _region(country)

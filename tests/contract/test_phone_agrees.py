@@ -167,6 +167,24 @@ def test_it_agrees_on_generated_numbers() -> None:
     assert disagreements(international(at_prefixes(dice, 0.02))) == []
 
 
+def written_out(dice: random.Random, numbers: Iterable[str]) -> Iterator[Case]:
+    """Numbers with marks after any digit, also several of them, and at the end."""
+    for number in numbers:
+        marked = (digit + random_marks(dice) if dice.random() < 0.3 else digit for digit in number[1:])
+        yield "+" + "".join(marked), dice.choice([None, "AU", "US"])
+
+
+def random_marks(dice: random.Random) -> str:
+    return "".join(dice.choices(" ()./\u00a0-", k=dice.choice([1, 1, 1, 2, 3])))
+
+
+def test_it_agrees_on_numbers_as_people_write_them() -> None:
+    dice = random.Random(3)
+    numbers = [*EXAMPLES, *mutated_examples(dice, 2_000), *behind_calling_codes(dice, 1_000)]
+    assert disagreements(written_out(dice, numbers)) == []
+    assert parse_recipient("+61 (491) 570-156") == Recipient("+61491570156", "AU")
+
+
 def test_it_names_the_same_country_whatever_the_length() -> None:
     numbers = [*behind_calling_codes(random.Random(2), 2_000), *(number + "1234" for number in EXAMPLES)]
     theirs = [phonenumbers.region_code_for_number(phonenumbers.parse(number)) for number in numbers]
@@ -190,6 +208,7 @@ def test_it_agrees_on_200_000_generated_numbers() -> None:
     dice = random.Random(20_000)
     assert disagreements(international(behind_calling_codes(dice, 100_000))) == []
     assert disagreements(international(mutated_examples(dice, 100_000))) == []
+    assert disagreements(written_out(dice, mutated_examples(dice, 20_000))) == []
 
 
 @pytest.mark.slow
