@@ -21,7 +21,6 @@ from core.default_rows import (
     MANUAL,
     DefaultChange,
     StoredDefault,
-    defaults_after,
     defaults_query,
     find_default,
     find_default_by_id,
@@ -40,17 +39,6 @@ from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product
 from core.store_facts import read_facts
 from core.tables import DefaultHistoryRow, DefaultRow
-
-#: Defaults that `check` judges at a time.
-_CHECK_CHUNK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultAtRisk:
-    """A default with strategies that a message could no longer use; paths as in ClickSend's documents."""
-
-    default: StoredDefault
-    problems: tuple[FieldError, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +147,6 @@ class DefaultSenders:
         parents = [each for each in found if each.account_id != account_id and each.key[1:] not in own]
         return sorted(parents, key=lambda each: each.key[1:])
 
-    def check(self, account_id: str | None = None) -> Iterator[DefaultAtRisk]:
-        """The enabled defaults that are no longer usable, of one account or of all. Raises NotFoundError."""
-        judge, last = self._judge(), None
-        while True:
-            with self._database.single() as connection:
-                conditions = [DefaultRow.status == ENABLED]
-                if account_id is not None:
-                    conditions.append(DefaultRow.account_ref == account_row(connection, account_id).user_id)
-                stored = defaults_after(connection, last, _CHECK_CHUNK, *conditions)
-                found = _at_risk(connection, stored, judge)
-            yield from found
-            if len(stored) < _CHECK_CHUNK:
-                return
-            last = stored[-1].default_id
-
     def history(self, account_id: str, *, limit: int = 100) -> list[HistoryEntry]:
         """The latest changes of an account's defaults, newest first. Raises NotFoundError."""
         columns = [column for column in DefaultHistoryRow.__table__.columns if column.name not in {"id", "account_ref"}]
@@ -242,16 +215,6 @@ def _refuse_unknown(country: str, rules: RuleBook) -> None:
 def _refuse(errors: Sequence[FieldError]) -> None:
     if errors:
         raise RefusedError("the default sender is refused", errors)
-
-
-def _at_risk(connection: Connection, stored: Sequence[StoredDefault], judge: Judge) -> list[DefaultAtRisk]:
-    requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
-    facts = facts_for_defaults(connection, requests)
-    judged = (
-        (each, judge.errors(each.strategies, request, facts[request]))
-        for each, request in zip(stored, requests, strict=True)
-    )
-    return [DefaultAtRisk(each, tuple(errors)) for each, errors in judged if errors]
 
 
 def facts_for_defaults(connection: Connection, requests: Sequence[Request]) -> dict[Request, Facts]:

@@ -9,6 +9,7 @@ import pytest
 
 from core.accounts import Accounts
 from core.assign_all import AssignAll, CountryAssignment
+from core.at_risk import AtRisk
 from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.decision import Policy
 from core.default_pages import PageRequest
@@ -95,9 +96,9 @@ def test_it_makes_the_smart_choice_the_default(assign_all: AssignAll, defaults: 
     assert "TYPE_BLOCKED" in next(each.detail for each in found if each.country == "FR")
 
 
-def test_it_assigns_what_may_be_a_default_by_itself(assign_all: AssignAll, defaults: DefaultSenders) -> None:
+def test_it_assigns_what_may_be_a_default_by_itself(assign_all: AssignAll, store: Store) -> None:
     assign_all.run("acme", by="ops")
-    assert list(defaults.check("acme")) == []
+    assert list(AtRisk(store, lambda: BOOK, Policy()).find("acme")) == []
 
 
 def test_it_never_assigns_a_sender_that_arrives_altered(assign_all: AssignAll) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from core.accounts import Accounts
+from core.at_risk import AtRisk
 from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.decision import Facts, Policy, Request
 from core.default_pages import PageRequest
@@ -348,13 +349,15 @@ def test_it_finds_the_defaults_that_are_no_longer_compliant(defaults: DefaultSen
     good = defaults.create("acme", "GB", Product.SMS, [NUMBER], "ops")
     bad = defaults.create("acme", "AU", Product.SMS, [NUMBER, SECOND], "ops")
     defaults.create("other", "AU", Product.SMS, [replace(NUMBER, sender_id="+61491570158")], "ops")
-    assert list(defaults.check()) == []
+    at_risk = AtRisk(store, lambda: BOOK, Policy())
+    assert list(at_risk.find()) == []
     Senders(store).set_status("acme", "+61491570157", SenderStatus.EXPIRED)
     Senders(store).set_status("other", "+61491570158", SenderStatus.RELEASED)
-    (mine,) = defaults.check("acme")
+    (mine,) = at_risk.find("acme")
     assert mine.default == bad
-    assert mine.problems == (
-        FieldError("default_sender_strategies[1].sender_id", "is not active: status is expired (NOT_ACTIVE)"),
+    (risk,) = mine.risks
+    assert risk.problem == FieldError(
+        "default_sender_strategies[1].sender_id", "is not active: status is expired (NOT_ACTIVE)"
     )
-    assert {each.default.account_id for each in defaults.check()} == {"acme", "other"}
-    assert good.default_id not in {each.default.default_id for each in defaults.check()}
+    assert {each.default.account_id for each in at_risk.find()} == {"acme", "other"}
+    assert good.default_id not in {each.default.default_id for each in at_risk.find()}
