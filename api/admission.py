@@ -36,8 +36,8 @@ class AdmittedRoute(APIRoute):
 def admit(request: Request) -> Account:
     """The account that asks. Raises HTTPException 401 and 429, and ForbiddenError for a suspended one."""
     services: Services = request.app.state.services
-    given = _credentials(request.headers.get("authorization", ""))
-    account = None if given is None else services.accounts.authenticate(*given)
+    readings = _credentials(request.headers.get("authorization", ""))
+    account = next(filter(None, (services.accounts.authenticate(*reading) for reading in readings)), None)
     if account is None:
         raise HTTPException(401, "user name or API key is wrong, or missing", _CHALLENGE)
     if _suspended(services, account):
@@ -48,14 +48,17 @@ def admit(request: Request) -> Account:
     return account
 
 
-def _credentials(header: str) -> tuple[str, str] | None:
+def _credentials(header: str) -> list[tuple[str, str]]:
+    """User name and key; two readings where there are several colons, for an account's id may hold some."""
     scheme, _, encoded = header.partition(" ")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError):
-        return None
-    user_name, colon, key = text.partition(":")
-    return (user_name, key) if colon and scheme.lower() == "basic" else None
+        return []
+    if scheme.lower() != "basic" or ":" not in text:
+        return []
+    readings = text.partition(":"), text.rpartition(":")
+    return list(dict.fromkeys((user_name, key) for user_name, _, key in readings))
 
 
 def _suspended(services: Services, account: Account) -> bool:

@@ -63,9 +63,9 @@ async def _contract_error(_request: Request, error: Exception) -> Response:
     return failure(400, "the document is refused", error.errors)
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = [FieldError(_path(each), _reason(each)) for each in error.errors()]
+    details = [_field_error(each, request) for each in error.errors()]
     return failure(400, "the request is refused", details)
 
 
@@ -88,10 +88,16 @@ async def _unforeseen(_request: Request, _error: Exception) -> Response:
     return failure(500, "something went wrong here; the log of this program has the details")
 
 
-def _path(detail: Any) -> str:
+def _field_error(detail: Any, request: Request) -> FieldError:
     if detail["type"] == "json_invalid":
-        return WHOLE_DOCUMENT
-    return field_path(detail["loc"])
+        return FieldError(WHOLE_DOCUMENT, f"is not JSON: {detail['ctx']['error']}")
+    path = field_path(detail["loc"])
+    if path == WHOLE_DOCUMENT and isinstance(detail["input"], bytes):
+        given = request.headers.get("content-type", "")
+        return FieldError(path, f"is read as JSON only: Content-Type must be application/json, not {given[:100]!r}")
+    if detail["type"] == "model_attributes_type":
+        return FieldError(path, "must be an object")
+    return FieldError(path, _reason(detail))
 
 
 def field_path(parts: Sequence[int | str]) -> str:
@@ -102,8 +108,6 @@ def field_path(parts: Sequence[int | str]) -> str:
 
 
 def _reason(detail: Any) -> str:
-    if detail["type"] == "json_invalid":
-        return f"is not JSON: {detail['ctx']['error']}"
     if detail["type"] == "missing":
         return "is required"
     return str(detail["msg"]).removeprefix("Value error, ")

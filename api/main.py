@@ -10,7 +10,9 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from api.body_limit import BodyLimit
+from api.docs import add_docs
 from api.errors import add_error_handlers
+from api.head import HeadAsGet
 from api.health import router as health
 from api.metrics import ApiMetrics, CountedRequests
 from api.openapi import openapi_document
@@ -39,15 +41,18 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         lifespan=_lifespan,
         redirect_slashes=False,
         strict_content_type=False,
+        docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
     )
     app.state.services, app.state.metrics = services, ApiMetrics()
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(CountedRequests, metrics=app.state.metrics)
+    app.add_middleware(HeadAsGet)
     add_error_handlers(app)
     for router in (default_senders, compliant_sender_types, *routers, health):
         app.include_router(router)
+    add_docs(app)
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it
     return app
 

@@ -34,7 +34,14 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 def allowed_methods(app: FastAPI, path: str) -> str:
     """What the `Allow` header of a 405 says; Starlette names the methods of the first route alone."""
     paths = app.openapi()["paths"]
-    fitting = [operations for template, operations in paths.items() if compile_path(template)[0].match(path)]
+    fitting = [operations for template, operations in paths.items() if _fits(template, path)]
     if path in paths:
         fitting = [paths[path]]
-    return ", ".join(sorted({method.upper() for operations in fitting for method in operations}))
+    methods = {method.upper() for operations in fitting for method in operations} or {"GET"}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _fits(template: str, path: str) -> bool:
+    """Whether it is a path of the template, whose last part may hold slashes."""
+    last = f"{template[:-1]}:path}}" if template.endswith("}") else template
+    return compile_path(last)[0].match(path) is not None

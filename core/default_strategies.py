@@ -41,9 +41,12 @@ class Strategy:
 
 
 def form_errors(
-    strategies: Sequence[Strategy], rules: RuleBook, *, country_required: bool, path: str = STRATEGIES_FIELD
+    strategies: Sequence[Strategy], rules: RuleBook, *, as_http: bool, path: str = STRATEGIES_FIELD
 ) -> list[FieldError]:
-    """What is wrong with the strategies as they are written; `country_required`: as the HTTP API asks."""
+    """What is wrong with the strategies as they are written.
+
+    `as_http`: as the HTTP API asks, where a number has its country and a shared number is named by its type alone.
+    """
     if not 1 <= len(strategies) <= MAX_STRATEGIES:
         return [FieldError(path, f"must have 1 to {MAX_STRATEGIES} strategies")]
     errors = []
@@ -53,16 +56,18 @@ def form_errors(
         if name in seen:
             errors.append(FieldError(f"{path}[{index}].sender_id", "is named by an earlier strategy"))
         seen.add(name)
-        errors += _form_errors(strategy, rules, country_required, f"{path}[{index}]")
+        errors += _form_errors(strategy, rules, as_http, f"{path}[{index}]")
     return errors
 
 
-def _form_errors(strategy: Strategy, rules: RuleBook, country_required: bool, path: str) -> list[FieldError]:
+def _form_errors(strategy: Strategy, rules: RuleBook, as_http: bool, path: str) -> list[FieldError]:
     errors = []
-    if words := form_error(strategy.sender_type, strategy.sender_id):
+    if as_http and strategy.ref.sender_id and strategy.sender_type is SenderType.SHARED_LONGCODE:
+        errors.append(FieldError(f"{path}.sender_id", "must be null or empty for shared_longcode"))
+    elif words := form_error(strategy.sender_type, strategy.sender_id):
         errors.append(FieldError(f"{path}.sender_id", words))
     country = strategy.sender_country_code
-    if country is None and country_required and _needs_country(strategy):
+    if country is None and as_http and _needs_country(strategy):
         errors.append(FieldError(f"{path}.sender_country_code", "is required for this sender"))
     if country is not None and not rules.knows(country):
         errors.append(FieldError(f"{path}.sender_country_code", "must be an ISO 3166-1 alpha-2 code"))

@@ -55,13 +55,13 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Whose default for what, and as it stood; `country_required`: strategies must give their senders' countries."""
+    """Whose default for what, and as it stood; `as_http`: strategies are written as the HTTP API asks."""
 
     account: Account
     country: str
     product: Product
     before: StoredDefault | None
-    country_required: bool
+    as_http: bool
 
 
 class DefaultSenders:
@@ -161,10 +161,10 @@ class DefaultSenders:
         self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         country, product, account = wanted.country, wanted.product, wanted.account
-        _refuse(form_errors(strategies, judge.rules, country_required=wanted.country_required))
+        _refuse(form_errors(strategies, judge.rules, as_http=wanted.as_http))
         request = Request(account.account_id, None, country, product)
         facts = facts_for_defaults(write.connection, [request])[request]
-        known = strategies if wanted.country_required else [with_country(strategy, facts) for strategy in strategies]
+        known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]
         _refuse(judge.errors(known, request, facts))
         change = DefaultChange((account.user_id, country, product), wanted.before, tuple(known))
         written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)

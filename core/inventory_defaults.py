@@ -67,7 +67,7 @@ def _same_strategy(wanted: Strategy, stored: Strategy) -> bool:
 def _judged(line: DefaultLine, facts: Facts, tally: Tally, judge: Judge) -> tuple[Strategy, ...] | None:
     """The line's strategies with their countries filled in; None: they may not be a default."""
     strategies = tuple(with_country(strategy, facts) for strategy in line.strategies)
-    errors = form_errors(strategies, judge.rules, country_required=False)
+    errors = form_errors(strategies, judge.rules, as_http=False)
     errors = errors or judge.errors(strategies, _request(line), facts)
     for error in errors:
         tally.refuse(line, *_told(error))

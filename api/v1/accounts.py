@@ -36,7 +36,7 @@ def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page:
     return success(data, "Accounts retrieved.")
 
 
-@router.patch("/{account_id}", response_model=Success[AccountOut], responses=failures(400, 404, 413))
+@router.patch("/{account_id:path}", response_model=Success[AccountOut], responses=failures(400, 404, 413))
 def update_account(
     account_id: Annotated[str, Path(description="a sub-account")], body: AccountUpdate, viewer: Viewer, parts: Parts
 ) -> Response:

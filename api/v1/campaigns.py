@@ -53,7 +53,7 @@ def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Re
     return success(found.document(), "Campaign previewed.")
 
 
-@router.get("/{campaign_id}", response_model=Success[ProgressOut], responses=failures(404))
+@router.get("/{campaign_id:path}", response_model=Success[ProgressOut], responses=failures(404))
 def campaign_status(
     campaign_id: Annotated[str, Path(description="the id that its batches carry")],
     viewer: Viewer,

@@ -63,6 +63,13 @@ def test_it_lets_in_names_beyond_ascii(api: ServedApi) -> None:
     assert api.client().get(DEFAULTS, headers=basic(account.account_id, key)).status_code == 200
 
 
+@pytest.mark.parametrize("stem", ["a:b", ":", "a::b:"])
+def test_it_lets_in_names_with_colons(api: ServedApi, stem: str) -> None:
+    account, key = Accounts(api.store).add(f"{stem}{api.account(()).account_id}:")
+    assert api.client().get(DEFAULTS, headers=basic(account.account_id, key)).status_code == 200
+    assert api.client().get(DEFAULTS, headers=basic(account.account_id, f"x:{key}")).status_code == 401
+
+
 @pytest.mark.parametrize("suspended", ["itself", "the account above"])
 def test_it_refuses_a_suspended_account(api: ServedApi, suspended: str) -> None:
     above = api.account(())
@@ -77,6 +84,29 @@ def test_it_refuses_a_suspended_account(api: ServedApi, suspended: str) -> None:
 )
 def test_it_answers_in_the_envelope_where_there_is_nothing(api: ServedApi, method: str, path: str, status: int) -> None:
     assert envelope(api.client().request(method, path))[0] == status
+
+
+@pytest.mark.parametrize("path", [DEFAULTS, "/v1/rules", "/v1/nothing", "/healthz", "/docs"])
+def test_it_answers_head_as_get_without_the_body(visitor: httpx.Client, path: str) -> None:
+    get, head = visitor.get(path), visitor.head(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", DEFAULTS, "GET, HEAD, POST"),
+        ("OPTIONS", f"{DEFAULTS}/1", "DELETE, GET, HEAD, PATCH"),
+        ("GET", "/v1/accounts/a/b", "PATCH"),
+        ("POST", "/docs", "GET, HEAD"),
+    ],
+)
+def test_it_names_the_methods_of_a_path(visitor: httpx.Client, method: str, path: str, allowed: str) -> None:
+    answer = visitor.request(method, path)
+    assert envelope(answer) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize("declared", [True, False])

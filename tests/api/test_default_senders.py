@@ -140,7 +140,8 @@ def test_it_names_a_missing_field(visitor: httpx.Client, field: str) -> None:
         pytest.param(strategy("own_number", AU_NUMBER), "sender_country_code", id="own number without country"),
         pytest.param(strategy("tollfree", AU_NUMBER), "sender_country_code", id="toll-free without country"),
         pytest.param(strategy("10DLC", US_NUMBER), "sender_country_code", id="10DLC without country"),
-        pytest.param(strategy("shared_longcode", "+12025550100"), "sender_country_code", id="+1 without country"),
+        pytest.param(strategy("alpha_tag", "+1SHOP"), "sender_country_code", id="+1 without country"),
+        pytest.param(strategy("shared_longcode", "+61491570110", "AU"), "sender_id", id="shared number named"),
         pytest.param(strategy("longcode", AU_NUMBER, "XX"), "sender_country_code", id="sender country unknown"),
         pytest.param(strategy("longcode", AU_NUMBER, "GB"), "sender_country_code", id="not the sender's country"),
         pytest.param(AU_STRATEGY | {"note": "n" * 201}, "note", id="note of 201 characters"),
@@ -185,6 +186,13 @@ def test_it_refuses_the_same_sender_twice(visitor: httpx.Client) -> None:
 )
 def test_it_blames_the_body_where_it_is_no_object(visitor: httpx.Client, content: bytes) -> None:
     assert blamed(visitor.post(DEFAULTS, content=content)) == ["$"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "json"])
+def test_it_says_that_a_body_of_another_type_is_not_read(visitor: httpx.Client, content_type: str) -> None:
+    answer = visitor.post(DEFAULTS, content=b'{"country_code": "AU"}', headers={"content-type": content_type})
+    assert blamed(answer) == ["$"]
+    assert f"Content-Type must be application/json, not '{content_type}'" in answer.json()["details"][0]["reason"]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", None])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from api.main import create_app
+from core.accounts import Accounts
 from core.errors import ParkReason
 from core.progress import progress_key
 from core.store_parked import ParkedDocument
@@ -190,6 +192,18 @@ def test_it_believes_no_id_of_a_parked_message_alone(api: ServedApi) -> None:
         ids = {"account_id": pair[0].account_id, "subaccount_id": pair[1].account_id}
         api.store.park([ParkedDocument(**(fields | ids | {"parked_id": f"{document.parked_id}-{number}"}))])
     assert [len(listed(api.client(login).get("/v1/parked"))) for login in (above, below, stranger)] == [0, 1, 2]
+
+
+def test_it_finds_ids_with_a_slash(api: ServedApi) -> None:
+    above = api.account(())
+    below, _ = Accounts(api.store).add(f"{above.account_id}/shop", parent=above.account_id)
+    changed = api.client(above).patch(f"/v1/accounts/{below.account_id}", json={"may_borrow": False})
+    assert changed.json()["data"]["account_id"] == below.account_id
+    record_campaign(api, below.account_id)
+    path = f"/v1/campaigns/{quote(below.account_id, safe='')}"
+    found = api.client(above).get(path, params={"account_id": below.account_id})
+    assert found.json()["data"]["campaign_id"] == below.account_id
+    assert api.client(above).get(path).status_code == 404
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])

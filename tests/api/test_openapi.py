@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -82,6 +83,13 @@ def test_it_never_speaks_of_422(method: str, path: str) -> None:
     assert "422" not in DOCUMENT["paths"][path][method.lower()]["responses"]
 
 
-def test_it_shows_its_documentation(api: ServedApi) -> None:
-    assert "/openapi.json" in api.client().get("/docs").text
+def test_it_shows_its_documentation_without_another_server(api: ServedApi) -> None:
+    page = api.client().get("/docs").text
+    assert "'/openapi.json'" in page
     assert api.client().get("/openapi.json").json() == DOCUMENT
+    assert "://" not in page
+    files = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(files) == 3
+    for name in files:
+        found = api.client().get(name)
+        assert (found.status_code, bool(found.content)) == (200, True), name
