@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -197,15 +197,19 @@ class CampaignSender:
         report: RefusalReport,
         save: Callable[[CampaignState], None],
     ) -> CampaignState:
-        """Send what is left of a campaign; every trip is saved after it. The last state. Raises NotSentError."""
-        head, trip, ahead = _head(shared, state), list[bytes](), replace(state)
-        for step in steps(reader, state.batch_size):
-            if step.rows:
+        """Send what is left of a campaign; every trip is saved after it. The last state. Raises NotSentError.
+
+        Every batch carries `total_batches` where the state knows it, else the last one does.
+        """
+        trip, ahead = list[bytes](), replace(state)
+        batched = _batched(_head(shared, state), steps(reader, state.batch_size), state.batches)
+        for step, batch in batched if state.total_batches is not None else _told_at_last(batched):
+            if batch is not None:
                 ahead.batches += 1
-                trip.append(_batch(head, ahead.batches, step.rows))
+                trip.append(batch)
             report.write(step.refused)
             _count(ahead, step, report)
-            if len(trip) >= TRIP_BATCHES or sum(map(len, trip)) >= TRIP_BYTES or not step.rows:
+            if len(trip) >= TRIP_BATCHES or sum(map(len, trip)) >= TRIP_BYTES or batch is None:
                 state, trip = self._go(trip, state, ahead, save), []
                 ahead = replace(state)
         ahead.finished_at = utc_now()
@@ -245,6 +249,31 @@ def _head(shared: Mapping[str, Any], state: CampaignState) -> bytes:
     """The part that all batches begin with, without the closing brace."""
     named = {"campaign_id": state.campaign_id, "total_batches": state.total_batches}
     return encode_json({**shared, **{name: value for name, value in named.items() if value is not None}})[:-1]
+
+
+def _batched(head: bytes, found: Iterable[Step], before: int) -> Iterator[tuple[Step, bytes | None]]:
+    """Each step with its batch, numbered behind those `before`; None: it has no rows."""
+    number = before
+    for step in found:
+        number += bool(step.rows)
+        yield step, _batch(head, number, step.rows) if step.rows else None
+
+
+def _told_at_last(batched: Iterable[tuple[Step, bytes | None]]) -> Iterator[tuple[Step, bytes | None]]:
+    """The same for a stream: the last batch tells how many there are, so each is held until another comes."""
+    held: tuple[Step, bytes] | None = None
+    count = 0
+    for step, batch in batched:
+        if batch is None:
+            yield step, None
+            continue
+        if held is not None:
+            yield held
+        if step.refused:
+            yield Step(refused=step.refused, end=step.end), None
+        held, count = (Step(rows=step.rows, end=step.end), batch), count + 1
+    if held is not None:
+        yield held[0], b'%b,"total_batches":%d}' % (held[1][:-1], count)
 
 
 def _batch(head: bytes, number: int, rows: list[Recipient]) -> bytes:

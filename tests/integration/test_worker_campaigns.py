@@ -236,6 +236,20 @@ def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deploy
         until(lambda: not client.exists(event_outbox("smart-assign")), 10, "the outbox is empty")
 
 
+@pytest.mark.parametrize("position", [0, 2], ids=["settled first", "settled last"])
+def test_it_completes_a_campaign_whose_total_one_batch_alone_tells(deployment: Deployment, position: int) -> None:
+    plain = batch(AU)
+    batches = [plain | {"batch_id": f"b-{number}"} for number in range(3)]
+    batches[position]["total_batches"] = 3
+    for number, each in enumerate(batches, 1):
+        assert number == 1 or not progress(deployment, plain).complete
+        push(deployment, [each], "campaign_ingress")
+        dispatched(deployment, 1)
+        until(lambda settled=number: counts(deployment, plain)["batches"] == settled, 20, "the batch's end")
+    assert progress(deployment, plain).complete
+    assert completed(deployment, plain["campaign_id"])["batches"] == 3
+
+
 def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deployment, store: Store) -> None:
     account = add_account(store, f"late-{uuid.uuid4().hex[:8]}", ())
     sent = batch(AU, "nonsense", account_id=account)

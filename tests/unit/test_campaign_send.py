@@ -99,6 +99,19 @@ class Bench:
             finally:
                 report.close()
 
+    def send_stream(self, broker: Broker) -> CampaignState:
+        with self.file.open("rb") as stream:
+            layout, state = read_layout(stream, Format.CSV), self.fresh(source=None)
+            stream.seek(state.offset)
+            reader = RecipientsReader(stream, layout, Hints(), Position(state.offset, state.line))
+            report = RefusalReport(self.report_path, 0)
+            try:
+                return CampaignSender(broker, "queue", max_waiting=0).send(
+                    SHARED, reader, state, report, lambda _: None
+                )
+            finally:
+                report.close()
+
 
 def numbers(batches: list[dict[str, Any]]) -> list[str]:
     return [recipient["to"] for batch in batches for recipient in batch["recipients"]]
@@ -119,6 +132,33 @@ def test_it_cuts_a_file_into_numbered_batches(tmp_path: Path) -> None:
         "recipients": [{"to": f"+614915{number:05d}"} for number in range(10)],
     }
     assert (state.enqueued, state.batches, state.refused) == (25, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bad", "sizes"),
+    [
+        pytest.param(25, frozenset(), [10, 10, 5], id="a part at the end"),
+        pytest.param(20, frozenset(), [10, 10], id="whole batches"),
+        pytest.param(24, frozenset({3, 21, 22, 23}), [10, 10], id="refused rows at the end"),
+        pytest.param(3, frozenset({0, 1, 2}), [], id="refused rows alone"),
+    ],
+)
+def test_it_tells_the_number_of_batches_with_the_last_one_of_a_stream(
+    tmp_path: Path, rows: int, bad: frozenset[int], sizes: list[int]
+) -> None:
+    broker, bench = Broker(), Bench(tmp_path, rows, bad=bad)
+    state = bench.send_stream(broker)
+    assert [len(batch["recipients"]) for batch in broker.taken] == sizes
+    told = [batch.get("total_batches") for batch in broker.taken]
+    assert told == [None for _ in sizes[1:]] + [len(sizes) for _ in sizes[:1]]
+    assert (state.enqueued, state.batches, state.refused) == (sum(sizes), len(sizes), len(bad))
+    lines = [row["line"] for row in RefusalReport(bench.report_path, state.report_bytes).first(10)]
+    assert lines == [number + 2 for number in sorted(bad)]
+
+
+def test_it_counts_nothing_of_a_stream_that_the_broker_did_not_take(tmp_path: Path) -> None:
+    with pytest.raises(NotSentError, match="160 recipients in 16 batches were enqueued"):
+        Bench(tmp_path, 500).send_stream(Broker(fails_at=2))
 
 
 def test_it_cuts_by_bytes_where_rows_are_long(tmp_path: Path) -> None:

@@ -71,13 +71,15 @@ if not last then return {1, dispatched, duplicates, waiting, 0} end
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 if is_part or progress == '' then return {1, dispatched, duplicates, waiting, 0} end
 
-local batches, total = redis.call('HINCRBY', progress, 'batches', 1), tonumber(ARGV[9])
+local batches = redis.call('HINCRBY', progress, 'batches', 1)
+-- Who does not know the total beforehand tells it with the last batch, which others may settle after.
+local total = tonumber(ARGV[9]) or tonumber(redis.call('HGET', progress, 'total_batches') or '')
 if batches % 64 == 1 or batches == total then redis.call('EXPIRE', progress, ARGV[8]) end
 if not total then
   redis.call('HSET', progress, 'updated_at', ARGV[13])
   return {1, dispatched, duplicates, waiting, 0}
 end
-redis.call('HSET', progress, 'updated_at', ARGV[13], 'total_batches', ARGV[9])
+redis.call('HSET', progress, 'updated_at', ARGV[13], 'total_batches', total)
 if batches < total or redis.call('HSETNX', progress, 'completed_at', ARGV[13]) == 0 then
   return {1, dispatched, duplicates, waiting, 0}
 end
