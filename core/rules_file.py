@@ -16,7 +16,16 @@ from core.rules_diff import RuleChange, diff_rules
 from core.rules_jsonl import read_lines, written_lines
 from core.rules_mapping import profile_of, rules_of
 
-__all__ = ["RuleChange", "RulesFile", "diff_rules", "read_rules", "read_rules_file", "shipped_rules", "written_lines"]
+__all__ = [
+    "RuleChange",
+    "RulesFile",
+    "diff_rules",
+    "read_rules",
+    "read_rules_file",
+    "shipped_rules",
+    "with_others",
+    "written_lines",
+]
 
 #: A rule file is some 90 kB; what is a hundred times larger is something else.
 MAX_FILE_BYTES = 16_777_216
@@ -47,6 +56,18 @@ def read_rules_file(source: str | Path | IO[str] | IO[bytes]) -> RulesFile:
         return RulesFile(_book(lines.rules, lines.profiles.values(), lines.errors))
     table = read_table(text, _known_countries())
     return RulesFile(_book_of(table), table.ignored_columns)
+
+
+def with_others(book: RuleBook, held: RuleBook) -> RuleBook:
+    """The book with the countries of `held` that it leaves out, under a version of its own; overrides stay apart."""
+    others = held.with_overrides(())
+    rules = {**others.rules, **book.with_overrides(()).rules}
+    profiles = {
+        **{code: profile for code, profile in others.profiles.items() if code not in book.rules},
+        **book.profiles,
+    }
+    flat = [rule for country in sorted(rules) for rule in rules[country]]
+    return RuleBook(content_version(flat, profiles.values()), rules, profiles)
 
 
 @cache

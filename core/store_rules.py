@@ -14,7 +14,7 @@ from core.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderO
 from core.database import Database
 from core.errors import ConflictError, NotFoundError, RefusedError
 from core.rule_documents import book_as_dict, book_from_dict
-from core.rules_file import shipped_rules
+from core.rules_file import shipped_rules, with_others
 from core.scopes import RULES_SCOPE
 from core.sender import SenderType
 from core.tables import RuleOverrideRow, RuleVersionRow
@@ -79,16 +79,17 @@ class RuleStore(Database):
         with self.single() as connection:
             return [RuleVersion(*row) for row in connection.execute(select(*columns).order_by(*order))]
 
-    def import_rules(self, book: RuleBook, by: str) -> bool:
+    def import_rules(self, book: RuleBook, by: str, *, keep_others: bool = False) -> bool:
         """Makes an operator's book the active one; False: it was so already.
 
-        Overrides in the book are left out, they are kept apart. Raises ConflictError where the version is known with
-        other rules.
+        With `keep_others` countries that the book leaves out keep the rules that they have. Overrides in the book are
+        left out, they are kept apart. Raises ConflictError where the version is known with other rules.
         """
-        bare = book.with_overrides(())
         with self.writing() as write:
             _lock(write.connection)
             active = _active(write.connection)
+            held = _known(write.connection, active.version) if keep_others and active is not None else None
+            bare = book.with_overrides(()) if held is None else with_others(book, _unpacked(held))
             _add(write.connection, bare, OPERATOR, by, self.clock())
             if active is not None and (active.version, active.origin) == (bare.version, OPERATOR):
                 return False

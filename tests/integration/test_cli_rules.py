@@ -157,8 +157,31 @@ def test_it_refuses_a_bad_file_whole_and_names_the_place(cli: Cli, changed_file:
     assert len(cli.done("rules", "versions")["versions"]) == 1
 
 
-def test_it_warns_of_countries_that_lose_their_rules(cli: Cli, changed_file: Path) -> None:
+def test_it_keeps_the_rules_of_countries_that_a_file_leaves_out(cli: Cli, changed_file: Path) -> None:
+    header, *lines = changed_file.read_text("utf-8").splitlines()
+    germany = "\n".join([header, *(line for line in lines if line.startswith("DE,"))])
+    every = len(shipped_rules().countries())
+    cli.done("rules", "override", "FR", "alpha_tag", "--status", "blocked", "--reason", "r")
+    told = cli.done("rules", "diff", "-", stdin=germany)
+    assert [(each["country"], each["sender_type"]) for each in told["changes"]] == [("DE", "alpha_tag")]
+    assert told["kept_countries"] == every - 1
+
+    done = cli.done("rules", "import", "-", stdin=germany)
+    assert (done["imported"], done["countries"], done["changes"]) == (True, every, 1)
+    shown = cli.done("rules", "show", "DE")
+    assert {rule["status"] for rule in shown["rules"] if rule["sender_type"] == "alpha_tag"} == {"blocked"}
+    assert shown["rules_version"].startswith(f"{done['version']}+")
+    assert done["version"] == told["to"] != shipped_rules().version
+    assert len(cli.done("rules", "show", "AU")["rules"]) == len(shipped_rules().rules_of("AU"))
+    assert cli.done("rules", "show", "FR")["rules"][0]["override_reason"] == "r"
+    assert cli.done("rules", "import", "-", stdin=germany)["imported"] is False
+
+
+def test_it_takes_the_other_countries_rules_away_where_a_file_is_the_whole(cli: Cli, changed_file: Path) -> None:
     few = "\n".join(changed_file.read_text("utf-8").splitlines()[:3])
-    result = cli.run("rules", "import", "-", "--dry-run", "--json", stdin=few)
+    result = cli.run("rules", "import", "-", "--replace", "--dry-run", "--json", stdin=few)
     assert json.loads(result.stdout)["countries"] == 2
     assert "leaves without rules" in result.stderr
+    assert "keep their rules" in cli.run("rules", "import", "-", "--dry-run", stdin=few).stdout
+    assert cli.done("rules", "import", "-", "--replace", stdin=few)["imported"] is True
+    assert {rule["country"] for rule in cli.done("rules", "list")["rules"]} == {"AD", "AE"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
 
@@ -13,7 +14,7 @@ from core.country_rules import CountryProfile, CountryRule, RuleBook
 from core.errors import NotFoundError
 from core.rule_documents import profile_as_dict, rule_as_dict
 from core.rules_diff import described_rule
-from core.rules_file import RuleChange, RulesFile, diff_rules, read_rules_file
+from core.rules_file import RuleChange, RulesFile, diff_rules, read_rules_file, with_others
 from core.sender import Product, SenderType
 from core.store_rules import RuleVersion
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
@@ -23,6 +24,11 @@ from worker.cli.session import Session, open_session, operator
 from worker.cli.what_if import find_affected, print_affected
 
 _file = click.argument("file", type=click.File("rb"))
+_replace = click.option(
+    "--replace",
+    is_flag=True,
+    help="FILE is the whole of the rules: countries that it leaves out have none afterwards. Else they keep theirs.",
+)
 _COLUMNS = ("country", "type", "from", "rule", "sources", "correction")
 
 
@@ -139,24 +145,47 @@ def _version(known: RuleVersion) -> dict[str, object]:
 # ---- files ----
 
 
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """The rules as they would be after an import, and the countries that keep theirs because the file has none."""
+
+    read: RulesFile
+    book: RuleBook
+    kept: tuple[str, ...]
+
+    @classmethod
+    def of(cls, read: RulesFile, session: Session, replace: bool) -> _Following:
+        active = session.store.active_rules().with_overrides(())
+        if replace:
+            return cls(read, read.book, ())
+        kept = tuple(code for code in active.countries() if code not in read.book.rules)
+        return cls(read, with_others(read.book, active) if kept else read.book, kept)
+
+
 @rules.command("import")
 @_file
+@_replace
 @click.option("--dry-run", is_flag=True, help="Read and compare only.")
 @json_option
 @command
-def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
-    """Make the rules of FILE (wide CSV or JSON lines, '-' for stdin) the active ones, whole or not at all."""
+def import_rules(*, file: IO[bytes], replace: bool, dry_run: bool, as_json: bool) -> None:
+    """Make the rules of FILE (wide CSV or JSON lines, '-' for stdin) the active ones, whole or not at all.
+
+    A country of FILE is taken whole; countries that it leaves out keep their rules, unless --replace.
+    """
     read = read_rules_file(file)
     with open_session() as session:
-        changes = _changes(session, read.book, session.store.clock())
-        imported = not dry_run and session.store.import_rules(read.book, operator())
+        following = _Following.of(read, session, replace)
+        changes = _changes(session, following.book, session.store.clock())
+        imported = not dry_run and session.store.import_rules(read.book, operator(), keep_others=not replace)
     _warn_of_losses(read, changes)
     summary = {
-        "version": read.book.version,
+        "version": following.book.version,
         "imported": imported,
         "dry_run": dry_run,
-        "countries": len(read.book.countries()),
-        "rules": sum(len(held) for held in read.book.rules.values()),
+        "countries": len(following.book.countries()),
+        "kept_countries": len(following.kept),
+        "rules": sum(len(held) for held in following.book.rules.values()),
         "changes": len(changes),
         "ignored_columns": list(read.ignored_columns),
     }
@@ -165,11 +194,13 @@ def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
     else:
         fate = "is active now" if imported else "would become active" if dry_run else "was active already"
         words = f"{summary['countries']} countries, {summary['rules']} rules, {len(changes)} changes"
-        say(f"Version {read.book.version} {fate}: {words}.")
+        say(f"Version {following.book.version} {fate}: {words}.")
+        _say_kept(following)
 
 
 @rules.command("diff")
 @_file
+@_replace
 @click.option("--at", type=Moment(), metavar="TIME", help="Compare at this moment instead of now.")
 @click.option(
     "--accounts", "limit", type=click.IntRange(0), default=100, show_default=True, help="List so many of each effect."
@@ -179,7 +210,14 @@ def import_rules(file: IO[bytes], dry_run: bool, as_json: bool) -> None:
 @json_option
 @command
 def diff(
-    *, file: IO[bytes], at: datetime | None, limit: int, no_accounts: bool, product: Product, as_json: bool
+    *,
+    file: IO[bytes],
+    replace: bool,
+    at: datetime | None,
+    limit: int,
+    no_accounts: bool,
+    product: Product,
+    as_json: bool,
 ) -> None:
     """Show what the rules of FILE would change, and which accounts' defaults and smart choices with them.
 
@@ -189,23 +227,33 @@ def diff(
     with open_session() as session:
         moment = at or session.store.clock()
         version = session.store.active_rules().with_overrides(()).version
-        changes = _changes(session, read.book, moment)
+        following = _Following.of(read, session, replace)
+        changes = _changes(session, following.book, moment)
         affected = (
-            None if no_accounts else find_affected(session, read.book, changes, at=moment, product=product, limit=limit)
+            None
+            if no_accounts
+            else find_affected(session, following.book, changes, at=moment, product=product, limit=limit)
         )
     _warn_of_losses(read, changes)
     if as_json:
-        summary = {"from": version, "to": read.book.version, "changes": [_change(change) for change in changes]}
-        print_json(summary | {"affected": affected and affected.document()})
+        summary = {"from": version, "to": following.book.version, "changes": [_change(change) for change in changes]}
+        kept = {"kept_countries": len(following.kept)}
+        print_json(summary | kept | {"affected": affected and affected.document()})
         return
     columns = ("country", "type", "from", "what", "before", "after", "felt")
-    print_table(f"{version} -> {read.book.version}: {len(changes)} changes", columns, map(_change_row, changes))
+    print_table(f"{version} -> {following.book.version}: {len(changes)} changes", columns, map(_change_row, changes))
+    _say_kept(following)
     if affected is not None:
         print_affected(affected)
 
 
 def _changes(session: Session, book: RuleBook, at: datetime) -> tuple[RuleChange, ...]:
     return diff_rules(session.store.active_rules().with_overrides(()), book, at)
+
+
+def _say_kept(following: _Following) -> None:
+    if following.kept:
+        say(f"{len(following.kept)} countries that the file leaves out keep their rules; --replace takes them away.")
 
 
 def _warn_of_losses(read: RulesFile, changes: Iterable[RuleChange]) -> None:
