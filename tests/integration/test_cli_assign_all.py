@@ -104,3 +104,4 @@ def test_it_fails_on_request_where_a_default_cannot_be_used(shop: Cli) -> None:
     failed = shop.run("defaults", "check", "--fail", "--json")
     assert failed.exit_code == 1
     assert json.loads(failed.stdout)["at_risk"][0]["usable_now"] is False
+    assert failed.stderr == "smart-assign: 1 default sender cannot be used at present\n"

@@ -65,7 +65,7 @@ def test_it_enqueues_one_message_as_any_upstream_would(deployment: Deployment) -
         "longcode",
         "--reply-expected",
         "--schedule",
-        "1893456000",
+        "0",
     ]
     one = ["--account", "acme", "--to", "+61491570156", "--body", "Grüße", "--message-id", "m1", *options]
     done = run_cli(
@@ -82,7 +82,7 @@ def test_it_enqueues_one_message_as_any_upstream_would(deployment: Deployment) -
             "sender_type": "longcode",
             "media_urls": ["https://example.com/a.png"],
             "reply_expected": True,
-            "schedule": 1893456000,
+            "schedule": 0,
         }
     ]
 
@@ -110,6 +110,8 @@ def test_it_refuses_one_message_by_field(options: list[str], field: str, tmp_pat
     done = run_cli("send", *one, *options, "--json", environment=cli_environment(tmp_path))
     told = json.loads(done.stdout)
     assert (done.returncode, told["enqueued"], [entry["field"] for entry in told["refused"]]) == (1, 0, [field])
+    assert f"line 1, {field}: " in done.stderr
+    assert "smart-assign: 1 message refused" in done.stderr
 
 
 USAGE = [
@@ -145,6 +147,7 @@ def test_it_sends_what_is_right_in_a_file_and_names_what_is_not(deployment: Depl
     assert (done.returncode, told["enqueued"]) == (1, 2)
     found = [(entry["line"], entry["field"]) for entry in told["refused"]]
     assert found == [(3, "$"), (4, "message_id"), (5, "body"), (6, "$")]
+    assert done.stderr.splitlines()[1:] == ["and 3 more", "smart-assign: 4 messages refused"]
     assert received(deployment, 2) == [message(1), message(7, unknown={"kept": True})]
 
 

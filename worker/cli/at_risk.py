@@ -11,17 +11,17 @@ from core.at_risk import AtRisk, EndangeredDefault, Risk, risk_document
 from core.case import label
 from core.contracts import rfc3339
 from core.documents import default_document
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
+from worker.cli.output import command, fail, json_option, print_json, print_table, say, told_moment
 from worker.cli.session import Session, open_session
 
 
 @click.command("check")
 @click.option("--account", "--account-id", "account_id", metavar="ACCOUNT", help="Of one account; else of all.")
 @click.option("--days", type=click.IntRange(0, 366), help="How far to look ahead; else AT_RISK_DAYS.")
-@click.option("--fail", is_flag=True, help="Exit code 1 where one cannot be used at present.")
+@click.option("--fail", "fail_where_unusable", is_flag=True, help="Exit code 1 where one cannot be used at present.")
 @json_option
 @command
-def check(account_id: str | None, days: int | None, fail: bool, as_json: bool) -> None:
+def check(account_id: str | None, days: int | None, fail_where_unusable: bool, as_json: bool) -> None:
     """List the defaults of which a sender cannot be used, or will not be within some days."""
     with open_session() as session:
         ahead = session.settings.at_risk_days if days is None else days
@@ -33,8 +33,9 @@ def check(account_id: str | None, days: int | None, fail: bool, as_json: bool) -
         print_table("", columns, [_row(each, risk) for each in found for risk in each.risks])
     else:
         say(f"All default senders can be used, today and for {ahead} days." if ahead else "All can be used.")
-    if fail and not all(each.usable_now for each in found):
-        raise SystemExit(1)
+    unusable = sum(not each.usable_now for each in found)
+    if fail_where_unusable and unusable:
+        fail(f"{unusable} default {'sender' if unusable == 1 else 'senders'} cannot be used at present")
 
 
 def _service(session: Session, days: int) -> AtRisk:

@@ -17,7 +17,7 @@ from core.contracts import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.amqp import PUBLISH_ERRORS
-from worker.cli.output import command, console, json_option, print_json, stderr
+from worker.cli.output import command, console, fail, json_option, print_json, stderr
 from worker.message_file import Line, contract_errors, read_lines
 from worker.producer import Producer, in_trips
 from worker.wiring import runtime
@@ -92,7 +92,7 @@ def _send_trip(sending: Sending, producer: Producer, queue: str, documents: list
 @command
 def send(source_file: BinaryIO | None, as_json: bool, **values: Any) -> None:
     """Enqueue one message, or with --file a message for each line; what breaks the contract is refused by field."""
-    fields = {name: value for name, value in values.items() if value not in (None, (), False)}
+    fields = {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
     if source_file is not None:
         if fields:
             raise click.UsageError("--file takes no other option of a message")
@@ -132,16 +132,15 @@ def _send_file(stream: BinaryIO, as_json: bool) -> None:
 
 
 def _end(sending: Sending, as_json: bool) -> None:
+    """Exit code 1 where anything was refused; what it was stands on stderr, with --json the first of it."""
     if not sending.refused:
         return
-    if not as_json:
-        for entry in sending.refused[:SHOWN_REFUSALS]:
-            stderr.print("line {line}, {field}: {reason}".format_map(entry), markup=False, soft_wrap=True)
-        more = len(sending.refused) - SHOWN_REFUSALS
-        if more > 0:
-            stderr.print(f"and {more:,} more")
-        stderr.print(f"smart-assign: {sending.refused_lines:,} refused")
-    raise SystemExit(1)
+    shown = sending.refused[: 1 if as_json else SHOWN_REFUSALS]
+    for entry in shown:
+        stderr.print("line {line}, {field}: {reason}".format_map(entry), markup=False, soft_wrap=True)
+    if more := len(sending.refused) - len(shown):
+        stderr.print(f"and {more:,} more")
+    fail(f"{sending.refused_lines:,} {'message' if sending.refused_lines == 1 else 'messages'} refused")
 
 
 @contextmanager
