@@ -14,7 +14,7 @@ from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.head import HeadAsGet
 from api.health import router as health
-from api.metrics import ApiMetrics, CountedRequests
+from api.metrics import ApiMetrics, CountedRequests, SharedCounts
 from api.openapi import openapi_document
 from api.services import THREADS, Services
 from api.settings import ApiSettings
@@ -46,6 +46,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.services, app.state.metrics = services, ApiMetrics()
+    app.state.metrics.registry.register(SharedCounts(services))
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(CountedRequests, metrics=app.state.metrics)
     app.add_middleware(HeadAsGet)

@@ -19,6 +19,11 @@ def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
     return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
 
 
+def counts_key(prefix: str) -> str:
+    """The Redis hash of how many messages were dispatched, parked and dropped as repeats, by all workers together."""
+    return f"{prefix}:counts"
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignProgress:
     """Counts of one campaign's recipients: each was dispatched, parked, or dropped as a duplicate.
@@ -82,6 +87,14 @@ class Progress:
         if not found:
             raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
         return _read(account_id, campaign_id, {name.decode(): value.decode() for name, value in found.items()})
+
+    def outcomes(self) -> dict[str, int]:
+        """How many messages were `dispatched`, `parked` and dropped as `duplicates` since this Redis began.
+
+        Counted whole on a Redis broker alone; on RabbitMQ the hash holds campaigns only.
+        """
+        found: dict[bytes, bytes] = self._client.hgetall(counts_key(self._prefix))  # type: ignore[assignment]
+        return {name.decode(): int(value) for name, value in found.items()}
 
     def _account_of(self, campaign_id: str) -> str:
         key = f"{self._prefix}:campaign-accounts:{campaign_id}"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import redis
 
-from core.progress import progress_key
-from worker.claims import Settled, Settlement, claim_stem, counts_key, outbox_key, script_texts, seen_stem
+from core.progress import counts_key, progress_key
+from worker.claims import Settled, Settlement, claim_stem, outbox_key, script_texts, seen_stem
 from worker.events import event_outbox
 from worker.settings import Settings
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 
+from core.progress import counts_key
 from worker.envelope import BATCH_TASK, WORK_TASK, work_envelope
 from worker.settings import Settings
 
@@ -109,11 +110,6 @@ def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@"
 def outbox_key(prefix: str) -> str:
     """The Redis hash of parked documents whose record is not in SQL yet."""
     return f"{prefix}:outbox"
-
-
-def counts_key(prefix: str) -> str:
-    """The Redis hash of how many messages were dispatched, parked and dropped as repeats."""
-    return f"{prefix}:counts"
 
 
 def claim_stem(prefix: str) -> str:

@@ -119,6 +119,12 @@ class ChosenSender(BaseModel):
     sender_country_code: str | None
 
 
+class PoolMemberOut(ChosenSender):
+    """One of the senders over which recipients are spread."""
+
+    share: float = Field(ge=0, le=1)
+
+
 class CandidateOut(BaseModel):
     """One sender that was looked at: its rank, or the code of what it failed."""
 
@@ -140,6 +146,9 @@ class DecisionOut(BaseModel):
     account_id: str | None
     subaccount_id: str | None
     country: str | None
+    product: Product
+    traffic_class: TrafficClass
+    reply_expected: bool
     source: Source | None
     grade: Grade | None
     reason: str
@@ -148,6 +157,7 @@ class DecisionOut(BaseModel):
     valid_until: datetime | None
     sentence: str
     candidates: list[CandidateOut]
+    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 
 class CountryPreviewOut(BaseModel):
@@ -163,6 +173,7 @@ class CountryPreviewOut(BaseModel):
     reason: str
     detail: str
     warnings: list[str]
+    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 
 class PreviewOut(BaseModel):

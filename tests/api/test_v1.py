@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import redis
+from sqlalchemy import insert
 
 from core.decision import Rejection
+from core.progress import counts_key
 from core.rules_file import shipped_rules
 from core.sender import SenderStatus
+from core.tables import DefaultWarningRow
 from tests.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
-from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi
+from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
 from tests.api.test_default_senders import blamed
 
 
@@ -156,6 +161,27 @@ def test_it_tells_of_defaults_at_risk(api: ServedApi, acme: Login, client: httpx
     api.set_status(acme, AU_NUMBER, SenderStatus.SUSPENDED)
     (found,) = data(client.get("/v1/defaults/at-risk"))["data"]
     assert (found["usable_now"], found["risks"][0]["reason"]) == (False, "NOT_ACTIVE")
+
+
+def test_it_measures_what_all_processes_have_in_common(api: ServedApi, acme: Login) -> None:
+    default = UUID(api.default(acme)["id"])
+    warning = {"default_ref": default, "sender": uuid4().hex, "reason": "NOT_ACTIVE", "told_at": api.store.clock()}
+    with api.store.writing() as write:
+        write.connection.execute(insert(DefaultWarningRow).values(warning | {"at_risk_from": None}))
+    with redis.Redis.from_url(api.settings.broker_url) as client:
+        client.hset(counts_key(api.settings.key_prefix), "parked", "7")
+    text = api.client().get("/metrics").text
+    assert 'smart_assign_defaults_at_risk{reason="NOT_ACTIVE",usable_now="false"} 1.0' in text
+    assert 'smart_assign_messages_total{outcome="parked"} 7.0' in text
+
+
+def test_it_leaves_out_what_cannot_be_measured(api: ServedApi) -> None:
+    nowhere = {"database_url": "postgresql://postgres@127.0.0.1:1/none", "broker_url": "redis://127.0.0.1:1/0"}
+    with running_server(api.settings.model_copy(update=nowhere)) as url:
+        answer = httpx.get(f"{url}/metrics")
+    assert answer.status_code == 200
+    assert "smart_assign_api_requests" in answer.text
+    assert "at_risk" not in answer.text
 
 
 def test_it_lists_subaccounts_page_by_page(api: ServedApi, acme: Login, client: httpx.Client) -> None:
