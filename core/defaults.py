@@ -76,6 +76,7 @@ class DefaultSenders:
         """A new default, under the HTTP API's rules. Raises NotFoundError, RefusedError, ConflictError."""
         judge = self._judge()
         _refuse_unknown(country, judge.rules)
+        _refuse(form_errors(strategies, judge.rules, as_http=True))
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             if _find(write.connection, account, country, product) is not None:
@@ -91,6 +92,7 @@ class DefaultSenders:
         """
         judge = self._judge()
         _refuse_unknown(country, judge.rules)
+        _refuse(form_errors(strategies, judge.rules, as_http=False))
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             before = _find(write.connection, account, country, product)
@@ -104,6 +106,7 @@ class DefaultSenders:
     def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
         """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
         judge = self._judge()
+        _refuse(form_errors(strategies, judge.rules, as_http=True))
         with conflicts_told(), self._database.writing() as write:
             account = account_row(write.connection, account_id)
             before = _by_id(write.connection, account, default_id, lock=True)
@@ -161,7 +164,6 @@ class DefaultSenders:
         self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         country, product, account = wanted.country, wanted.product, wanted.account
-        _refuse(form_errors(strategies, judge.rules, as_http=wanted.as_http))
         request = Request(account.account_id, None, country, product)
         facts = facts_for_defaults(write.connection, [request])[request]
         known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]

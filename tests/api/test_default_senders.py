@@ -78,6 +78,11 @@ def test_it_has_one_default_for_a_country_and_product(client: httpx.Client) -> N
     assert (blamed(again, 409), again.json()["response_code"]) == ([], "CONFLICT")
 
 
+def test_it_refuses_a_bad_strategy_before_it_looks_for_a_conflict(client: httpx.Client) -> None:
+    assert client.post(DEFAULTS, json=body_of("AU")).status_code == 200
+    assert blamed(client.post(DEFAULTS, json=body_of("AU", strategy("shortcode", "12")))) == [f"{FIRST}.sender_id"]
+
+
 def test_it_reads_uk_as_gb(client: httpx.Client) -> None:
     body = body_of("UK", strategy("longcode", GB_NUMBER, "uk"))
     data = client.post(DEFAULTS, json=body).json()["data"]
