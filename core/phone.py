@@ -20,6 +20,9 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 #: ISO 3166-1 alpha-2 codes that a hint may name, with libphonenumber's own AC, TA and XK.
 KNOWN_REGIONS: Final[frozenset[str]] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
+#: The country of a number whose calling code is no country's: satellites, international services.
+NO_COUNTRY: Final = "001"
+
 # What the table answers beside a country: a code of two letters, or 001 for a calling code of no country.
 _NO_COUNTRY: Final = "-"
 _BAD_LENGTH: Final = "!"

@@ -16,6 +16,7 @@ from core.accounts import Account
 from core.contracts import parse_rfc3339, rfc3339
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
+from core.phone import NO_COUNTRY
 from core.store_parked import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
 
 router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=AdmittedRoute, dependencies=[BASIC])
@@ -51,7 +52,7 @@ def list_parked(
     member = family_member(parts, viewer, account_id)
     wanted = ParkedFilter(
         reason=reason,
-        country=None if country is None else known_country(parts.rules(), country),
+        country=country if country in {None, NO_COUNTRY} else known_country(parts.rules(), country),
         campaign_id=campaign_id,
         state=state,
         sent_by=_sent_by(member),

@@ -198,6 +198,11 @@ def test_it_lists_subaccounts_page_by_page(api: ServedApi, acme: Login, client: 
     assert blamed(client.get("/v1/accounts?offset=%00")) == ["offset"]
 
 
+def test_it_lists_parked_messages_of_no_country(visitor: httpx.Client) -> None:
+    assert data(visitor.get("/v1/parked?country=001"))["data"] == []
+    assert blamed(visitor.get("/v1/parked?country=GX")) == ["country"]
+
+
 def test_it_answers_readiness_and_health(api: ServedApi) -> None:
     names = [each["name"] for each in api.client().get("/readyz").json()["checks"]]
     assert names == ["database", "redis", "rules"]

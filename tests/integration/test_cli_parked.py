@@ -13,6 +13,7 @@ import redis
 
 from core.database import open_engine
 from core.errors import FieldError, ParkReason
+from core.phone import NO_COUNTRY
 from core.store import Store
 from core.store_parked import ParkedDocument
 from tests.accounts import AU, message
@@ -82,15 +83,16 @@ def test_it_lists_without_bodies_and_numbers(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        pytest.param((), ["prk_3", "prk_2", "prk_1"], id="all"),
+        pytest.param((), ["prk_5", "prk_3", "prk_2", "prk_1"], id="all"),
         pytest.param(("--reason", "EXPIRED"), ["prk_2"], id="reason"),
         pytest.param(("--account", "shop"), ["prk_3"], id="account"),
         pytest.param(("--country", "uk"), ["prk_3"], id="country"),
+        pytest.param(("--country", "001"), ["prk_5"], id="no country"),
         pytest.param(("--campaign", "spring"), ["prk_2"], id="campaign"),
         pytest.param(("--account", "acme", "--campaign", "autumn"), [], id="several"),
-        pytest.param(("--limit", "1"), ["prk_3"], id="limit"),
+        pytest.param(("--limit", "1"), ["prk_5"], id="limit"),
         pytest.param(("--state", "dropped"), ["prk_4"], id="state"),
-        pytest.param(("--state", "any"), ["prk_4", "prk_3", "prk_2", "prk_1"], id="any state"),
+        pytest.param(("--state", "any"), ["prk_5", "prk_4", "prk_3", "prk_2", "prk_1"], id="any state"),
     ],
 )
 def test_it_lists_by_what_is_asked(desk: Desk, words: tuple[str, ...], found: list[str]) -> None:
@@ -99,9 +101,15 @@ def test_it_lists_by_what_is_asked(desk: Desk, words: tuple[str, ...], found: li
         document(2, desk.lane, reason=ParkReason.EXPIRED, campaign_id="spring"),
         document(3, desk.lane, account_id="shop", country="GB"),
         document(4, desk.lane),
+        document(5, desk.lane, reason=ParkReason.UNKNOWN_COUNTRY, account_id="ship", country=NO_COUNTRY),
     )
     desk.cli.done("parked", "drop", "prk_4")
     assert desk.listed(*words) == found
+
+
+@pytest.mark.parametrize("verb", ["list", "replay", "drop"])
+def test_it_refuses_the_code_of_no_country(desk: Desk, verb: str) -> None:
+    assert "there is no country 'GX'" in desk.cli.refused("parked", verb, "--country", "GX")
 
 
 @pytest.mark.parametrize(

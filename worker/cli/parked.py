@@ -12,11 +12,11 @@ import click
 
 from core.documents import original_document, parked_document
 from core.errors import PARK_REASONS, NotFoundError, ParkReason
-from core.phone import normal_country
+from core.phone import NO_COUNTRY
 from core.replay import parked_ids
 from core.store_parked import ParkedEntry, ParkedFilter, ParkedState
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
-from worker.cli.parameters import enum_option, limit_option
+from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, told_moment, warn
+from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
 from worker.replay import replay_over
 from worker.wiring import runtime
@@ -35,7 +35,7 @@ def _filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @enum_option("--reason", kind=ParkReason, metavar="CODE", says="Why it was parked")
     @click.option("--account", "--account-id", "account_id", metavar="ACCOUNT", help="An account with sub-accounts.")
-    @click.option("--country", metavar="COUNTRY", help="The recipients' country.")
+    @click.option("--country", metavar="COUNTRY", help="The recipients' country; 001: numbers of none.")
     @click.option("--campaign", "--campaign-id", "campaign_id", metavar="CAMPAIGN", help="A campaign.")
     @wraps(function)
     def filtered(
@@ -46,11 +46,17 @@ def _filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
         campaign_id: str | None,
         **rest: Any,
     ) -> Any:
-        code = normal_country(country) if country else None
+        with told_errors():
+            code = _of_country(country) if country else None
         wanted = ParkedFilter(reason=reason, account_id=account_id, country=code, campaign_id=campaign_id)
         return function(wanted=wanted, **rest)
 
     return filtered
+
+
+def _of_country(code: str) -> str:
+    """Numbers of no country are parked too. Raises NotFoundError."""
+    return code if code == NO_COUNTRY else known_country(code)
 
 
 # ---- reading ----
