@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from core.contracts import ContractError, OutgoingMessage, read_message
+from core.contracts import BatchRecipient, CampaignBatch, ContractError, OutgoingMessage, read_message
 from core.schemas import schema_texts
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
@@ -56,8 +56,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     "the least": {},
-    "nulls": {"subaccount_id": None, "country": None, "sender_id": None, "schedule": None, "expires_at": None},
-    "nulls for what has a default": {"product": None, "traffic_class": None, "reply_expected": None},
+    "nulls": {name: None for name in OutgoingMessage.model_fields if name not in MESSAGE} | {"from": None},
     "the alias": {"from": "ACME"},
     "unknown fields": {"vip": {"level": 3}},
     "an MMS": {"product": "MMS", "media_urls": ["https://example.com/a.png"]},
@@ -86,5 +85,7 @@ def test_it_describes_the_recipients_of_a_batch() -> None:
     batch = {"account_id": "acme", "campaign_id": "c", "batch_id": "b", "body": "x", "recipients": [{"to": "+61"}]}
     checked = validator("campaign-batch.json")
     checked.validate(batch)
+    checked.validate(batch | {name: None for name in CampaignBatch.model_fields if name not in batch})
+    checked.validate(batch | {"recipients": [dict.fromkeys(BatchRecipient.model_fields) | {"to": "+61"}]})
     assert not checked.is_valid(batch | {"recipients": [{"to": 61}]})
     assert not checked.is_valid(batch | {"recipients": []})

@@ -120,7 +120,16 @@ def test_it_never_quotes_the_document() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2026-01-31", "2026-01-31T12:00:00", "2026-02-30T00:00:00Z", "2026-01-31T24:00:01Z", "9999-12-31T23:59:59-23:59"],
+    [
+        "2026-01-31",
+        "2026-01-31T12:00:00",
+        "2026-02-30T00:00:00Z",
+        "2026-01-31T24:00:01Z",
+        "9999-12-31T23:59:59-23:59",
+        "2026-01-31T12:00:60Z",
+        "2016-12-31T23:59:60+01:00",
+        "9999-12-31T23:59:60Z",
+    ],
 )
 def test_it_refuses_a_time_that_is_none(text: str) -> None:
     assert errors_of(MESSAGE | {"expires_at": text}).keys() == {"expires_at"}
@@ -133,6 +142,11 @@ def test_it_refuses_a_time_that_is_none(text: str) -> None:
 def test_it_reads_a_time_in_any_form_of_rfc_3339(text: str) -> None:
     assert parse_rfc3339(text) == datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert decoded(expires_at=text).expires_at == text
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2017-01-01T10:59:60+11:00"])
+def test_it_reads_a_leap_second_as_the_one_after_it(text: str) -> None:
+    assert parse_rfc3339(text) == datetime(2017, 1, 1, tzinfo=UTC)
 
 
 def test_it_writes_times_in_utc_to_the_microsecond() -> None:
