@@ -29,6 +29,7 @@ from core.contracts import (
     Text64,
     decode_json,
     encode_json,
+    known_ids,
     validated,
 )
 from core.decision import SenderRef
@@ -242,10 +243,11 @@ def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
     for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
         row = batch.rows[position]
         if isinstance(row, RefusedRow):
-            refused.append(_refused(batch, position, row.errors))
+            message_id = known_ids(row.value).get("message_id")
+            refused.append(_refused(batch, position, row.errors, message_id))
         elif row.body is None and batch.shared.body is None:
             error = FieldError(f"recipients[{position}].body", "is required where the batch has none")
-            refused.append(_refused(batch, position, (error,)))
+            refused.append(_refused(batch, position, (error,), row.message_id))
         elif may_be_alike and row.custom_string is None and type(row) is Row and (country := settled_country(row.to)):
             # Nearly every recipient: nothing of its own but number, text and id.
             group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
@@ -307,7 +309,7 @@ def _with_path(entry: Parked) -> Parked:
     return replace(entry, fields=fields)
 
 
-def _refused(batch: Batch, position: int, errors: tuple[FieldError, ...]) -> Parked:
+def _refused(batch: Batch, position: int, errors: tuple[FieldError, ...], message_id: str | None) -> Parked:
     shared = batch.shared
     detail = "; ".join(f"{error.field}: {error.reason}" for error in errors)
     return Parked(
@@ -315,7 +317,7 @@ def _refused(batch: Batch, position: int, errors: tuple[FieldError, ...]) -> Par
         ParkReason.INVALID_MESSAGE,
         detail,
         errors,
-        message_id=batch.message_id(position),
+        message_id=message_id or batch.message_id(position),
         account_id=shared.account_id,
         subaccount_id=shared.subaccount_id,
         campaign_id=shared.campaign_id,

@@ -1,0 +1,30 @@
+"""What is told of a recipient that breaks the contract of its campaign batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from core.assigner import Assigner
+from core.cache import Answer
+from core.campaign import CampaignAssigner, read_batch
+from core.decision import Request
+
+BATCH = {"account_id": "acme", "campaign_id": "c", "batch_id": "b"}
+AU = "+61491570156"
+
+
+class NoVerdicts:
+    """Nobody is asked: every recipient is refused before."""
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+        assert not list(requests), now
+        return Answer()
+
+
+def test_it_names_a_refused_recipient_as_its_sender_does() -> None:
+    bad = [{"to": 7, "message_id": "mine"}, {"to": AU, "message_id": "mine-too"}, {"to": 7}, {"to": 7, "message_id": 7}]
+    batch = read_batch(BATCH | {"recipients": bad})
+    outcome = CampaignAssigner(Assigner(NoVerdicts(), max_bytes=1_000)).assign(batch, 0)
+    derived = [batch.message_id(position) for position in (2, 3)]
+    assert [entry.message_id for entry in outcome.parked] == ["mine", "mine-too", *derived]
