@@ -264,12 +264,18 @@ def _parked(
 
 
 def _refused(index: int, error: ContractError) -> Parked:
-    known = error.known
+    return parked_unread(index, ParkReason.INVALID_MESSAGE, str(error), error.known, error.errors)
+
+
+def parked_unread(
+    index: int, reason: ParkReason, detail: str, known: Mapping[str, str], fields: tuple[FieldError, ...] = ()
+) -> Parked:
+    """A document parked without having been read as a message; `known` are the ids found in it."""
     return Parked(
         index,
-        ParkReason.INVALID_MESSAGE,
-        str(error),
-        error.errors,
+        reason,
+        detail,
+        fields,
         known.get("message_id"),
         known.get("account_id"),
         known.get("subaccount_id"),

@@ -420,6 +420,14 @@ def known_ids(document: object) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str) and 0 < len(value) <= 64}
 
 
+def ids_in(document: bytes) -> dict[str, str]:
+    """`known_ids` of a document as it came in; none where it cannot be read."""
+    try:
+        return known_ids(decode_json(document))
+    except ContractError:
+        return {}
+
+
 def message_digest(account_id: str, message_id: str) -> bytes:
     """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
     return digest_of(account_stem(account_id), message_id)

@@ -9,7 +9,8 @@ from celery.worker.request import Request
 from kombu import Queue
 
 from worker.amqp import QUORUM
-from worker.envelope import CAMPAIGN_TASK, HIDDEN, MESSAGE_TASK, WORK_TASK
+from worker.envelope import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.handover import HIDDEN
 from worker.housekeeping import Housekeeping
 from worker.ingress import RedisIntake
 from worker.intake_amqp import AmqpIntake
@@ -43,6 +44,10 @@ class HiddenArguments(Request):  # type: ignore[misc]  # celery is untyped
         told: dict[str, Any] = super().info(safe=safe)
         return told | {"args": HIDDEN, "kwargs": HIDDEN}
 
+    def reject(self, requeue: bool = False) -> None:  # noqa: ARG002
+        """Always give back: Celery throws a task away whose retry could not be enqueued, and its message with it."""
+        super().reject(requeue=True)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.humaninfo()}>"
 
@@ -51,6 +56,7 @@ class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
     """Base of every task: acknowledged when its work is handed off, given back when its process dies."""
 
     acks_late = True
+    acks_on_timeout = False
     reject_on_worker_lost = True
     abstract = True
 

@@ -12,7 +12,7 @@ import structlog
 
 from core.assigner import Outcome, Parked
 from core.campaign import CHUNK, Batch, CampaignAssigner, decode_batch, part_document
-from core.contracts import WHOLE_DOCUMENT, ContractError, rfc3339
+from core.contracts import WHOLE_DOCUMENT, ContractError, ids_in, rfc3339
 from core.database import utc_now
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.parked import parked_document, parked_id
@@ -230,10 +230,10 @@ class RedisBatches:
         """Work on the batch of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
         return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(task_id), document).counts
 
-    def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
-        """Park the batch of a task that was tried too often."""
-        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)])
-        return self._work.refuse(Work(task_id), document, ParkReason.RETRIES_EXHAUSTED, error)
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
+        """Park the batch of a task without working on it."""
+        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], ids_in(document))
+        return {"dispatched": 0} | self._work.refuse(Work(task_id), document, reason, error)
 
 
 def _document_id(claim: Claim, place: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,7 +9,7 @@ import redis
 import structlog
 
 from core.assigner import Outcome
-from core.contracts import WHOLE_DOCUMENT, ContractError
+from core.contracts import WHOLE_DOCUMENT, ContractError, ids_in
 from core.errors import FieldError, ParkReason
 from core.parked import parked_notice
 from core.store_parked import ParkedDocument, ParkedStore
@@ -84,10 +83,12 @@ class AmqpBatches:
 
     on_task = on_batch
 
-    def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
-        """Park a batch that was tried too often."""
-        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)])
-        return {"dispatched": 0} | self._refused(task_id, document, error)
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
+        """Park a batch without working on it."""
+        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], ids_in(document))
+        return {"dispatched": 0} | self._work.refuse(Work(task_id), document, reason, error)
 
-    def _refused(self, task_id: str, document: bytes, error: ContractError) -> Counter[str]:
-        return self._work.refuse(Work(task_id), document, ParkReason.RETRIES_EXHAUSTED, error)
+    def park_batch(self, delivery_id: str, document: bytes, detail: str) -> Mapping[str, int]:
+        """Park a batch that was delivered too often; whatever it is that fails may be the reading of it."""
+        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)])
+        return {"dispatched": 0} | self._work.refuse(Work(delivery_id), document, ParkReason.RETRIES_EXHAUSTED, error)

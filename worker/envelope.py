@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import MAXYEAR, MINYEAR
 from typing import Annotated, Any
 
@@ -18,15 +18,13 @@ from celery.utils.time import maybe_iso8601
 
 from core.contracts import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.errors import FieldError
+from worker.handover import HIDDEN, Handed, handed_body, handed_headers, read_handed
 from worker.unpacking import unpacked
 
 MESSAGE_TASK = "message.assign"
 CAMPAIGN_TASK = "campaign.assign"
 WORK_TASK = "messages.assign"
 BATCH_TASK = "batches.assign"
-
-#: What Flower, logs and results show in the place of a task's arguments.
-HIDDEN = "(…)"
 
 _ENCODED_BODY = b'{"body": "'
 _TAIL = (
@@ -103,25 +101,14 @@ def work_envelope(task: str, queue: str, claim: str = "@CLAIM@", count: str = "@
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a task message holds: a document to work on, or a task for Celery itself, or a refusal.
+class TaskHeaders(msgspec.Struct):
+    """The headers of a Celery task message that tell what it asks for; of any other type, Celery could not take them.
 
-    `task` is the task's name; `for_celery` the message without its arguments' text and compression; out of
-    `open_task`, its body alone.
+    Without `task` it may be a message of Celery's first protocol, which says all of this in its body.
     """
 
-    task: str = MESSAGE_TASK
-    document: bytes | None = None
-    for_celery: bytes | None = None
-    refused: FieldError | None = None
-
-
-class TaskHeaders(msgspec.Struct):
-    """The headers of a Celery task message that tell what it asks for; of any other type, Celery could not take them."""
-
-    task: str
-    id: str
+    task: str = ""
+    id: str = ""
     eta: str | None = None
     expires: str | None = None
     group: str | None = None
@@ -130,6 +117,37 @@ class TaskHeaders(msgspec.Struct):
     ignore_result: bool | None = None
     compression: str | None = None
     shadow: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a task message holds: a document to work on, or a task for Celery itself, or a refusal.
+
+    `task` is the task's name, `headers` what it asks for; `for_celery` the message as it goes on to Celery; out of
+    `open_task`, its body alone.
+    """
+
+    task: str = MESSAGE_TASK
+    headers: TaskHeaders | None = None
+    document: bytes | None = None
+    for_celery: bytes | None = None
+    refused: FieldError | None = None
+
+
+class _FirstProtocol(msgspec.Struct):
+    """A task message of Celery's first protocol, as clients in other languages still write it."""
+
+    task: str
+    id: str
+    args: list[msgspec.Raw] = []
+    kwargs: dict[str, msgspec.Raw] = {}
+    eta: str | None = None
+    expires: str | None = None
+    retries: int | None = 0
+    taskset: str | None = None
+    callbacks: Any = None
+    errbacks: Any = None
+    chord: Any = None
 
 
 class _KombuMessage(msgspec.Struct):
@@ -142,7 +160,10 @@ class _KombuMessage(msgspec.Struct):
 
 _decode_kombu = msgspec.json.Decoder(_KombuMessage).decode
 _decode_body = msgspec.json.Decoder(tuple[list[msgspec.Raw], dict[str, msgspec.Raw], dict[str, Any] | None]).decode
+_decode_first_protocol = msgspec.json.Decoder(_FirstProtocol).decode
 _ARGUMENT = {MESSAGE_TASK: "message", CAMPAIGN_TASK: "batch"}
+#: Stands in every task message whose headers do not name its task.
+FIRST_PROTOCOL_MARK = b'.assign"'
 
 
 def open_kombu_message(raw: bytes, *, results_kept: bool) -> Opened:
@@ -155,7 +176,7 @@ def open_kombu_message(raw: bytes, *, results_kept: bool) -> Opened:
         body = _body_bytes(message)
         opened = open_task(message.headers, message.content_type, body, results_kept=results_kept)
         if opened.for_celery is not None:
-            return Opened(opened.task, for_celery=_for_celery(raw, opened.for_celery))
+            return replace(opened, for_celery=_for_celery(raw, opened))
     except (ValueError, RecursionError) as error:
         return Opened(refused=FieldError(WHOLE_DOCUMENT, f"is not a Celery task message: {_plain(error)}"))
     return opened
@@ -172,27 +193,52 @@ def _body_bytes(message: _KombuMessage) -> bytes:
 
 def open_task(headers: TaskHeaders, content_type: str, body: bytes, *, results_kept: bool) -> Opened:
     """The document in the arguments of a task; where it asks for what only Celery gives, its body; or the refusal."""
-    if headers.task not in _ARGUMENT:
-        return Opened(refused=FieldError("headers.task", "must be message.assign or campaign.assign"))
     if content_type != CONTENT_TYPE:
         return Opened(headers.task, refused=FieldError("content-type", f"must be {CONTENT_TYPE}"))
-    if not (_is_time(headers.eta) and _is_time(headers.expires)):
-        return Opened(headers.task, refused=FieldError("headers", "eta and expires must be times of ISO 8601"))
     try:
         plain = unpacked(body, headers.compression)
-        args, kwargs, embed = _decode_body(plain)
+        if headers.task:
+            args, kwargs, embed = _decode_body(plain)
+        else:
+            headers, args, kwargs, embed = _read_first_protocol(plain)
+        return _opened(headers, args, kwargs, embed, results_kept=results_kept)
     except (ValueError, RecursionError) as error:
         return Opened(headers.task, refused=FieldError("body", f"is not a task's arguments: {_plain(error)}"))
-    opened = _with_document(headers.task, args, kwargs)
+
+
+_Kwargs = dict[str, msgspec.Raw]
+
+
+def _read_first_protocol(body: bytes) -> tuple[TaskHeaders, list[msgspec.Raw], _Kwargs, dict[str, Any]]:
+    first = _decode_first_protocol(body)
+    headers = TaskHeaders(first.task, first.id, first.eta, first.expires, first.taskset, first.retries)
+    embed = {"callbacks": first.callbacks, "errbacks": first.errbacks, "chord": first.chord}
+    return headers, first.args, first.kwargs, embed
+
+
+def _opened(
+    headers: TaskHeaders, args: list[msgspec.Raw], kwargs: _Kwargs, embed: dict[str, Any] | None, *, results_kept: bool
+) -> Opened:
+    """Raises ValueError where its callbacks are nested too deeply."""
+    task = headers.task
+    if task not in _ARGUMENT or not headers.id:
+        return Opened(refused=FieldError("headers", "must name message.assign or campaign.assign, and an id"))
+    if not (_is_time(headers.eta) and _is_time(headers.expires)):
+        return Opened(task, refused=FieldError("headers", "eta and expires must be times of ISO 8601"))
+    handed = read_handed(kwargs) if kwargs and not args else None
+    document = _document(task, args, kwargs) if handed is None else _bytes_of(handed)
+    if document is None:
+        return Opened(task, refused=FieldError("args", f"must be one argument, the {_ARGUMENT[task]}"))
+    expires = headers.expires or (handed and handed.expires) or None
     kept = results_kept and not headers.ignore_result
-    asks = kept or _asks_for_celery(headers) or any((embed or {}).values())
-    if opened.document is not None and asks and _is_json(opened.document):
-        return Opened(headers.task, for_celery=plain)
-    return opened
+    asks = kept or expires or _asks_for_celery(headers) or any((embed or {}).values())
+    if asks and _is_json(document):
+        return Opened(task, headers, for_celery=handed_body(document, expires, embed))
+    return Opened(task, document=document)
 
 
 def _is_json(document: bytes) -> bool:
-    """Celery would drop a task whose text it cannot decode, or read a number beyond a double as infinity."""
+    """What is none need not wait for its time to be parked."""
     try:
         decode_json(document)
     except ContractError:
@@ -200,18 +246,23 @@ def _is_json(document: bytes) -> bool:
     return True
 
 
-def _with_document(task: str, args: list[msgspec.Raw], kwargs: dict[str, msgspec.Raw]) -> Opened:
-    name = _ARGUMENT[task]
+def _document(task: str, args: list[msgspec.Raw], kwargs: _Kwargs) -> bytes | None:
     if len(args) == 1 and not kwargs:
-        return Opened(task, document=bytes(args[0]))
-    if not args and kwargs.keys() == {name}:
-        return Opened(task, document=bytes(kwargs[name]))
-    return Opened(task, refused=FieldError("args", f"must be one argument, the {name}"))
+        return bytes(args[0])
+    name = _ARGUMENT[task]
+    return bytes(kwargs[name]) if not args and kwargs.keys() == {name} else None
+
+
+def _bytes_of(handed: Handed) -> bytes | None:
+    try:
+        return handed.document.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
 
 
 def _asks_for_celery(headers: TaskHeaders) -> bool:
-    limits = headers.timelimit or ()
-    return bool(headers.eta or headers.expires or headers.group or headers.retries or any(limits))
+    """Time limits do not count: they guard a pool, and a claim has its deadline."""
+    return bool(headers.eta or headers.group or headers.retries)
 
 
 def _is_time(text: str | None) -> bool:
@@ -222,17 +273,24 @@ def _is_time(text: str | None) -> bool:
         return False
 
 
-def _for_celery(raw: bytes, body: bytes) -> bytes:
+def headers_for_celery(sent: Mapping[str, Any], headers: TaskHeaders) -> dict[str, Any]:
+    """The headers with which a task goes on to Celery. Raises ValueError where they are nested too deeply."""
+    named = {"task": headers.task, "id": headers.id, "group": headers.group, "eta": headers.eta}
+    asked = named | {"retries": headers.retries or 0, "ignore_result": headers.ignore_result}
+    return task_headers(headers.task, headers.id, HIDDEN) | handed_headers(sent, asked)
+
+
+def _for_celery(raw: bytes, opened: Opened) -> bytes:
     """The message for Celery's own consumer. Raises ValueError or RecursionError.
 
-    It would end at a delivery tag that it cannot use, and would show arguments and decompress them in the parent.
+    It would end at a delivery tag that it cannot use, and would decompress in the parent.
     """
     message = msgspec.json.decode(raw)
     properties = message["properties"] | {"body_encoding": "base64", "delivery_tag": uuid.uuid4().hex, "priority": 0}
-    headers = message["headers"] | {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN}
-    headers.pop("compression", None)
-    text = pybase64.b64encode(body).decode()
-    return encode_json(message | {"body": text, "headers": headers, "properties": properties})
+    headers = headers_for_celery(message["headers"], opened.headers or TaskHeaders())
+    text = pybase64.b64encode(opened.for_celery or b"").decode()
+    told = {"body": text, "headers": headers, "properties": properties, "content-encoding": "utf-8"}
+    return encode_json(message | told)
 
 
 def _plain(error: Exception) -> str:

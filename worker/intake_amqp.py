@@ -8,7 +8,7 @@ it like any other task.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,9 +22,10 @@ from kombu.message import Message
 
 from worker.acks import Acks
 from worker.amqp import declare_queues
-from worker.envelope import BATCH_TASK, WORK_TASK, TaskHeaders, open_task
+from worker.envelope import BATCH_TASK, FIRST_PROTOCOL_MARK, WORK_TASK, TaskHeaders, headers_for_celery, open_task
 from worker.local_tasks import pool_children, start_task
 from worker.settings import Settings
+from worker.unpacking import unpacked
 from worker.wiring import configured
 
 log = structlog.get_logger(__name__)
@@ -216,23 +217,33 @@ def _as_delivery(channel: Any, raw: Any) -> Message:
 
 
 def _document(message: Message, settings: Settings) -> bytes | None:
-    """The document of a delivery: the body as it is, or what a task message holds; None: it needs Celery itself."""
+    """The document of a delivery: the body as it is, or what a task message holds; None: it needs Celery itself.
+
+    A message that cannot be opened is no document either, so the assigner refuses it, and it is parked whole.
+    """
     body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
     headers = message.headers or {}
-    if "task" not in headers:
-        return body
+    if "task" not in headers and FIRST_PROTOCOL_MARK not in body:
+        return _plain(body, headers)
     try:
         wanted = {name: headers[name] for name in TaskHeaders.__struct_fields__ if name in headers}
         typed = msgspec.convert(wanted, TaskHeaders)
-    except msgspec.ValidationError:
+        opened = open_task(typed, message.content_type or "", body, results_kept=settings.result_backend is not None)
+        if opened.for_celery is None:
+            return _plain(body, headers) if opened.document is None else opened.document
+        message.headers = headers_for_celery(headers, opened.headers or typed)
+    except ValueError:
         return body
-    opened = open_task(typed, message.content_type or "", body, results_kept=settings.result_backend is not None)
-    if opened.for_celery is not None:
-        message.body = opened.for_celery
-        message.headers.pop("compression", None)
-        return None
-    # A message that cannot be opened is no document either, so the assigner refuses it, and it is parked whole.
-    return body if opened.document is None else opened.document
+    message.body, message.content_encoding = opened.for_celery, "utf-8"
+    return None
+
+
+def _plain(body: bytes, headers: Mapping[str, Any]) -> bytes:
+    """The body, unpacked where kombu compressed it."""
+    try:
+        return unpacked(body, headers.get("compression"))
+    except ValueError:
+        return body
 
 
 def _deliveries(message: Message) -> int:

@@ -7,16 +7,21 @@ from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 import redis
+import structlog
 from celery import Task
 
 from core.contracts import encode_json
-from core.errors import StoreUnavailableError
+from core.database import utc_now
+from core.errors import ParkReason, StoreUnavailableError
 from worker import celery
 from worker.amqp import PUBLISH_ERRORS
 from worker.app import AssignTask, MessageTask, WorkTask
 from worker.envelope import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.handover import has_passed
 from worker.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.wiring import runtime
+
+log = structlog.get_logger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -24,6 +29,8 @@ _R = TypeVar("_R")
 #: What another try can mend.
 PASSING = (StoreUnavailableError, redis.ConnectionError, redis.TimeoutError, *PUBLISH_ERRORS)
 RETRY_DELAYS_S = (1, 2, 5, 10, 20, 30, 60)
+#: Retries before a message is parked.
+TRIES = 20
 #: Pages of defaults that one task checks: a few seconds' work.
 CHECKED_PAGES = 20
 
@@ -71,20 +78,24 @@ def assign_batches(
         return runtime().redis_batches.on_claim(work_id)
     batch = documents[0].encode("latin-1")
     if exhausted:
-        return runtime().amqp_batches.park_task(work_id, batch, "it was delivered too often without coming to an end")
+        return runtime().amqp_batches.park_batch(work_id, batch, "it was delivered too often without coming to an end")
     return runtime().amqp_batches.on_batch(work_id, batch)
 
 
-@register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=20)
-def assign_message(self: Task, message: Any) -> Mapping[str, int]:
+@register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)
+def assign_message(
+    self: Task, message: Any = None, document: str | None = None, expires: str | None = None
+) -> Mapping[str, int]:
     """Assign one message for which a client needs Celery itself: a time to start, a result, a chain."""
-    return _tried(self, message, runtime().work)
+    return tried(self, _bytes_of(message, document), expires, runtime().work)
 
 
-@register(name=CAMPAIGN_TASK, base=MessageTask, bind=True, max_retries=20)
-def assign_campaign(self: Task, batch: Any) -> Mapping[str, int]:
+@register(name=CAMPAIGN_TASK, base=MessageTask, bind=True, max_retries=None)
+def assign_campaign(
+    self: Task, batch: Any = None, document: str | None = None, expires: str | None = None
+) -> Mapping[str, int]:
     """Assign one campaign batch for which a client needs Celery itself."""
-    return _tried(self, batch, runtime().batches)
+    return tried(self, _bytes_of(batch, document), expires, runtime().batches)
 
 
 @register(name=PRUNE_DECISIONS_TASK, base=AssignTask)
@@ -119,16 +130,38 @@ class TaskWork(Protocol):
     def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
         """Work on it."""
 
-    def park_task(self, task_id: str, document: bytes, detail: str) -> Mapping[str, int]:
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
         """Park it."""
 
 
-def _tried(task: Task, message: Any, work: TaskWork) -> Mapping[str, int]:
-    document, task_id = encode_json(message), task.request.id
+def _bytes_of(value: Any, document: str | None) -> bytes:
+    """The document as it was handed over, one character a byte, or a value that came to this task some other way."""
+    return encode_json(value) if document is None else document.encode("latin-1")
+
+
+def tried(task: Task, document: bytes, expires: str | None, work: TaskWork) -> Mapping[str, int]:
+    """Work on a task's document, or park it. Raises Retry, and nothing else while it can park.
+
+    Celery throws a task away that fails, and the message would go with it.
+    """
+    task_id, retries = task.request.id, task.request.retries
+    try:
+        if has_passed(expires, utc_now()):
+            return work.park_task(task_id, document, ParkReason.EXPIRED, "the task's expires had passed")
+        if retries >= TRIES:
+            return work.park_task(task_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
+        return _worked(task_id, document, work)
+    except PASSING as error:
+        delay = RETRY_DELAYS_S[min(retries, len(RETRY_DELAYS_S) - 1)]
+        raise task.retry(exc=error, countdown=delay) from error
+
+
+def _worked(task_id: str, document: bytes, work: TaskWork) -> Mapping[str, int]:
     try:
         return work.on_task(task_id, document)
-    except PASSING as error:
-        if task.request.retries >= task.max_retries:
-            return work.park_task(task_id, document, f"tried {task.request.retries} times: {type(error).__name__}")
-        delay = RETRY_DELAYS_S[min(task.request.retries, len(RETRY_DELAYS_S) - 1)]
-        raise task.retry(exc=error, countdown=delay) from error
+    except PASSING:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, the message must not go with it
+        log.error("task_failed", task_id=task_id, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+        detail = f"work on it failed: {type(error).__name__}"
+        return work.park_task(task_id, document, ParkReason.RETRIES_EXHAUSTED, detail)

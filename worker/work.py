@@ -8,7 +8,8 @@ from datetime import datetime
 
 import structlog
 
-from core.assigner import Assigner, Outcome, Parked
+from core.assigner import Assigner, Outcome, Parked, parked_unread
+from core.contracts import ids_in
 from core.database import utc_now
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.parked import encode_parked, parked_document
@@ -69,9 +70,9 @@ class RedisWork:
         settled = self._claims.settle_task(task_id, settlement)
         return self._told(settled, settlement, kept)
 
-    def park_task(self, task_id: str, document: bytes, detail: str) -> dict[str, int]:
-        """Park the message of a task that was tried too often."""
-        parked = [Parked(0, ParkReason.RETRIES_EXHAUSTED, detail)]
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+        """Park the message of a task without working on it."""
+        parked = [parked_unread(0, reason, detail, ids_in(document))]
         kept = self._kept(task_id, self._settings.ingress_queue, [document], parked)
         settlement = Settlement(parked=_outbox_entries(kept))
         return self._told(self._claims.settle_task(task_id, settlement), settlement, kept)

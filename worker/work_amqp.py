@@ -13,7 +13,8 @@ from datetime import datetime
 
 import structlog
 
-from core.assigner import Assigner, Outcome, Parked
+from core.assigner import Assigner, Outcome, Parked, parked_unread
+from core.contracts import ids_in
 from core.database import utc_now
 from core.errors import ParkReason, StoreUnavailableError
 from core.parked import parked_document, parked_notice
@@ -72,14 +73,17 @@ class AmqpWork:
         self._marks.settle_task(task_id)
         return counts
 
-    def park_task(self, task_id: str, document: bytes, detail: str) -> dict[str, int]:
-        """Park the message of a task that was tried too often. Raises StoreUnavailableError."""
-        return self.park_batch(task_id, [document], detail)
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+        """Park the message of a task without working on it. Raises StoreUnavailableError."""
+        return self._park_all(task_id, [document], [parked_unread(0, reason, detail, ids_in(document))])
 
     def park_batch(self, batch_id: str, documents: Sequence[bytes], detail: str) -> dict[str, int]:
         """Park documents that were delivered too often. Raises StoreUnavailableError."""
         parked = [Parked(index, ParkReason.RETRIES_EXHAUSTED, detail) for index in range(len(documents))]
-        kept = self._park(batch_id, documents, parked)
+        return self._park_all(batch_id, documents, parked)
+
+    def _park_all(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> dict[str, int]:
+        kept = self._park(work_id, documents, parked)
         if kept is None:
             raise StoreUnavailableError("the documents cannot be parked until the database can be used")
         return self._hand_off(Outcome(), kept, [])

@@ -71,6 +71,47 @@ def test_it_parks_what_celery_could_only_fail(deployment: Deployment) -> None:
     assert waiting(deployment, "dispatch") == 0
 
 
+def test_it_outlives_documents_that_celery_cannot_take_to_its_pool(deployment: Deployment) -> None:
+    deep: list[Any] = []
+    for _ in range(400):
+        deep = [deep]
+    typed = {"__type__": "datetime", "__value__": "2026-01-31T12:00:00"}
+    strange = {"deep": deep, "typed": typed, "number": 10**30, "é": "\x00"}
+    # More of them than the pool has processes.
+    sent = [message(**strange) for _ in range(3)]
+    send_with_celery(deployment, [{"args": [each], "options": {"countdown": 0.1}} for each in sent])
+    # What kombu's own types look like comes out as it went in, and kombu reads it.
+    expected = strange | {"typed": datetime(2026, 1, 31, 12)}  # noqa: DTZ001  # kombu's is as naive
+    assert [document["extra"] for document in dispatched(deployment, 3)] == [expected] * 3
+
+
+def test_it_parks_what_had_expired(deployment: Deployment) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    ended, soon = message(), message()
+    calls = [
+        {"args": [ended], "options": {"expires": past}},
+        {"args": [soon], "options": {"expires": 0.5, "countdown": 1.5}},
+    ]
+    send_with_celery(deployment, calls)
+    told = {notice["message_id"]: notice["reason"] for notice in notices(deployment, 2)}
+    assert told == {ended["message_id"]: "EXPIRED", soon["message_id"]: "EXPIRED"}
+    assert waiting(deployment, "dispatch") == 0
+
+
+def test_it_takes_no_time_limit_for_an_end(deployment: Deployment) -> None:
+    sent = message()
+    send(deployment, sent, countdown=0.1, soft_time_limit=0.0001, time_limit=0.0002)
+    assert dispatched(deployment, 1)[0]["message_id"] == sent["message_id"]
+
+
+def test_it_reads_the_first_protocol_of_celery(deployment: Deployment) -> None:
+    now, later = message(), message()
+    calls = [{"args": [now]}, {"args": [later], "options": {"countdown": 0.1}}]
+    send_with_celery(deployment, calls, conf={"task_protocol": 1})
+    came = {document["message_id"] for document in dispatched(deployment, 2)}
+    assert came == {now["message_id"], later["message_id"]}
+
+
 @pytest.fixture(scope="module", params=PAIRS)
 def with_results(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[Deployment]:
     made = make_deployment(request.param)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from kombu.compression import compress
 
 from core.contracts import message_digest
 from tests.accounts import AU, AU_NUMBER, EXPECTED, GB, message
 from tests.running_worker import Deployment
-from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
+from tests.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 pytestmark = pytest.mark.timeout(120)
@@ -68,6 +69,15 @@ def test_it_takes_the_alias_from_and_the_country_uk(deployment: Deployment) -> N
     assert came[named["message_id"]]["assignment"]["source"] == "explicit"
     assert came[national["message_id"]]["to"] == GB
     assert came[national["message_id"]]["country"] == "GB"
+
+
+def test_it_unpacks_what_kombu_compressed(deployment: Deployment) -> None:
+    if deployment.on_redis:
+        pytest.skip("on Redis plain JSON is bare, with no headers to tell of compression")
+    sent = message()
+    packed, method = compress(json.dumps(sent), "gzip")
+    publish(deployment, [packed], application_headers={"compression": method})
+    assert dispatched(deployment, 1)[0]["message_id"] == sent["message_id"]
 
 
 def test_it_tells_of_what_it_parks(deployment: Deployment) -> None:
