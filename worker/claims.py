@@ -245,11 +245,12 @@ class Claims:
         entries: dict[bytes, bytes] = self._client.hscan(self.outbox, count=500)[1]  # type: ignore[assignment]
         return [(key.decode(), record) for key, record in entries.items()]
 
-    def wait_for(self, lane: Lane, timeout_s: int) -> bool:
+    def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         """Block until a document waits on the lane's first list, at most `timeout_s`; takes nothing."""
         queue = self._sources[lane][0]
         # Moving a list's last element to its own end changes nothing, waits for one, and cannot lose it.
-        return self._client.blmove(queue, queue, timeout_s, "RIGHT", "RIGHT") is not None
+        moved = self._client.blmove(queue, queue, timeout_s, "RIGHT", "RIGHT")  # type: ignore[arg-type]  # Redis takes a fraction
+        return moved is not None
 
     def _run(self, script: str, keys: list[str], *args: str | int | bytes) -> Any:
         return self._scripts[script](keys=keys, args=args)

@@ -11,14 +11,14 @@ import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 import structlog
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
 
-from worker.claims import Claimed, Claims, Lane, lane_of
+from worker.claims import Claimed, Lane, lane_of
 from worker.envelope import BATCH_TASK, WORK_TASK
 from worker.local_tasks import pool_children, start_task
 from worker.room import Room
@@ -30,7 +30,9 @@ log = structlog.get_logger(__name__)
 FULL_PAUSE_S = 0.05
 #: How long one waits after Redis failed to answer.
 AWAY_PAUSE_S = 1.0
-WAIT_S = 1
+WAIT_S = 1.0
+#: The same on a lane of tasks: one of another priority stands on a list of its own, which wakes nobody.
+PRIORITY_WAIT_S = 0.1
 #: How long a claimer of campaigns waits where none arrives while others are at work: one of them may give way.
 CAMPAIGN_WAIT_S = 0.05
 
@@ -74,10 +76,23 @@ class Door:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
+class Source(Protocol):
+    """What a claimer asks of the lanes: `worker.claims.Claims`, or a double. May raise redis.RedisError."""
+
+    def claim(self, lane: Lane) -> Claimed:
+        """Claim what waits."""
+
+    def wait_for(self, lane: Lane, timeout_s: float) -> bool:
+        """Wait until a document arrives, at most so long."""
+
+    def hurry(self, claim_id: str) -> None:
+        """Let a claim that failed be taken up soon."""
+
+
 class Claimer(threading.Thread):
     """Claims what arrives on one lane, as fast as the pool takes it."""
 
-    def __init__(self, claims: Claims, lane: Lane, door: Door) -> None:
+    def __init__(self, claims: Source, lane: Lane, door: Door) -> None:
         super().__init__(name=f"claimer-{lane}", daemon=True)
         self._claims, self._lane, self._door = claims, lane, door
 
@@ -109,7 +124,7 @@ class Claimer(threading.Thread):
         elif campaign and door.room.has_campaign():
             door.room.wait_for_change(CAMPAIGN_WAIT_S)
         else:
-            self._claims.wait_for(self._lane, WAIT_S)
+            self._claims.wait_for(self._lane, PRIORITY_WAIT_S if self._lane.of_tasks else WAIT_S)
 
     def _give_back_failed(self) -> None:
         while self._door.failed:
