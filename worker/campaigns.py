@@ -222,7 +222,9 @@ class RedisBatches:
     def _on_document(self, claim: Claim, work: Work, document: bytes) -> BatchResult:
         if claim.attempt > self._settings.claim_attempts:
             reason = f"work on it was begun {claim.attempt - 1} times without coming to an end"
-            error = ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+            # Tried once: the reading of it may be what never comes to an end.
+            known = ids_in(document) if claim.attempt == self._settings.claim_attempts + 1 else {}
+            error = ContractError([FieldError(WHOLE_DOCUMENT, reason)], known)
             return BatchResult(self._work.refuse(work, document, ParkReason.RETRIES_EXHAUSTED, error))
         return self._work.on_document(work, document, gives_way=True)
 

@@ -88,7 +88,9 @@ class AmqpBatches:
         error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], ids_in(document))
         return {"dispatched": 0} | self._work.refuse(Work(task_id), document, reason, error)
 
-    def park_batch(self, delivery_id: str, document: bytes, detail: str) -> Mapping[str, int]:
-        """Park a batch that was delivered too often; whatever it is that fails may be the reading of it."""
-        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)])
+    def park_exhausted(
+        self, delivery_id: str, document: bytes, known: Mapping[str, str], detail: str
+    ) -> Mapping[str, int]:
+        """Park a batch that was delivered too often; `known` are its ids."""
+        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], known)
         return {"dispatched": 0} | self._work.refuse(Work(delivery_id), document, ParkReason.RETRIES_EXHAUSTED, error)

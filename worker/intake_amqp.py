@@ -167,7 +167,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
 
     def _start_task(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
         batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
-        exhausted = count == 1 and _deliveries(gathered.deliveries[0]) >= 2 * settings.claim_attempts
+        exhausted = max(0, _deliveries(gathered.deliveries[0]) + 1 - 2 * settings.claim_attempts) if count == 1 else 0
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         start_task(

@@ -10,7 +10,7 @@ import redis
 import structlog
 from celery import Task
 
-from core.contracts import encode_json
+from core.contracts import encode_json, ids_in
 from core.database import utc_now
 from core.errors import ParkReason, StoreUnavailableError
 from worker import celery
@@ -31,6 +31,7 @@ PASSING = (StoreUnavailableError, redis.ConnectionError, redis.TimeoutError, *PU
 RETRY_DELAYS_S = (1, 2, 5, 10, 20, 30, 60)
 #: Retries before a message is parked.
 TRIES = 20
+EXHAUSTED = "it was delivered too often without coming to an end"
 #: Pages of defaults that one task checks: a few seconds' work.
 CHECKED_PAGES = 20
 
@@ -55,14 +56,18 @@ def assign_claim(
     work_id: str,
     count: int,  # noqa: ARG001  # for who reads Flower
     documents: list[str] | None = None,
-    exhausted: bool = False,
+    exhausted: int = 0,
 ) -> dict[str, int]:
-    """Assign the documents of a claim; on RabbitMQ they come along, one character a byte."""
+    """Assign the documents of a claim; on RabbitMQ they come along, one character a byte.
+
+    `exhausted` counts deliveries that were too many: the document is parked, and read for its ids at the first.
+    """
     if documents is None:
         return runtime().redis_work.on_claim(work_id)
     batch = [document.encode("latin-1") for document in documents]
     if exhausted:
-        return runtime().amqp_work.park_batch(work_id, batch, "it was delivered too often without coming to an end")
+        known = ids_in(batch[0]) if exhausted == 1 else {}
+        return runtime().amqp_work.park_exhausted(work_id, batch[0], known, EXHAUSTED)
     return runtime().amqp_work.on_batch(work_id, batch)
 
 
@@ -71,14 +76,15 @@ def assign_batches(
     work_id: str,
     count: int,  # noqa: ARG001  # for who reads Flower
     documents: list[str] | None = None,
-    exhausted: bool = False,
+    exhausted: int = 0,
 ) -> Mapping[str, int]:
-    """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte."""
+    """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
     if documents is None:
         return runtime().redis_batches.on_claim(work_id)
     batch = documents[0].encode("latin-1")
     if exhausted:
-        return runtime().amqp_batches.park_batch(work_id, batch, "it was delivered too often without coming to an end")
+        known = ids_in(batch) if exhausted == 1 else {}
+        return runtime().amqp_batches.park_exhausted(work_id, batch, known, EXHAUSTED)
     return runtime().amqp_batches.on_batch(work_id, batch)
 
 

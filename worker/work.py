@@ -146,11 +146,18 @@ class RedisWork:
             log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
             return {"dispatched": 0, "parked": 0, "split": self._claims.split(claim)}
         detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
-        parked = [Parked(0, ParkReason.RETRIES_EXHAUSTED, detail)]
+        known = _ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
+        parked = [parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known)]
         lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
         kept = self._kept(claim.id, lane, claim.documents, parked)
         settlement = Settlement(parked=_outbox_entries(kept))
         return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+
+
+def _ids_of(claim: Claim) -> dict[str, str]:
+    """The ids in a claim's only document. Tried once: its reading may be what never comes to an end."""
+    (raw,) = claim.documents
+    return ids_in(open_kombu_message(raw, results_kept=False).document or b"" if claim.lane.of_tasks else raw)
 
 
 def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:

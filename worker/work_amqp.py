@@ -8,7 +8,7 @@ rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -75,17 +75,16 @@ class AmqpWork:
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
         """Park the message of a task without working on it. Raises StoreUnavailableError."""
-        return self._park_all(task_id, [document], [parked_unread(0, reason, detail, ids_in(document))])
+        return self._park_unread(task_id, document, parked_unread(0, reason, detail, ids_in(document)))
 
-    def park_batch(self, batch_id: str, documents: Sequence[bytes], detail: str) -> dict[str, int]:
-        """Park documents that were delivered too often. Raises StoreUnavailableError."""
-        parked = [Parked(index, ParkReason.RETRIES_EXHAUSTED, detail) for index in range(len(documents))]
-        return self._park_all(batch_id, documents, parked)
+    def park_exhausted(self, batch_id: str, document: bytes, known: Mapping[str, str], detail: str) -> dict[str, int]:
+        """Park a document that was delivered too often; `known` are its ids. Raises StoreUnavailableError."""
+        return self._park_unread(batch_id, document, parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known))
 
-    def _park_all(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> dict[str, int]:
-        kept = self._park(work_id, documents, parked)
+    def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> dict[str, int]:
+        kept = self._park(work_id, [document], [parked])
         if kept is None:
-            raise StoreUnavailableError("the documents cannot be parked until the database can be used")
+            raise StoreUnavailableError("the document cannot be parked until the database can be used")
         return self._hand_off(Outcome(), kept, [])
 
     def _park(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> list[ParkedDocument] | None:

@@ -125,4 +125,5 @@ def test_it_parks_the_document_that_kills_its_child(lockable: Deployment, start_
     assert came == {document["message_id"] for document in neighbours}
     (notice,) = notices(lockable, 1, timeout=60)
     assert (notice["reason"], waiting(lockable, "dispatch")) == ("RETRIES_EXHAUSTED", 0)
+    assert (notice["message_id"], notice["account_id"]) == (poison["message_id"], "cold")
     assert worker.alive
