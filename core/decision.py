@@ -178,10 +178,10 @@ class PoolMember:
     weight: float
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One sender that was looked at: its rank from 1, or the code of the filter that it failed, with the words.
 
+    A tuple: quick to make, for an inventory may hold a thousand senders.
     `sender_type` is None only for a sender that was named without a type and is in no inventory.
     `grade` is `unknown` where the data says nothing, also for a sender that the policy admits all the same.
     """

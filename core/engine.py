@@ -236,14 +236,15 @@ def _valid_until(ground: Ground, facts: Facts) -> datetime | None:
     boundary = ground.rules.boundaries(ground.request.country, ground.now)
     moments = [] if boundary is None else [boundary]
     for sender in facts.senders:
-        moments.extend(_turns(sender, ground.homes))
+        if (end := sender.ends_at) is not None:
+            moments.append(end)
+        if sender.registrations:
+            moments.extend(_turns(sender, ground.homes))
     return min((moment for moment in moments if moment > ground.now), default=None)
 
 
 def _turns(sender: Sender, countries: frozenset[str]) -> Iterator[datetime]:
-    """The moments at which the sender, or a registration of it in the countries, begins or ends."""
-    if (end := sender.ends_at) is not None:
-        yield end
+    """The moments at which a registration of the sender in the countries begins or ends."""
     for registration in sender.registrations:
         if registration.country in countries:
             yield from (at for at in (registration.valid_from, registration.valid_until) if at is not None)
@@ -259,12 +260,8 @@ def _digest(decision: Decision) -> str:
     sender = decision.sender
     chosen = sender and (sender.account_id, sender.sender_id, sender.sender_type, sender.country)
     answer = (decision.source, decision.reason, decision.grade, decision.park, decision.detail, decision.warnings)
-    candidates = [
-        (c.sender_id, c.sender_type, c.sender_country, c.account_id, c.grade, c.rank, c.rejected, c.detail)
-        for c in decision.candidates
-    ]
     until = decision.valid_until and when(decision.valid_until)
-    content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, candidates)
+    content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, decision.candidates)
     content += (decision.rules_version, until)
     if decision.pool:
         content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
