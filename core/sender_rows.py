@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+from core.tables import RegistrationRow, SenderRow
 
 #: Owner part of the identity of a pool sender.
 _POOL = "pool"
+
+#: What `sender_of` reads, in its order. By place and not by name: an inventory may hold a thousand senders.
+SENDER_COLUMNS = (
+    SenderRow.sender_id,
+    SenderRow.sender_type,
+    SenderRow.country,
+    SenderRow.status,
+    SenderRow.purchased_at,
+    SenderRow.activated_at,
+    SenderRow.expires_at,
+    SenderRow.trust,
+    SenderRow.two_way,
+    SenderRow.mms,
+    SenderRow.messages_per_second,
+    SenderRow.traffic_classes,
+)
+
+#: What `registration_of` reads, in its order.
+REGISTRATION_COLUMNS = (
+    RegistrationRow.country,
+    RegistrationRow.status,
+    RegistrationRow.valid_from,
+    RegistrationRow.valid_until,
+)
+
+_TYPES = {each.value: each for each in SenderType}
+_STATUSES = {each.value: each for each in SenderStatus}
 
 
 def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str | None) -> str:
@@ -19,23 +46,23 @@ def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str
     return f"{owner}/{sender_type}/{bare if bare.isdigit() else sender_id or ''}"
 
 
-def sender_of(row: Row[*tuple[Any, ...]], account_id: str | None) -> Sender:
-    """The sender of a row of `senders`, without registrations."""
-    classes = row.traffic_classes
+def sender_of(values: Sequence[Any], account_id: str | None) -> Sender:
+    """The sender of the values of `SENDER_COLUMNS`, without registrations."""
+    sender_id, sender_type, country, status, bought, activated, expires, trust, two_way, mms, rate, classes = values
     return Sender(
-        account_id=account_id,
-        sender_id=row.sender_id,
-        sender_type=SenderType(row.sender_type),
-        country=row.country,
-        status=SenderStatus(row.status),
-        purchased_at=row.purchased_at,
-        activated_at=row.activated_at,
-        expires_at=row.expires_at,
-        trust=row.trust,
-        two_way=row.two_way,
-        mms=row.mms,
-        messages_per_second=row.messages_per_second,
-        traffic_classes=None if classes is None else frozenset(map(TrafficClass, classes.split())),
+        account_id,
+        sender_id,
+        _TYPES[sender_type],
+        country,
+        _STATUSES[status],
+        bought,
+        activated,
+        expires,
+        trust,
+        two_way,
+        mms,
+        rate,
+        None if classes is None else frozenset(map(TrafficClass, classes.split())),
     )
 
 
@@ -60,10 +87,10 @@ def sender_values(sender: Sender, account_ref: int | None) -> dict[str, Any]:
     }
 
 
-def registration_of(row: Row[*tuple[Any, ...]]) -> Registration:
-    """The registration that a joined row carries (`registered_country`, `registration_status`)."""
-    status = RegistrationStatus(row.registration_status)
-    return Registration(row.registered_country, status, row.valid_from, row.valid_until)
+def registration_of(values: Sequence[Any]) -> Registration:
+    """The registration of the values of `REGISTRATION_COLUMNS`."""
+    country, status, valid_from, valid_until = values
+    return Registration(country, RegistrationStatus(status), valid_from, valid_until)
 
 
 def registration_values(registration: Registration, sender_ref: int) -> dict[str, Any]:

@@ -17,14 +17,22 @@ from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
 from core.rules_file import shipped_rules
 from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
-from core.sender_rows import identity_of, registration_of, registration_values, sender_of, sender_values
+from core.sender_rows import (
+    REGISTRATION_COLUMNS,
+    SENDER_COLUMNS,
+    identity_of,
+    registration_of,
+    registration_values,
+    sender_of,
+    sender_values,
+)
 from core.statements import CHUNK, chunks, insert_into, storable
 from core.tables import RegistrationRow, SenderRow
 
 TRUST_MAX = 100
 
 #: Built once: to build a statement takes longer than to run it.
-_SENDERS = select(*SenderRow.__table__.columns)
+_SENDERS = select(SenderRow.id, *SENDER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,19 +206,13 @@ def _with_registrations(
     registrations: defaultdict[int, list[Registration]] = defaultdict(list)
     for part in chunks([row.id for row in rows], CHUNK):
         for row in connection.execute(_registrations(part)):
-            registrations[row.sender_ref].append(registration_of(row))
-    return tuple(replace(sender_of(row, account_id), registrations=tuple(registrations[row.id])) for row in rows)
+            registrations[row.sender_ref].append(registration_of(row[1:]))
+    return tuple(replace(sender_of(row[1:], account_id), registrations=tuple(registrations[row.id])) for row in rows)
 
 
 def _registrations(sender_refs: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return (
-        select(
-            RegistrationRow.sender_ref,
-            RegistrationRow.country.label("registered_country"),
-            RegistrationRow.status.label("registration_status"),
-            RegistrationRow.valid_from,
-            RegistrationRow.valid_until,
-        )
+        select(RegistrationRow.sender_ref, *REGISTRATION_COLUMNS)
         .where(RegistrationRow.sender_ref.in_(sender_refs))
         .order_by(RegistrationRow.sender_ref, RegistrationRow.country)
     )

@@ -1,13 +1,26 @@
-"""Facts for decisions: the accounts, defaults, senders and registrations of many requests in two statements."""
+"""Facts for decisions: the accounts, defaults, senders and registrations of many requests in one statement."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select, union
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    and_,
+    cast,
+    null,
+    select,
+    union,
+    union_all,
+)
+from sqlalchemy.orm import InstrumentedAttribute
 
 from core.accounts import AccountStatus
 from core.database import Database
@@ -15,7 +28,7 @@ from core.decision import DefaultSender, Facts, Request, SenderRef
 from core.default_strategies import ENABLED
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
-from core.sender_rows import registration_of, sender_of
+from core.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS, registration_of, sender_of
 from core.statements import AMONG, CHUNK, Among, chunks, storable
 from core.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
 
@@ -39,6 +52,18 @@ class _Account:
     spread: bool | None
     spread_defaults: set[tuple[str, str]] = field(default_factory=set)
     strategies: dict[tuple[str, str], list[tuple[int, SenderRef]]] = field(default_factory=dict)
+
+    def add_strategy(
+        self, country: str, product: str, spread: bool, position: int | None, sender_id: str | None, *named: Any
+    ) -> None:
+        """One strategy of a default; `position` None: the account has none."""
+        if position is None:
+            return
+        sender_type, sender_country = named
+        ref = SenderRef(sender_id, SenderType(sender_type), sender_country)
+        self.strategies.setdefault((country, product), []).append((position, ref))
+        if spread:
+            self.spread_defaults.add((country, product))
 
     def default(self, request: Request) -> tuple[DefaultSender, ...]:
         found = self.strategies.get((request.country, request.product))
@@ -71,7 +96,7 @@ class FactStore(Database):
     """Reads what decisions are made of."""
 
     def load_facts(self, requests: Sequence[Request]) -> dict[Request, Facts | AccountProblem]:
-        """The facts of each request, or why it has none; two statements for every 500 requests."""
+        """The facts of each request, or why it has none; one statement for every 500 requests."""
         with self.single() as connection:
             return read_facts(connection, requests)
 
@@ -89,14 +114,23 @@ def read_facts(
 def _facts_of(
     connection: Connection, requests: Sequence[Request], suspended_too: bool
 ) -> dict[Request, Facts | AccountProblem]:
-    countries = sorted({request.country for request in requests})
-    family = _Family.read(connection, requests, countries, suspended_too)
+    rows = connection.execute(_FACTS[connection.dialect.name], _asked(requests)).all()
+    family = _Family((row[_ACCOUNT_PART] for row in rows if row[0] is None), suspended_too)
+    inventory = _Inventory((row for row in rows if row[0] is not None), family.names)
     standings = {request: family.standing(request) for request in requests}
-    sound = [standing for standing in standings.values() if isinstance(standing, _Standing)]
-    inventory = _Inventory.read(connection, sound, countries) if sound else _Inventory()
     return {
         request: standing if isinstance(standing, AccountProblem) else _facts(request, standing, inventory)
         for request, standing in standings.items()
+    }
+
+
+def _asked(requests: Sequence[Request]) -> dict[str, list[str]]:
+    named = {name for request in requests for name in (request.account_id, request.subaccount_id) if name}
+    senders = {request.subaccount_id or request.account_id for request in requests}
+    return {
+        "account_ids": sorted(filter(storable, named)),
+        "requesters": sorted(filter(storable, senders)),
+        "countries": sorted({request.country for request in requests}),
     }
 
 
@@ -114,29 +148,18 @@ def _facts(request: Request, standing: _Standing, inventory: _Inventory) -> Fact
 class _Family:
     """The accounts that requests name, with their parents and defaults."""
 
-    def __init__(self, accounts: Iterable[_Account]) -> None:
-        self._by_ref = {account.ref: account for account in accounts}
+    def __init__(self, rows: Iterable[Sequence[Any]], suspended_too: bool) -> None:
+        self._by_ref: dict[int, _Account] = {}
+        for ref, account_id, parent_ref, may_borrow, status, spread, *default in rows:
+            suspended = status != AccountStatus.ACTIVE and not suspended_too
+            account = _Account(ref, account_id, parent_ref, may_borrow, suspended, spread)
+            self._by_ref.setdefault(ref, account).add_strategy(*default)
         self._by_id = {account.account_id: account for account in self._by_ref.values()}
 
-    @classmethod
-    def read(
-        cls, connection: Connection, requests: Sequence[Request], countries: Sequence[str], suspended_too: bool
-    ) -> _Family:
-        ids = {name for request in requests for name in (request.account_id, request.subaccount_id) if name}
-        known = sorted(filter(storable, ids))
-        accounts: dict[int, _Account] = {}
-        asked = {"account_ids": known, "countries": countries}
-        for row in connection.execute(_FAMILY[connection.dialect.name], asked) if known else ():
-            account = accounts.get(row.user_id)
-            if account is None:
-                suspended = row.status != AccountStatus.ACTIVE and not suspended_too
-                account = _Account(row.user_id, row.account_id, row.parent_ref, row.may_borrow, suspended, row.spread)
-                accounts[row.user_id] = account
-            if row.position is not None:
-                account.strategies.setdefault((row.country, row.product), []).append((row.position, _ref(row)))
-                if row.default_spread:
-                    account.spread_defaults.add((row.country, row.product))
-        return cls(accounts.values())
+    @property
+    def names(self) -> dict[int | None, str | None]:
+        """Account ids by number; the pool is nobody's."""
+        return {None: None} | {ref: account.account_id for ref, account in self._by_ref.items()}
 
     def standing(self, request: Request) -> _Standing | AccountProblem:
         account = self._by_id.get(request.account_id)
@@ -168,82 +191,84 @@ def _suspended(name: str, account: _Account) -> AccountProblem:
     return AccountProblem(ParkReason.ACCOUNT_SUSPENDED, name, f"account {account.account_id!r} is suspended")
 
 
-def _ref(row: Row[*tuple[Any, ...]]) -> SenderRef:
-    return SenderRef(row.sender_id, SenderType(row.sender_type), row.sender_country_code)
-
-
-@dataclass(slots=True)
-class _Held:
-    sender: Sender
-    registrations: dict[str, Registration]
-
-    def seen_from(self, country: str) -> Sender:
-        """The sender with its registration there alone: facts do not depend on what else a batch asks for."""
-        registration = self.registrations.get(country)
-        return self.sender if registration is None else replace(self.sender, registrations=(registration,))
-
-
 class _Inventory:
     """Senders by owner; None is the pool."""
 
-    def __init__(self) -> None:
-        self._held: defaultdict[int | None, list[_Held]] = defaultdict(list)
+    def __init__(self, rows: Iterable[Sequence[Any]], names: Mapping[int | None, str | None]) -> None:
+        self._held: defaultdict[int | None, dict[int, Sender]] = defaultdict(dict)
+        self._registrations: dict[tuple[int, str], Registration] = {}
         self._seen: dict[tuple[int | None, str], tuple[Sender, ...]] = {}
-
-    @classmethod
-    def read(cls, connection: Connection, standings: Iterable[_Standing], countries: Sequence[str]) -> _Inventory:
-        owners: dict[int | None, str | None] = {None: None}
-        for standing in standings:
-            for account in (standing.requester, standing.lender):
-                if account is not None:
-                    owners[account.ref] = account.account_id
-        inventory = cls()
-        by_id: dict[int, _Held] = {}
-        asked = {"owners": [ref for ref in owners if ref is not None], "countries": countries}
-        for row in connection.execute(_SENDERS[connection.dialect.name], asked):
-            held = by_id.get(row.id)
-            if held is None:
-                held = by_id[row.id] = _Held(sender_of(row, owners[row.account_ref]), {})
-                inventory._held[row.account_ref].append(held)
-            if row.registered_country is not None:
-                held.registrations[row.registered_country] = registration_of(row)
-        return inventory
+        for row in rows:
+            sender_ref, owner = row[:2]
+            held = self._held[owner]
+            if sender_ref not in held:
+                held[sender_ref] = sender_of(row[_SENDER_PART], names[owner])
+            if row[_REGISTERED_COUNTRY] is not None:
+                self._registrations[sender_ref, row[_REGISTERED_COUNTRY]] = registration_of(row[_REGISTRATION_PART])
 
     def senders(self, owner: int | None, country: str) -> tuple[Sender, ...]:
+        """Each with its registration there alone: facts do not depend on what else a batch asks for."""
         key = (owner, country)
         if key not in self._seen:
-            self._seen[key] = tuple(held.seen_from(country) for held in self._held[owner])
+            self._seen[key] = tuple(self._seen_from(country, *each) for each in self._held[owner].items())
         return self._seen[key]
 
+    def _seen_from(self, country: str, sender_ref: int, sender: Sender) -> Sender:
+        registration = self._registrations.get((sender_ref, country))
+        return sender if registration is None else replace(sender, registrations=(registration,))
 
-def _senders_query(among: Among) -> Select[*tuple[Any, ...]]:
-    countries = among(RegistrationRow.country, "countries")
-    owners = among(SenderRow.account_ref, "owners")
-    return (
-        select(
-            *SenderRow.__table__.columns,
-            RegistrationRow.country.label("registered_country"),
-            RegistrationRow.status.label("registration_status"),
-            RegistrationRow.valid_from,
-            RegistrationRow.valid_until,
-        )
-        .outerjoin(RegistrationRow, and_(RegistrationRow.sender_ref == SenderRow.id, countries))
-        .where(or_(owners, SenderRow.account_ref.is_(None)))
+
+# -- the statement --------------------------------------------------------------------
+
+_ACCOUNT_COLUMNS = (
+    AccountRow.user_id,
+    AccountRow.account_id,
+    AccountRow.parent_ref,
+    AccountRow.may_borrow,
+    AccountRow.status,
+    AccountRow.spread,
+)
+_DEFAULT_COLUMNS = (
+    DefaultRow.country,
+    DefaultRow.product,
+    DefaultRow.spread,
+    StrategyRow.position,
+    StrategyRow.sender_id,
+    StrategyRow.sender_type,
+    StrategyRow.sender_country_code,
+)
+_HELD_COLUMNS = (SenderRow.id, SenderRow.account_ref, *SENDER_COLUMNS, *REGISTRATION_COLUMNS)
+
+# Where the parts of a row stand. In the row of an account the first part is NULL, in that of a sender the last.
+_SENDER_PART = slice(2, 2 + len(SENDER_COLUMNS))
+_REGISTRATION_PART = slice(_SENDER_PART.stop, len(_HELD_COLUMNS))
+_REGISTERED_COUNTRY = _SENDER_PART.stop
+_ACCOUNT_PART = slice(len(_HELD_COLUMNS), None)
+
+
+def _facts_query(among: Among) -> CompoundSelect[*tuple[Any, ...]]:
+    """Accounts with their defaults, and the senders that they may use: one statement, and so one snapshot.
+
+    Parents, and the pool, come by index scans of their own joined in a UNION; OR over a subquery would read the whole
+    table.
+    """
+    asked = select(*_ACCOUNT_COLUMNS).where(among(AccountRow.account_id, "account_ids")).cte("asked")
+    own, borrowed = (
+        select(ref).where(among(asked.c.account_id, "requesters"), *conditions)
+        for ref, *conditions in ((asked.c.user_id,), (asked.c.parent_ref, asked.c.may_borrow))
+    )
+    owners = union(own, borrowed).cte("owners")
+    registered = and_(RegistrationRow.sender_ref == SenderRow.id, among(RegistrationRow.country, "countries"))
+    senders = select(*_HELD_COLUMNS, *map(_nothing, (*_ACCOUNT_COLUMNS, *_DEFAULT_COLUMNS)))
+    return union_all(
+        senders.join(owners, SenderRow.account_ref == owners.c.user_id).outerjoin(RegistrationRow, registered),
+        senders.outerjoin(RegistrationRow, registered).where(SenderRow.account_ref.is_(None)),
+        _family_query(among, asked),
     )
 
 
-def _family_query(among: Among) -> Select[*tuple[Any, ...]]:
-    """Accounts and parents by two index scans joined in a UNION; OR over a subquery would read the whole table."""
-    columns = (
-        AccountRow.user_id,
-        AccountRow.account_id,
-        AccountRow.parent_ref,
-        AccountRow.may_borrow,
-        AccountRow.status,
-        AccountRow.spread,
-    )
-    asked = select(*columns).where(among(AccountRow.account_id, "account_ids")).cte("asked")
-    parents = select(*columns).join(asked, AccountRow.user_id == asked.c.parent_ref)
+def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
+    parents = select(*_ACCOUNT_COLUMNS).join(asked, AccountRow.user_id == asked.c.parent_ref)
     family = union(select(asked), parents).subquery("family")
     default = and_(
         DefaultRow.account_ref == family.c.user_id,
@@ -252,22 +277,17 @@ def _family_query(among: Among) -> Select[*tuple[Any, ...]]:
     )
     strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == ENABLED)
     return (
-        select(
-            family,
-            DefaultRow.country,
-            DefaultRow.product,
-            DefaultRow.spread.label("default_spread"),
-            StrategyRow.position,
-            StrategyRow.sender_type,
-            StrategyRow.sender_id,
-            StrategyRow.sender_country_code,
-        )
+        select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS)
         .select_from(family)
         .outerjoin(DefaultRow, default)
         .outerjoin(StrategyRow, strategy)
     )
 
 
+def _nothing(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+    """NULL with a type: PostgreSQL takes three untyped ones in a UNION for text."""
+    return cast(null(), column.type)
+
+
 # Built once for each database: to build a statement takes longer than to run it.
-_FAMILY = {dialect: _family_query(among) for dialect, among in AMONG.items()}
-_SENDERS = {dialect: _senders_query(among) for dialect, among in AMONG.items()}
+_FACTS = {dialect: _facts_query(among) for dialect, among in AMONG.items()}
