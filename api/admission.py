@@ -13,7 +13,7 @@ from fastapi.security.http import HTTPBase
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
-from core.accounts import Account, AccountStatus
+from core.accounts import Account
 from core.errors import ForbiddenError, NotFoundError
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Smart Assign", charset="UTF-8"'}
@@ -37,10 +37,11 @@ def admit(request: Request) -> Account:
     """The account that asks. Raises HTTPException 401 and 429, and ForbiddenError for a suspended one."""
     services: Services = request.app.state.services
     readings = _credentials(request.headers.get("authorization", ""))
-    account = next(filter(None, (services.accounts.authenticate(*reading) for reading in readings)), None)
-    if account is None:
+    visitor = next(filter(None, (services.accounts.authenticate(*reading) for reading in readings)), None)
+    if visitor is None:
         raise HTTPException(401, "user name or API key is wrong, or missing", _CHALLENGE)
-    if _suspended(services, account):
+    account = visitor.account
+    if visitor.suspended:
         raise ForbiddenError(f"account {account.account_id!r} is suspended")
     wait = services.limiter.wait(account.account_id)
     if wait:
@@ -59,13 +60,6 @@ def _credentials(header: str) -> list[tuple[str, str]]:
         return []
     readings = text.partition(":"), text.rpartition(":")
     return list(dict.fromkeys((user_name, key) for user_name, _, key in readings))
-
-
-def _suspended(services: Services, account: Account) -> bool:
-    """Whether it, or the account above it, may not send."""
-    if account.status is not AccountStatus.ACTIVE:
-        return True
-    return account.parent is not None and services.accounts.get(account.parent).status is not AccountStatus.ACTIVE
 
 
 def _viewer(request: Request) -> Account:

@@ -49,6 +49,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Visitor:
+    """An account that has shown its key; `suspended`: it, or the account above it, may not send."""
+
+    account: Account
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key as a list may show it."""
 
@@ -180,13 +188,16 @@ class Accounts:
             if write.connection.execute(change).rowcount == 0:
                 raise NotFoundError(f"account {account_id!r} has no key {key_id} in use")
 
-    def authenticate(self, user_name: str, key: str) -> Account | None:
-        """The account whose id is `user_name`, where the key is one of its own; a suspended one too."""
+    def authenticate(self, user_name: str, key: str) -> Visitor | None:
+        """Whoever has the id `user_name`, where the key is one of its own; a suspended one too."""
         with self._database.single() as connection:
             rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
         hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [_NOBODY]
         fitting = [known for known in hashes if known.fits(key)]
-        return _account(rows[0]) if rows and fitting else None
+        if not rows or not fitting:
+            return None
+        inactive = {rows[0].status, rows[0].parent_status} - {AccountStatus.ACTIVE, None}
+        return Visitor(_account(rows[0]), bool(inactive))
 
     def _change(self, account_id: str, **values: Any) -> Account:
         with self._database.writing() as write:
@@ -204,6 +215,16 @@ def account_row(connection: Connection, account_id: str) -> Account:
     if row is None:
         raise NotFoundError(f"there is no account {account_id!r}")
     return _account(row)
+
+
+def account_at_hand(connection: Connection, account: Account | str) -> Account:
+    """The account itself, or the one of that id. Raises NotFoundError."""
+    return account_row(connection, account) if isinstance(account, str) else account
+
+
+def account_id_of(account: Account | str) -> str:
+    """The id of an account that is given by it, or whole."""
+    return account if isinstance(account, str) else account.account_id
 
 
 def key_values(account_ref: int, key: str, now: datetime) -> dict[str, Any]:
@@ -231,9 +252,8 @@ def _parent_ref(connection: Connection, parent: str) -> int:
 
 def _accounts() -> Select[*tuple[Any, ...]]:
     parent = aliased(AccountRow)
-    return select(*AccountRow.__table__.columns, parent.account_id.label("parent_id")).outerjoin(
-        parent, parent.user_id == AccountRow.parent_ref
-    )
+    above = (parent.account_id.label("parent_id"), parent.status.label("parent_status"))
+    return select(*AccountRow.__table__.columns, *above).outerjoin(parent, parent.user_id == AccountRow.parent_ref)
 
 
 def _keys() -> Select[*tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from core.epochs import EpochPublishError, EpochSink, NoSink, family_scopes, increment
+from core.epochs import EpochPublishError, EpochSink, NoSink, increment, increment_families
 from core.errors import StoreUnavailableError
 from core.scopes import PLATFORM_SCOPE
 from core.statements import chunks
@@ -121,8 +121,9 @@ class Write:
 
     def settle(self, now: datetime) -> None:
         """Increments what was marked; the last thing in the transaction, so that epoch rows are locked briefly."""
-        scopes = self._scopes | family_scopes(self.connection, self._accounts)
-        self.values = increment(self.connection, scopes, now)
+        # In the order of the scopes' names, accounts first: so two writers cannot deadlock.
+        families = increment_families(self.connection, self._accounts, now) if self._accounts else {}
+        self.values = families | increment(self.connection, self._scopes, now)
 
 
 class Database:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +68,11 @@ class PageRequest:
         if self.descending:
             return [or_(column < value, and_(column == value, DefaultRow.id < default_id))]
         return [or_(column > value, and_(column == value, DefaultRow.id > default_id))]
+
+    def page_of(self, found: Sequence[StoredDefault]) -> DefaultPage:
+        """The page out of what was found, which is one more than a page holds where another follows."""
+        items = tuple(found[: self.per_page])
+        return DefaultPage(items, self.cursor_after(items[-1]) if len(found) > self.per_page else None)
 
     def cursor_after(self, last: StoredDefault) -> str:
         """The cursor of the page that follows `last`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete
 from core.database import Write
 from core.default_strategies import ENABLED, Strategy
 from core.sender import Product, SenderType
-from core.statements import CHUNK, chunks
+from core.statements import CHUNK, JsonRows, chunks, storable
 from core.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
 #: Who chose a default: a person (or an inventory file), or assign-all.
@@ -70,30 +70,60 @@ class DefaultChange:
 
 
 # As much as can be is built once: to build a statement takes longer than to run it.
-_DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref).join(
-    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+_STRATEGY_COLUMNS = (
+    StrategyRow.position,
+    StrategyRow.sender_type,
+    StrategyRow.sender_id,
+    StrategyRow.sender_country_code,
+    StrategyRow.note,
+    StrategyRow.status,
 )
 _STRATEGIES = (
-    select(*StrategyRow.__table__.columns)
-    .where(StrategyRow.default_ref.in_(bindparam("refs", expanding=True)))
-    .order_by(StrategyRow.default_ref, StrategyRow.position)
+    select(JsonRows(*_STRATEGY_COLUMNS))
+    .where(StrategyRow.default_ref == DefaultRow.id)
+    .correlate(DefaultRow)
+    .scalar_subquery()
+    .label("strategies")
 )
-_HELD = _DEFAULTS.where(DefaultRow.account_ref == bindparam("account_ref"))
-_BY_ID = _HELD.where(DefaultRow.id == bindparam("id"))
-_BY_KEY = _HELD.where(DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
-_LOCKED = {query: query.with_for_update(of=DefaultRow) for query in (_BY_ID, _BY_KEY)}
+_DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, _STRATEGIES).join(
+    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+)
+_IDS = select(DefaultRow.id).join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
+
+
+def _locked(*conditions: ColumnElement[bool]) -> Select[UUID]:
+    return _IDS.where(*conditions).with_for_update(of=DefaultRow)
+
+
+class _Search:
+    """Finds one default of an account, by conditions whose values come later."""
+
+    def __init__(self, *conditions: ColumnElement[bool]) -> None:
+        held = AccountRow.account_id == bindparam("account_id")
+        self._locking, self._reading = _locked(held, *conditions), _DEFAULTS.where(held, *conditions)
+
+    def find(self, connection: Connection, asked: Mapping[str, Any], *, lock: bool) -> StoredDefault | None:
+        """Locks and reads in two statements: whoever waits for a lock sees in that one what was there before."""
+        if not storable(asked["account_id"]) or (lock and connection.execute(self._locking, asked).first() is None):
+            return None
+        found = stored_defaults(connection.execute(self._reading, asked))
+        return found[0] if found else None
+
+
+_BY_ID = _Search(DefaultRow.id == bindparam("id"))
+_BY_KEY = _Search(DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
 
 
 def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """Rows for `with_strategies`."""
+    """Rows for `stored_defaults`."""
     return _DEFAULTS.where(*conditions)
 
 
 def read_defaults(connection: Connection, *conditions: ColumnElement[bool], lock: bool = False) -> list[StoredDefault]:
     """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
-    query = defaults_query(*conditions)
-    rows = connection.execute(query.with_for_update(of=DefaultRow) if lock else query).all()
-    return with_strategies(connection, rows)
+    if lock:
+        connection.execute(_locked(*conditions)).all()
+    return stored_defaults(connection.execute(defaults_query(*conditions)))
 
 
 def defaults_after(
@@ -102,35 +132,25 @@ def defaults_after(
     """The next defaults by id behind `after` that meet the conditions: pages of any number, each found by the key."""
     behind = () if after is None else (DefaultRow.id > after,)
     query = defaults_query(*conditions, *behind).order_by(DefaultRow.id).limit(limit)
-    return with_strategies(connection, connection.execute(query).all())
+    return stored_defaults(connection.execute(query))
 
 
-def find_default(connection: Connection, key: DefaultKey) -> StoredDefault | None:
+def find_default(connection: Connection, account_id: str, country: str, product: Product) -> StoredDefault | None:
     """The default of an account, country and product, locked until the transaction ends."""
-    account_ref, country, product = key
-    asked = {"account_ref": account_ref, "country": country, "product": product.value}
-    return _first(connection, _LOCKED[_BY_KEY], asked)
+    asked = {"account_id": account_id, "country": country, "product": product.value}
+    return _BY_KEY.find(connection, asked, lock=True)
 
 
 def find_default_by_id(
-    connection: Connection, account_ref: int, default_id: UUID, *, lock: bool = False
+    connection: Connection, account_id: str, default_id: UUID, *, lock: bool = False
 ) -> StoredDefault | None:
     """A default of an account by its id; `lock` as in `read_defaults`."""
-    return _first(connection, _LOCKED[_BY_ID] if lock else _BY_ID, {"account_ref": account_ref, "id": default_id})
+    return _BY_ID.find(connection, {"account_id": account_id, "id": default_id}, lock=lock)
 
 
-def _first(connection: Connection, query: Select[*tuple[Any, ...]], asked: Mapping[str, Any]) -> StoredDefault | None:
-    found = with_strategies(connection, connection.execute(query, asked).all())
-    return found[0] if found else None
-
-
-def with_strategies(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
+def stored_defaults(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
     """The defaults of rows of `defaults_query`, in their order."""
-    strategies: defaultdict[UUID, list[Strategy]] = defaultdict(list)
-    for part in chunks([row.id for row in rows], CHUNK):
-        for row in connection.execute(_STRATEGIES, {"refs": part}):
-            strategies[row.default_ref].append(_strategy(row))
-    return [_stored(row, tuple(strategies[row.id])) for row in rows]
+    return [_stored(row) for row in rows]
 
 
 def write_changes(
@@ -210,11 +230,12 @@ def _document(strategies: Sequence[Strategy]) -> dict[str, Any]:
     return {"strategies": [asdict(strategy) for strategy in strategies]}
 
 
-def _strategy(row: Row[*tuple[Any, ...]]) -> Strategy:
-    return Strategy(SenderType(row.sender_type), row.sender_id, row.sender_country_code, row.note, row.status)
+def _strategies(rows: Iterable[Sequence[Any]]) -> Iterator[Strategy]:
+    for _, sender_type, *rest in sorted(rows, key=itemgetter(0)):
+        yield Strategy(SenderType(sender_type), *rest)
 
 
-def _stored(row: Row[*tuple[Any, ...]], strategies: tuple[Strategy, ...]) -> StoredDefault:
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredDefault:
     return StoredDefault(
         default_id=row.id,
         account_id=row.account_id,
@@ -222,7 +243,7 @@ def _stored(row: Row[*tuple[Any, ...]], strategies: tuple[Strategy, ...]) -> Sto
         subaccount_user_id=None if row.parent_ref is None else row.account_ref,
         country=row.country,
         product=Product(row.product),
-        strategies=strategies,
+        strategies=tuple(_strategies(row.strategies or ())),
         status=row.status,
         origin=row.origin,
         created_timestamp=row.created_timestamp,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from core.accounts import Account
 from core.database import Database
 from core.default_pages import DefaultPage, PageRequest
-from core.default_rows import StoredDefault, defaults_query, read_defaults, with_strategies
+from core.default_rows import StoredDefault, defaults_query, read_defaults, stored_defaults
 from core.default_strategies import ENABLED
 from core.errors import ForbiddenError, NotFoundError
 from core.statements import any_of
@@ -28,13 +28,11 @@ class DefaultViews:
         self._database = database
 
     def page(self, viewer: Account, wanted: PageRequest) -> DefaultPage:
-        """One page of all that the account sees; four statements at the most, however long the list."""
+        """One page of all that the account sees; two statements at the most, however long the list."""
         with self._database.single() as connection:
             query = defaults_query(_listed(connection, viewer), *wanted.behind())
-            rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1)).all()
-            items = with_strategies(connection, rows[: wanted.per_page])
-        more = len(rows) > wanted.per_page
-        return DefaultPage(tuple(items), wanted.cursor_after(items[-1]) if more else None)
+            rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1))
+            return wanted.page_of(stored_defaults(rows))
 
     def get(self, viewer: Account, default_id: UUID) -> StoredDefault:
         """Raises NotFoundError for what does not exist and for what the account does not see, in the same words."""

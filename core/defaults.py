@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import Account, account_row
+from core.accounts import Account, account_at_hand, account_id_of, account_row
 from core.country_rules import RuleBook
 from core.database import Database, Write
 from core.decision import Facts, Policy, Request
@@ -25,7 +25,7 @@ from core.default_rows import (
     find_default,
     find_default_by_id,
     read_defaults,
-    with_strategies,
+    stored_defaults,
     write_changes,
 )
 from core.default_strategies import (
@@ -55,13 +55,16 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Whose default for what, and as it stood; `as_http`: strategies are written as the HTTP API asks."""
+    """A default as it stands, or the frame of a new one; `as_http`: strategies are written as the HTTP API asks."""
 
-    account: Account
-    country: str
-    product: Product
-    before: StoredDefault | None
+    stored: StoredDefault
+    new: bool
     as_http: bool
+
+    @property
+    def request(self) -> Request:
+        """What the engine is asked to judge the default's senders."""
+        return Request(self.stored.account_id, None, self.stored.country, self.stored.product)
 
 
 class DefaultSenders:
@@ -71,17 +74,25 @@ class DefaultSenders:
         self._database, self._rules, self._policy = database, rules, policy
 
     def create(
-        self, account_id: str, country: str, product: Product, strategies: Sequence[Strategy], by: str
+        self, account: Account | str, country: str, product: Product, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
-        """A new default, under the HTTP API's rules. Raises NotFoundError, RefusedError, ConflictError."""
+        """A new default, under the HTTP API's rules; `account`: at hand, or its id.
+
+        Raises NotFoundError, RefusedError, ConflictError. That there is one already, the database tells when it is
+        written; it is asked beforehand only where the strategies are refused.
+        """
         judge = self._judge()
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=True))
-        with conflicts_told(), self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            if _find(write.connection, account, country, product) is not None:
-                raise ConflictError(f"account {account_id!r} has a default for {country} and {product} already")
-            return self._write(write, judge, _Wanted(account, country, product, None, True), strategies, by)
+        words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
+        with conflicts_told(words), self._database.writing() as write:
+            frame = _frame(account_at_hand(write.connection, account), country, product, judge.now)
+            try:
+                return self._write(write, judge, _Wanted(frame, True, True), strategies, by)
+            except RefusedError:
+                if find_default(write.connection, frame.account_id, country, product) is not None:
+                    raise ConflictError(words) from None
+                raise
 
     def put(
         self, account_id: str, country: str, product: Product, strategies: Sequence[Strategy], by: str
@@ -94,37 +105,36 @@ class DefaultSenders:
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=False))
         with conflicts_told(), self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            before = _find(write.connection, account, country, product)
-            return self._write(write, judge, _Wanted(account, country, product, before, False), strategies, by)
+            before = find_default(write.connection, account_id, country, product)
+            if before is not None:
+                return self._write(write, judge, _Wanted(before, False, False), strategies, by)
+            frame = _frame(account_row(write.connection, account_id), country, product, judge.now)
+            return self._write(write, judge, _Wanted(frame, True, False), strategies, by)
 
     def get(self, account_id: str, default_id: UUID) -> StoredDefault:
         """Raises NotFoundError, also for another account's default."""
         with self._database.single() as connection:
-            return _by_id(connection, account_row(connection, account_id), default_id)
+            return _by_id(connection, account_id, default_id)
 
     def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
         """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
         judge = self._judge()
         _refuse(form_errors(strategies, judge.rules, as_http=True))
         with conflicts_told(), self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            before = _by_id(write.connection, account, default_id, lock=True)
-            wanted = _Wanted(account, before.country, before.product, before, True)
-            return self._write(write, judge, wanted, strategies, by)
+            before = _by_id(write.connection, account_id, default_id, lock=True)
+            return self._write(write, judge, _Wanted(before, False, True), strategies, by)
 
     def delete(self, account_id: str, default_id: UUID, by: str) -> None:
         """Raises NotFoundError."""
         with self._database.writing() as write:
-            stored = _by_id(write.connection, account_row(write.connection, account_id), default_id, lock=True)
-            self._remove(write, stored, by)
+            self._remove(write, _by_id(write.connection, account_id, default_id, lock=True), by)
 
     def unset(self, account_id: str, country: str, product: Product, by: str) -> None:
         """Raises NotFoundError where there is no such default."""
         with self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            stored = _find(write.connection, account, country, product)
+            stored = find_default(write.connection, account_id, country, product)
             if stored is None:
+                account_row(write.connection, account_id)
                 raise NotFoundError(f"account {account_id!r} has no default for {country} and {product}")
             self._remove(write, stored, by)
 
@@ -133,10 +143,8 @@ class DefaultSenders:
         with self._database.single() as connection:
             account = account_row(connection, account_id)
             query = defaults_query(DefaultRow.account_ref == account.user_id, *wanted.behind())
-            rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1)).all()
-            items = with_strategies(connection, rows[: wanted.per_page])
-        more = len(rows) > wanted.per_page
-        return DefaultPage(tuple(items), wanted.cursor_after(items[-1]) if more else None)
+            rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1))
+            return wanted.page_of(stored_defaults(rows))
 
     def inherited(self, account_id: str) -> list[StoredDefault]:
         """The defaults of the account above that count for a sub-account, because it has none of its own there."""
@@ -163,16 +171,13 @@ class DefaultSenders:
     def _write(
         self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
-        country, product, account = wanted.country, wanted.product, wanted.account
-        request = Request(account.account_id, None, country, product)
+        stored, request = wanted.stored, wanted.request
         facts = facts_for_defaults(write.connection, [request])[request]
         known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]
         _refuse(judge.errors(known, request, facts))
-        change = DefaultChange((account.user_id, country, product), wanted.before, tuple(known))
+        change = DefaultChange(stored.key, None if wanted.new else stored, tuple(known))
         written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
-        if wanted.before is not None and not written:
-            return wanted.before
-        return _written(wanted, written[change.key], change.strategies, judge.now)
+        return _written(stored, written[change.key], change.strategies, judge.now) if written else stored
 
     def _judge(self) -> Judge:
         return Judge(self._rules(), self._policy, self._database.clock())
@@ -183,30 +188,36 @@ class DefaultSenders:
 
 
 @contextmanager
-def conflicts_told() -> Iterator[None]:
+def conflicts_told(words: str = "somebody else has set this default at the same moment") -> Iterator[None]:
     """Turns the refusal of a second default for one account, country and product into ConflictError."""
     try:
         yield
     except IntegrityError:
-        raise ConflictError("somebody else has set this default at the same moment") from None
+        raise ConflictError(words) from None
 
 
-def _written(wanted: _Wanted, default_id: UUID, strategies: Sequence[Strategy], now: datetime) -> StoredDefault:
-    """What the database holds now, without asking it again."""
-    account, before = wanted.account, wanted.before
+def _frame(account: Account, country: str, product: Product, now: datetime) -> StoredDefault:
+    """A default that is not there yet: it has no id and no strategies."""
     return StoredDefault(
-        default_id=default_id,
+        default_id=UUID(int=0),
         account_id=account.account_id,
         user_id=account.user_id if account.parent_user_id is None else account.parent_user_id,
         subaccount_user_id=None if account.parent_user_id is None else account.user_id,
-        country=wanted.country,
-        product=wanted.product,
-        strategies=tuple(replace(strategy, sender_id=strategy.sender_id or None) for strategy in strategies),
+        country=country,
+        product=product,
+        strategies=(),
         status=ENABLED,
         origin=MANUAL,
-        created_timestamp=now if before is None else before.created_timestamp,
+        created_timestamp=now,
         updated_timestamp=now,
     )
+
+
+def _written(stored: StoredDefault, default_id: UUID, strategies: Sequence[Strategy], now: datetime) -> StoredDefault:
+    """What the database holds now, without asking it again."""
+    held = tuple(replace(strategy, sender_id=strategy.sender_id or None) for strategy in strategies)
+    fresh = replace(stored, default_id=default_id, strategies=held, updated_timestamp=now)
+    return replace(fresh, status=ENABLED, origin=MANUAL)
 
 
 def _refuse_unknown(country: str, rules: RuleBook) -> None:
@@ -225,12 +236,9 @@ def facts_for_defaults(connection: Connection, requests: Sequence[Request]) -> d
     return {request: facts for request, facts in found.items() if isinstance(facts, Facts)}
 
 
-def _find(connection: Connection, account: Account, country: str, product: Product) -> StoredDefault | None:
-    return find_default(connection, (account.user_id, country, product))
-
-
-def _by_id(connection: Connection, account: Account, default_id: UUID, *, lock: bool = False) -> StoredDefault:
-    found = find_default_by_id(connection, account.user_id, default_id, lock=lock)
+def _by_id(connection: Connection, account_id: str, default_id: UUID, *, lock: bool = False) -> StoredDefault:
+    found = find_default_by_id(connection, account_id, default_id, lock=lock)
     if found is None:
-        raise NotFoundError(f"account {account.account_id!r} has no default sender {default_id}")
+        account_row(connection, account_id)
+        raise NotFoundError(f"account {account_id!r} has no default sender {default_id}")
     return found

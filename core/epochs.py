@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, bindparam, literal, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
@@ -39,22 +39,37 @@ class NoSink:
         """Does nothing."""
 
 
-def _increment(dialect: str) -> Any:
-    insert = INSERT[dialect](EpochRow)
+def _raised(insert: Any) -> Any:
     return insert.on_conflict_do_update(
         index_elements=[EpochRow.scope],
         set_={"value": EpochRow.value + 1, "changed_at": insert.excluded.changed_at},
     ).returning(EpochRow.scope, EpochRow.value)
 
 
-def _family(among: Among) -> Select[str]:
+def _families(insert: Any, among: Among) -> Any:
     own, below = among(AccountRow.user_id, "refs"), among(AccountRow.parent_ref, "refs")
-    return select(AccountRow.account_id).where(or_(own, below))
+    scope = (literal(account_scope("")) + AccountRow.account_id).label("scope")
+    new = select(scope, literal(1), bindparam("now", type_=EpochRow.changed_at.type)).where(or_(own, below))
+    return _raised(insert.from_select([EpochRow.scope, EpochRow.value, EpochRow.changed_at], new.order_by(scope)))
 
 
 # Built once for each database: every write asks them, and to build a statement takes longer than to run it.
-_INCREMENT = {dialect: _increment(dialect) for dialect in INSERT}
-_FAMILY = {dialect: _family(among) for dialect, among in AMONG.items()}
+_INCREMENT = {dialect: _raised(insert(EpochRow)) for dialect, insert in INSERT.items()}
+_FAMILIES = {dialect: _families(INSERT[dialect](EpochRow), among) for dialect, among in AMONG.items()}
+
+
+def increment_families(connection: Connection, account_refs: Iterable[int], now: datetime) -> dict[str, int]:
+    """New values of the scopes of the accounts and of all their sub-accounts, as `increment` makes them.
+
+    In one statement on PostgreSQL, however many they are, for only within a statement are they in order.
+    """
+    refs = sorted(set(account_refs))
+    size = CHUNK if connection.dialect.name == "sqlite" else max(1, len(refs))
+    values: dict[str, int] = {}
+    for part in chunks(refs, size):
+        rows = connection.execute(_FAMILIES[connection.dialect.name], {"refs": list(part), "now": now})
+        values.update((row.scope, row.value) for row in rows)
+    return values
 
 
 def increment(connection: Connection, scopes: Iterable[str], now: datetime) -> dict[str, int]:
@@ -65,15 +80,6 @@ def increment(connection: Connection, scopes: Iterable[str], now: datetime) -> d
         rows = connection.execute(statement, [{"scope": scope, "value": 1, "changed_at": now} for scope in part])
         values.update((row.scope, row.value) for row in rows)
     return values
-
-
-def family_scopes(connection: Connection, account_refs: Iterable[int]) -> set[str]:
-    """The scopes of the accounts and of all their sub-accounts."""
-    scopes: set[str] = set()
-    for part in chunks(sorted(set(account_refs)), CHUNK):
-        family = connection.scalars(_FAMILY[connection.dialect.name], {"refs": list(part)})
-        scopes.update(account_scope(account_id) for account_id in family)
-    return scopes
 
 
 def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]:

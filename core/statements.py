@@ -33,14 +33,15 @@ def insert_into(connection: Connection, table: type[Base]) -> postgresql.Insert 
     return INSERT[connection.dialect.name](table)
 
 
-Among = Callable[[InstrumentedAttribute[Any], str], ColumnElement[bool]]
+AnyColumn = InstrumentedAttribute[Any] | ColumnElement[Any]
+Among = Callable[[AnyColumn, str], ColumnElement[bool]]
 
 
-def _among_array(column: InstrumentedAttribute[Any], parameter: str) -> ColumnElement[bool]:
+def _among_array(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
     return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
 
 
-def _among_list(column: InstrumentedAttribute[Any], parameter: str) -> ColumnElement[bool]:
+def _among_list(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
     return column.in_(bindparam(parameter, expanding=True))
 
 
@@ -54,6 +55,27 @@ def any_of(connection: Connection, column: InstrumentedAttribute[T], values: Ite
     if connection.dialect.name == "postgresql":
         return column == any_(literal(list(values), ARRAY(column.type)))
     return column.in_(list(values))
+
+
+class JsonRows(FunctionElement[list[list[Any]] | None]):
+    """An aggregate: its columns of all rows, in no order, as one list of lists; NULL or empty where there is no row.
+
+    In a subquery it brings the rows that belong to another one along with it, in the same statement.
+    """
+
+    name = "json_rows"
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(JsonRows, "postgresql")
+def _json_rows_postgresql(rows: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_agg(json_build_array({compiler.process(rows.clauses, **options)}))"
+
+
+@compiles(JsonRows, "sqlite")
+def _json_rows_sqlite(rows: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(rows.clauses, **options)}))"
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:

@@ -54,9 +54,7 @@ def create_default_sender(body: DefaultSenderCreate, viewer: Viewer, parts: Part
 
     Each sender must be well-formed, held by the account (or borrowed from the account above), active and compliant.
     """
-    stored = parts.defaults.create(
-        viewer.account_id, body.country_code, body.product_type, body.strategies, viewer.account_id
-    )
+    stored = parts.defaults.create(viewer, body.country_code, body.product_type, body.strategies, viewer.account_id)
     return success(default_sender_document(stored), "Default sender created.")
 
 

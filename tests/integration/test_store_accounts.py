@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from core.accounts import Accounts, AccountStatus
+from core.accounts import Accounts, AccountStatus, Visitor
 from core.errors import ConflictError, NotFoundError, RefusedError
 from core.scopes import account_scope
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType
@@ -103,13 +103,14 @@ def test_it_changes_whether_a_sub_account_may_borrow(accounts: Accounts, sink: R
 def test_it_authenticates_by_an_accounts_own_keys(accounts: Accounts) -> None:
     _, key = accounts.add("shop", parent="acme")
     second = accounts.add_key("shop")
-    assert accounts.authenticate("shop", key) == accounts.authenticate("shop", second) == accounts.get("shop")
+    seen = Visitor(accounts.get("shop"), suspended=False)
+    assert accounts.authenticate("shop", key) == accounts.authenticate("shop", second) == seen
     for user, word in (("acme", key), ("shop", key + "x"), ("shop", ""), ("nobody", key), ("shop\x00", key)):
         assert accounts.authenticate(user, word) is None
-    accounts.suspend("shop")
-    suspended = accounts.authenticate("shop", key)
-    assert suspended is not None
-    assert suspended.status is AccountStatus.SUSPENDED
+    for suspended in ("shop", "acme"):
+        accounts.suspend(suspended)
+        assert accounts.authenticate("shop", key) == Visitor(accounts.get("shop"), suspended=True)
+        accounts.resume(suspended)
 
 
 def test_it_revokes_a_key(accounts: Accounts) -> None:

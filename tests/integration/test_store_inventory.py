@@ -85,7 +85,9 @@ def test_it_imports_a_file(store: Store, tmp_path: Path) -> None:
     assert summary.changed == 6
     shop = Accounts(store).get("shop")
     assert (shop.parent, shop.status) == ("acme", AccountStatus.ACTIVE)
-    assert Accounts(store).authenticate("acme", "a key from a file") == Accounts(store).get("acme")
+    visitor = Accounts(store).authenticate("acme", "a key from a file")
+    assert visitor is not None
+    assert visitor.account == Accounts(store).get("acme")
     number = Senders(store).get("acme", "+61491570156")
     assert (number.country, number.trust) == ("AU", 70)
     assert number.registrations == (Registration("GB", RegistrationStatus.APPROVED),)
