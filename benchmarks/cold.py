@@ -19,6 +19,7 @@ from benchmarks.services import Services
 from core.cache import DecisionCache
 from core.database import open_engine
 from core.decision import Policy, Request
+from core.heap import spare_the_collector
 from core.redis_epochs import RedisEpochs
 from core.sender import Product, TrafficClass
 from core.store import Store
@@ -62,6 +63,7 @@ def measure(services: Services, options: Options) -> Findings:
     if services.postgres_url is None:
         return Findings()
     trips = 100 if options.quick else 500
+    spare_the_collector()  # as a worker does
     with postgres_database(services.postgres_url) as url, _store(url, services, ACCOUNTS, 4) as few:
         cases = [_measured(Cold("one at a time, 4 senders", 1, trips), few, services, options)]
         cases.append(_measured(Cold(f"{BATCH} in one batch, 4 senders", BATCH, 1), few, services, options))

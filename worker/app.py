@@ -8,6 +8,7 @@ from celery import Celery, Task, signals
 from celery.worker.request import Request
 from kombu import Queue
 
+from core.heap import spare_the_collector
 from worker.amqp import QUORUM
 from worker.envelope import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handover import HIDDEN
@@ -131,6 +132,12 @@ def build_app() -> Celery:
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _set_up_logs(**_: object) -> None:
     set_up_logs(configured()[0])
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _spare_the_collector(**_: object) -> None:
+    """Before the pool forks."""
+    spare_the_collector()
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
