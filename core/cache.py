@@ -35,11 +35,29 @@ LEASE_POLL_S = 0.02
 STORE_PAUSE_S = 1.0
 
 
+# What Redis holds of the keys; of those that it does not, 1 where the caller now has the lease. MGET takes a few
+# thousand keys at a time, for Lua's stack holds no more.
+_TAKE = """
+local taken = {}
+for first = 1, #KEYS, 4000 do
+  local last = math.min(first + 3999, #KEYS)
+  local held = redis.call('MGET', unpack(KEYS, first, last))
+  for i = first, last do
+    taken[i] = held[i - first + 1]
+    if not taken[i] and redis.call('SET', KEYS[i] .. ':lease', 1, 'NX', 'PX', ARGV[1]) then
+      taken[i] = 1
+    end
+  end
+end
+return taken
+"""
+
+
 class DecisionStore(Protocol):
     """What the cache asks of SQL; every method may raise StoreUnavailableError."""
 
     def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
-        """All facts of many requests, in at most two statements."""
+        """All facts of many requests, in one statement for every few hundred."""
 
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
         """Keep decisions by their id; known ones stay as they are."""
@@ -64,6 +82,7 @@ class SharedVerdicts:
 
     def __init__(self, client: redis.Redis, prefix: str, breaker: Breaker) -> None:
         self._client, self._prefix, self._breaker = client, prefix, breaker
+        self._take = client.register_script(_TAKE)
         self._decoder = msgspec.json.Decoder(Verdict)
         self._encoder = msgspec.json.Encoder()
 
@@ -85,21 +104,26 @@ class SharedVerdicts:
         except redis.RedisError:
             self._breaker.trip()
             return {}
-        decoded = ((request, self._decoder.decode(value)) for request, value in zip(keys, values, strict=True) if value)
-        return {request: verdict for request, verdict in decoded if not verdict.over(now)}
+        return self._good({request: value for request, value in zip(keys, values, strict=True) if value}, now)
 
-    def lease(self, keys: Mapping[Request, str]) -> set[Request]:
-        """Those that this process is to compute; the others are being computed elsewhere."""
+    def take(self, keys: Mapping[Request, str], now: float) -> tuple[dict[Request, Verdict], set[Request]]:
+        """The same, and those that this process is to compute, in one trip; the rest are being computed elsewhere."""
         if self.away:
-            return set(keys)
+            return {}, set(keys)
         try:
-            with self._client.pipeline(transaction=False) as pipe:
-                for key in keys.values():
-                    pipe.set(f"{key}:lease", 1, nx=True, px=LEASE_MS)
-                return {request for request, won in zip(keys, pipe.execute(), strict=True) if won}
+            taken: dict[Request, object] = dict(
+                zip(keys, self._take(keys=list(keys.values()), args=[LEASE_MS]), strict=True)
+            )
         except redis.RedisError:
             self._breaker.trip()
-            return set(keys)
+            return {}, set(keys)
+        held = {request: value for request, value in taken.items() if isinstance(value, bytes)}
+        good = self._good(held, now)
+        return good, {request for request, value in taken.items() if value == 1} | (held.keys() - good.keys())
+
+    def _good(self, values: Mapping[Request, bytes | str], now: float) -> dict[Request, Verdict]:
+        decoded = {request: self._decoder.decode(value) for request, value in values.items()}
+        return {request: verdict for request, verdict in decoded.items() if not verdict.over(now)}
 
     def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
         """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
@@ -188,11 +212,8 @@ class DecisionCache:
 
     def _from_others(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
         """From Redis; else computed, by this process or by the one that holds the lease."""
-        found = self._shared.read(keys, now.timestamp())
+        found, mine = self._shared.take(keys, now.timestamp())
         missing = {request: key for request, key in keys.items() if request not in found}
-        if not missing:
-            return found
-        mine = self._shared.lease(missing)
         found |= self._computed({request: key for request, key in missing.items() if request in mine}, now)
         return found | self._awaited({request: key for request, key in missing.items() if request not in mine}, now)
 

@@ -169,15 +169,35 @@ def test_it_forgets_the_oldest_beyond_its_size(world: World) -> None:
 def test_it_waits_for_who_computes_already(world: World) -> None:
     first, second = world.worker(), world.worker()
     keys = {AU: second._shared.key("any")}
-    assert first._shared.lease(keys) == {AU}
-    assert second._shared.lease(keys) == set()
+    assert first._shared.take(keys, NOW.timestamp()) == ({}, {AU})
+    assert second._shared.take(keys, NOW.timestamp()) == ({}, set())
+
+
+def test_it_leases_nothing_that_is_known(world: World) -> None:
+    worker = world.worker()
+    verdict = worker.verdicts([AU], NOW).verdicts[AU]
+    known, unknown = worker._shared.key("known"), worker._shared.key("unknown")
+    worker._shared.write({AU: verdict}, {AU: known}, NOW.timestamp())
+    found, mine = worker._shared.take({AU: known, UNKNOWN: unknown}, NOW.timestamp())
+    assert (found, mine) == ({AU: verdict}, {UNKNOWN})
+    assert [world.client.exists(f"{key}:lease") for key in (known, unknown)] == [0, 1]
+
+
+def test_it_computes_anew_what_redis_has_kept_too_long(world: World) -> None:
+    end = NOW + timedelta(minutes=1)
+    world.store.senders = (number(expires_at=end),)
+    worker = world.worker()
+    sender(worker)
+    marks = worker._marks([AU])
+    key = worker._shared.key(f"{worker._policy_mark}{AU!r}{marks[AU]!r}")
+    assert worker._shared.take({AU: key}, end.timestamp()) == ({}, {AU})
 
 
 def test_it_computes_what_the_holder_of_a_lease_never_brought(world: World) -> None:
     dead, alive = world.worker(), world.worker()
     marks = alive._marks([AU])
     key = alive._shared.key(f"{alive._policy_mark}{AU!r}{marks[AU]!r}")
-    dead._shared.lease({AU: key})
+    dead._shared.take({AU: key}, NOW.timestamp())
     before = world.clock.now
     assert sender(alive) == "+61400000001"
     assert world.clock.now - before <= LEASE_MS / 1000 + 0.1
