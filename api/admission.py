@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Response, Security
@@ -13,7 +13,7 @@ from fastapi.security.http import HTTPBase
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
-from core.accounts import Account
+from core.accounts import Account, Visitor
 from core.errors import ForbiddenError, NotFoundError
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Smart Assign", charset="UTF-8"'}
@@ -27,23 +27,32 @@ class AdmittedRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def admitted(request: Request) -> Response:
-            request.state.account = await run_in_threadpool(admit, request)
+            request.state.account = _admit(request, await _visitor(request))
             return await answer(request)
 
         return admitted
 
 
-def admit(request: Request) -> Account:
-    """The account that asks. Raises HTTPException 401 and 429, and ForbiddenError for a suspended one."""
-    services: Services = request.app.state.services
+async def _visitor(request: Request) -> Visitor | None:
+    """Who has shown a key; a thread is needed only where SQL must be asked."""
+    visitors = _services(request).visitors
     readings = _credentials(request.headers.get("authorization", ""))
-    visitor = next(filter(None, (services.accounts.authenticate(*reading) for reading in readings)), None)
+    known = _first(visitors.recall, readings)
+    return known or (await run_in_threadpool(_first, visitors.ask, readings) if readings else None)
+
+
+def _first(find: Callable[[str, str], Visitor | None], readings: Sequence[tuple[str, str]]) -> Visitor | None:
+    return next(filter(None, (find(*reading) for reading in readings)), None)
+
+
+def _admit(request: Request, visitor: Visitor | None) -> Account:
+    """The account that asks. Raises HTTPException 401 and 429, and ForbiddenError for a suspended one."""
     if visitor is None:
         raise HTTPException(401, "user name or API key is wrong, or missing", _CHALLENGE)
     account = visitor.account
     if visitor.suspended:
         raise ForbiddenError(f"account {account.account_id!r} is suspended")
-    wait = services.limiter.wait(account.account_id)
+    wait = _services(request).limiter.wait(account.account_id)
     if wait:
         raise HTTPException(429, "too many requests", {"Retry-After": str(wait)})
     return account

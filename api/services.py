@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from api.broker import open_replay
 from api.compliant_list import CompliantList
+from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts import Accounts
@@ -87,6 +88,11 @@ class Services:
     def accounts(self) -> Accounts:
         """Accounts, sub-accounts and their API keys."""
         return Accounts(self.store)
+
+    @cached_property
+    def visitors(self) -> KnownVisitors:
+        """Who asks."""
+        return KnownVisitors(self.accounts.authenticate)
 
     @cached_property
     def senders(self) -> Senders:
