@@ -112,14 +112,16 @@ class Accounts:
         with self._database.single() as connection:
             return account_row(connection, account_id)
 
-    def page(self, *, parent: str | None = None, after: str | None = None, limit: int = 100) -> Sequence[Account]:
-        """Accounts by id; `parent`: its sub-accounts only; `after`: those behind this id."""
+    def page(
+        self, *, parent: Account | str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Account]:
+        """Accounts by id; `parent`, at hand or its id: its sub-accounts only; `after`: those behind this id."""
         query = _accounts().order_by(AccountRow.account_id).limit(limit)
         if after is not None:
             query = query.where(AccountRow.account_id > after)
-        if parent is not None:
-            query = query.where(AccountRow.parent_ref == self.get(parent).user_id)
         with self._database.single() as connection:
+            if parent is not None:
+                query = query.where(AccountRow.parent_ref == account_at_hand(connection, parent).user_id)
             return [_account(row) for row in connection.execute(query)]
 
     def add(

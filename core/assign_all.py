@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from core.accounts import Account, account_row
+from core.accounts import Account, account_at_hand
 from core.case import label
 from core.country_rules import RuleBook
 from core.database import Database
@@ -81,7 +81,7 @@ class AssignAll:
 
     def run(
         self,
-        account_id: str,
+        account: Account | str,
         countries: Iterable[str] | None = None,
         product: Product = Product.SMS,
         *,
@@ -92,7 +92,7 @@ class AssignAll:
     ) -> tuple[CountryAssignment, ...]:
         """The outcome by country, in the order asked for; without `countries` for all that a sender can serve.
 
-        One transaction, five statements before it writes, whatever the number of countries; `dry_run` writes
+        `account`: at hand, or its id. One transaction, a handful of statements before it writes, whatever the number of countries; `dry_run` writes
         nothing. Without `overwrite` a default that was set by hand stays, also one that a sub-account inherits.
         Raises NotFoundError, RefusedError for a code of no country, and ConflictError.
         """
@@ -101,9 +101,9 @@ class AssignAll:
         job = _Job(rules, self._policy, moment, product, overwrite)
         if dry_run:
             with self._database.single() as connection:
-                return tuple(found for found, _ in job.assign(connection, account_id, asked))
+                return tuple(found for found, _ in job.assign(connection, account_at_hand(connection, account), asked))
         with conflicts_told(), self._database.writing() as write:
-            assigned = job.assign(write.connection, account_id, asked, lock=True)
+            assigned = job.assign(write.connection, account_at_hand(write.connection, account), asked, lock=True)
             changes = [change for _, change in assigned if change is not None]
             write_changes(write, changes, origin=ASSIGNED, by=by, now=moment)
         return tuple(found for found, _ in assigned)
@@ -143,13 +143,12 @@ class _Job:
     overwrite: bool
 
     def assign(
-        self, connection: Connection, account_id: str, asked: Collection[str] | None, *, lock: bool = False
+        self, connection: Connection, account: Account, asked: Collection[str] | None, *, lock: bool = False
     ) -> list[_Assigned]:
         """The outcomes, each with what is to be written for it."""
-        account = account_row(connection, account_id)
         countries = self.rules.countries() if asked is None else tuple(asked)
         standing = self._standing(connection, account, countries, lock)
-        requests = [Request(account_id, None, country, self.product) for country in countries]
+        requests = [Request(account.account_id, None, country, self.product) for country in countries]
         facts = facts_for_defaults(connection, requests)
         assigned = []
         for request in requests:

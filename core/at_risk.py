@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection
 
-from core.accounts import account_row
+from core.accounts import Account, account_at_hand
 from core.contracts import SCHEMA_VERSION, encode_json, rfc3339
 from core.country_rules import RuleBook
 from core.database import Database
@@ -86,12 +86,12 @@ class AtRisk:
     ) -> None:
         self._database, self._rules, self._policy, self._notice = database, rules, policy, notice
 
-    def find(self, account_id: str | None = None) -> Iterator[EndangeredDefault]:
+    def find(self, account: Account | str | None = None) -> Iterator[EndangeredDefault]:
         """The enabled defaults at risk, of one account or of all, page by page. Raises NotFoundError."""
         judge, page = self.judge(), RiskPage((), (), None)
         while True:
             with self._database.single() as connection:
-                mine = () if account_id is None else (_held_by(connection, account_id),)
+                mine = () if account is None else (_held_by(connection, account),)
                 page = self.page(connection, judge, page.after, *mine)
             yield from page.endangered
             if page.after is None:
@@ -100,7 +100,7 @@ class AtRisk:
     def page(
         self, connection: Connection, judge: Judge, after: UUID | None, *conditions: ColumnElement[bool]
     ) -> RiskPage:
-        """The next defaults behind `after`; four statements."""
+        """The next defaults behind `after`; two statements."""
         stored = defaults_after(connection, after, PAGE, DefaultRow.status == ENABLED, *conditions)
         requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
         facts = facts_for_defaults(connection, requests)
@@ -152,8 +152,8 @@ def risk_document(risk: Risk) -> dict[str, object]:
     }
 
 
-def _held_by(connection: Connection, account_id: str) -> ColumnElement[bool]:
-    return DefaultRow.account_ref == account_row(connection, account_id).user_id
+def _held_by(connection: Connection, account: Account | str) -> ColumnElement[bool]:
+    return DefaultRow.account_ref == account_at_hand(connection, account).user_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, or_, select, update
 
 from core.database import Write
 from core.default_strategies import ENABLED, Strategy
 from core.sender import Product, SenderType
-from core.statements import CHUNK, JsonRows, chunks, storable
+from core.statements import CHUNK, INSERT, JsonRows, chunks, storable
 from core.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
 #: Who chose a default: a person (or an inventory file), or assign-all.
@@ -64,6 +64,16 @@ class DefaultChange:
     strategies: tuple[Strategy, ...]
 
     @property
+    def default_id(self) -> UUID | None:
+        """None: it is new, and has none yet."""
+        return None if self.before is None else self.before.default_id
+
+    @property
+    def shorter(self) -> bool:
+        """Whether some of its strategies go while it stays."""
+        return self.before is not None and 0 < len(self.strategies) < len(self.before.strategies)
+
+    @property
     def idle(self) -> bool:
         """Whether it is so already."""
         return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
@@ -89,6 +99,17 @@ _DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, Account
     AccountRow, AccountRow.user_id == DefaultRow.account_ref
 )
 _IDS = select(DefaultRow.id).join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
+
+
+def _put_strategies(dialect: str) -> Any:
+    """In the place of those that were there; what is beyond is deleted for itself."""
+    put = INSERT[dialect](StrategyRow)
+    names = ("sender_type", "sender_id", "sender_country_code", "note", "status")
+    keys = [StrategyRow.default_ref, StrategyRow.position]
+    return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in names})
+
+
+_PUT_STRATEGIES = {dialect: _put_strategies(dialect) for dialect in INSERT}
 
 
 def _locked(*conditions: ColumnElement[bool]) -> Select[UUID]:
@@ -163,14 +184,14 @@ def write_changes(
     written: dict[DefaultKey, UUID] = {}
     for part in chunks((change for change in changes if not change.idle), CHUNK):
         created = [change for change in part if change.before is None]
-        ids = {change.key: uuid4() if change.before is None else change.before.default_id for change in part}
+        ids = {change.key: change.default_id or uuid4() for change in part}
         written |= ids
         _update(write.connection, part, origin, now)
         if created:
             rows = [_created(change, ids[change.key], origin, now) for change in created]
             write.connection.execute(insert(DefaultRow), rows)
         if rows := [row for change in part for row in _strategy_rows(ids[change.key], change.strategies)]:
-            write.connection.execute(insert(StrategyRow), rows)
+            write.connection.execute(_PUT_STRATEGIES[write.connection.dialect.name], rows)
         write.connection.execute(insert(DefaultHistoryRow), [_history(change, by, now) for change in part])
         for change in part:
             write.touch_account(change.key[0])
@@ -178,15 +199,20 @@ def write_changes(
 
 
 def _update(connection: Connection, changes: Sequence[DefaultChange], origin: str, now: datetime) -> None:
-    kept = [change.before.default_id for change in changes if change.before is not None and change.strategies]
-    gone = [change.before.default_id for change in changes if change.before is not None and not change.strategies]
+    kept = [change.default_id for change in changes if change.before is not None and change.strategies]
+    gone = [change.default_id for change in changes if not change.strategies]
     if kept:
         fresh = {"updated_timestamp": now, "origin": origin, "status": ENABLED}
         connection.execute(update(DefaultRow).where(DefaultRow.id.in_(kept)).values(fresh))
-    if kept or gone:
-        connection.execute(delete(StrategyRow).where(StrategyRow.default_ref.in_(kept + gone)))
     if gone:
         connection.execute(delete(DefaultRow).where(DefaultRow.id.in_(gone)))
+    beyond = [
+        and_(StrategyRow.default_ref == change.default_id, StrategyRow.position >= len(change.strategies))
+        for change in changes
+        if change.shorter
+    ]
+    if beyond:
+        connection.execute(delete(StrategyRow).where(or_(*beyond)))
 
 
 def _created(change: DefaultChange, default_id: UUID, origin: str, now: datetime) -> dict[str, Any]:

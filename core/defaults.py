@@ -158,12 +158,12 @@ class DefaultSenders:
         parents = [each for each in found if each.account_id != account_id and each.key[1:] not in own]
         return sorted(parents, key=lambda each: each.key[1:])
 
-    def history(self, account_id: str, *, limit: int = 100) -> list[HistoryEntry]:
-        """The latest changes of an account's defaults, newest first. Raises NotFoundError."""
+    def history(self, account: Account | str, *, limit: int = 100) -> list[HistoryEntry]:
+        """The latest changes of the defaults of an account, at hand or by its id, newest first. Raises NotFoundError."""
         columns = [column for column in DefaultHistoryRow.__table__.columns if column.name not in {"id", "account_ref"}]
         with self._database.single() as connection:
-            account = account_row(connection, account_id)
-            query = select(*columns).where(DefaultHistoryRow.account_ref == account.user_id)
+            holder = account_at_hand(connection, account)
+            query = select(*columns).where(DefaultHistoryRow.account_ref == holder.user_id)
             newest = (DefaultHistoryRow.changed_at.desc(), DefaultHistoryRow.id.desc())
             rows = connection.execute(query.order_by(*newest).limit(limit)).mappings()
             return [HistoryEntry(**({**row} | {"product": Product(row["product"])})) for row in rows]

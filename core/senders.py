@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts import account_row
+from core.accounts import Account, account_at_hand, account_row
 from core.database import Database, Write
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
@@ -51,7 +51,7 @@ class Senders:
 
     def page(
         self,
-        account_id: str | None,
+        account: Account | str | None,
         *,
         sender_type: SenderType | None = None,
         status: SenderStatus | None = None,
@@ -59,17 +59,18 @@ class Senders:
         after: int = 0,
         limit: int = 100,
     ) -> SenderPage:
-        """Senders in the order in which they were added; `after` is the page before's `next_after`.
+        """Senders in the order in which they were added; `account`: at hand, or its id; `after`: `next_after` of before.
 
         Raises NotFoundError where there is no such account.
         """
         wanted = {SenderRow.sender_type: sender_type, SenderRow.status: status, SenderRow.country: country}
         matches = [column == value for column, value in wanted.items() if value is not None]
         with self._database.single() as connection:
-            owner = _owned_by(_account_ref(connection, account_id))
+            holder = None if account is None else account_at_hand(connection, account)
+            owner = _owned_by(None if holder is None else holder.user_id)
             query = _SENDERS.where(owner, SenderRow.id > after, *matches)
             rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()
-            senders = _with_registrations(connection, rows[:limit], account_id)
+            senders = _with_registrations(connection, rows[:limit], None if holder is None else holder.account_id)
         return SenderPage(senders, rows[limit - 1].id if len(rows) > limit else None)
 
     def get(self, account_id: str | None, sender_id: str | None, sender_type: SenderType | None = None) -> Sender:

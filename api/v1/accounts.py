@@ -27,7 +27,7 @@ class AccountUpdate(BaseModel):
 def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page: PerPage = 100) -> Response:
     """The account that asks, on the first page, and its sub-accounts by id."""
     after = None if offset is None else from_offset(offset)
-    found = [] if viewer.parent else parts.accounts.page(parent=viewer.account_id, after=after, limit=per_page + 1)
+    found = [] if viewer.parent else parts.accounts.page(parent=viewer, after=after, limit=per_page + 1)
     listed = ([viewer] if after is None else []) + list(found[:per_page])
     data = {
         "data": [account_document(each) for each in listed],

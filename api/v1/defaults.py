@@ -61,7 +61,7 @@ def assign_all(body: AssignIn, viewer: Viewer, parts: Parts) -> Response:
     """Make the smart choice the default sender, country by country; defaults set by hand are left alone."""
     member = family_member(parts, viewer, body.account_id)
     found = parts.assign_all.run(
-        member.account_id,
+        member,
         body.countries,
         body.product,
         by=viewer.account_id,
@@ -80,7 +80,7 @@ def default_history(
 ) -> Response:
     """Who changed which default sender of the account when, from what to what; newest first."""
     member = family_member(parts, viewer, account_id)
-    changes = parts.defaults.history(member.account_id, limit=limit)
+    changes = parts.defaults.history(member, limit=limit)
     return success({"data": [_history(each) for each in changes]}, "History retrieved.")
 
 
@@ -93,7 +93,7 @@ def defaults_at_risk(
 ) -> Response:
     """The default senders with a strategy that cannot be used any more, or will not be before long, and why."""
     member = family_member(parts, viewer, account_id)
-    found = [_at_risk(each) for each in parts.at_risk(days).find(member.account_id)]
+    found = [_at_risk(each) for each in parts.at_risk(days).find(member)]
     return success({"data": found}, "Default senders checked.")
 
 

@@ -44,8 +44,8 @@ def list_senders(
     return success(data, "Senders retrieved.")
 
 
-def _holder(parts: Services, viewer: Account, account_id: str | None) -> str:
+def _holder(parts: Services, viewer: Account, account_id: str | None) -> Account | str:
     """A sub-account sees its account's senders only where it may use them. Raises NotFoundError."""
     if viewer.may_borrow and account_id is not None and account_id == viewer.parent:
         return account_id
-    return family_member(parts, viewer, account_id).account_id
+    return family_member(parts, viewer, account_id)
