@@ -55,6 +55,10 @@ def _families(insert: Any, among: Among) -> Any:
 
 # Built once for each database: every write asks them, and to build a statement takes longer than to run it.
 _INCREMENT = {dialect: _raised(insert(EpochRow)) for dialect, insert in INSERT.items()}
+_CURRENT = {
+    dialect: select(EpochRow.scope, EpochRow.value).where(among(EpochRow.scope, "scopes"))
+    for dialect, among in AMONG.items()
+}
 _FAMILIES = {dialect: _families(INSERT[dialect](EpochRow), among) for dialect, among in AMONG.items()}
 
 
@@ -86,7 +90,7 @@ def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]
     """The value of every scope asked for; 0 where nothing was ever written."""
     values = dict.fromkeys(scopes, 0)
     for part in chunks(list(filter(storable, values)), CHUNK):
-        rows = connection.execute(select(EpochRow.scope, EpochRow.value).where(EpochRow.scope.in_(part)))
+        rows = connection.execute(_CURRENT[connection.dialect.name], {"scopes": list(part)})
         values.update((row.scope, row.value) for row in rows)
     return values
 

@@ -150,9 +150,10 @@ def _deciding(better: Key, worse: Key) -> Step:
 
 
 def _after(better: tuple[Key, Case], worse: tuple[Key, Case]) -> str:
-    step = _deciding(better[0], worse[0])
-    words = f"{step.noun}{step.words(worse[1])} {step.below} {step.words(better[1])}"
-    return f"after {_label(better[1])} ({step.code}): {words}"
+    (better_key, better_case), (worse_key, worse_case) = better, worse
+    step = _deciding(better_key, worse_key)
+    words = f"{step.noun}{step.words(worse_case)} {step.below} {step.words(better_case)}"
+    return f"after {_label(better_case)} ({step.code}): {words}"
 
 
 def _before(better: tuple[Key, Case], worse: tuple[Key, Case]) -> str:

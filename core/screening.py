@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.case import Case, rule_words, standing_words, when
 from core.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
@@ -233,15 +233,15 @@ FILTERS: tuple[Filter, ...] = (
 
 
 @cache
-def _asked(kind: Kind) -> tuple[Filter, ...]:
-    return tuple(each for each in FILTERS if each.concerns(kind))
+def _asked(*kind: Any) -> tuple[Filter, ...]:
+    """The filters for the fields of a `Kind`, which is made only where they have not been met before."""
+    return tuple(each for each in FILTERS if each.concerns(Kind(*kind)))
 
 
 def screen(case: Case) -> Verdict:
     """The case after the filters."""
     request = case.ground.request
-    kind = Kind(case.sender.sender_type, case.grade, request.product, request.reply_expected)
-    for code, fails, _ in _asked(kind):
+    for code, fails, _ in _asked(case.sender.sender_type, case.grade, request.product, request.reply_expected):
         words = fails(case)
         if words is not None:
             return Verdict(case, code, words)

@@ -7,12 +7,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import fakeredis
 import pytest
 from sqlalchemy import CompoundSelect, event, insert, text
 
 from core.accounts import Accounts
-from core.decision import DefaultSender, Facts, Request, SenderRef
+from core.cache import DecisionCache
+from core.decision import DefaultSender, Facts, Policy, Request, SenderRef
 from core.errors import ParkReason
+from core.redis_epochs import RedisEpochs
 from core.scopes import account_scope
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from core.senders import Senders
@@ -212,6 +215,20 @@ def test_it_decides_a_cold_batch_in_two_statements(store: Store) -> None:
         store.load_facts([Request("acme", None, country) for country in ("AU", "NZ", "US")])
         store.save_decisions({f"dec_{n}": b'{"account_id": "acme"}' for n in range(300)}, NOW)
     assert len(statements) == 2
+
+
+def test_it_decides_alone_in_two_statements_and_three_where_redis_has_forgotten_the_epoch(store: Store) -> None:
+    store.ensure_rules()
+    client = fakeredis.FakeRedis()
+    cache = DecisionCache(store, client, Policy(), prefix="sa", size=10)
+    cache.verdicts([Request("other", None, "AU")], NOW)
+    RedisEpochs(client, "sa").publish({account_scope("acme-shop"): 1})
+    counts = []
+    for account_id in ("acme", "acme-shop"):
+        with counted_statements(store.engine) as statements:
+            cache.verdicts([Request(account_id, None, "AU")], NOW)
+        counts.append(len(statements))
+    assert counts == [3, 2]
 
 
 def test_it_raises_the_epoch_of_an_account_and_its_sub_accounts(store: Store) -> None:
