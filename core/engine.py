@@ -6,12 +6,13 @@ defaults, then the best of all that pass the filters (core/screening.py) by the 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+
+import msgspec
 
 from core.case import Ground, Rules, case_of, ground_of, when
 from core.country_rules import Grade
@@ -265,4 +266,4 @@ def _digest(decision: Decision) -> str:
     content += (decision.rules_version, until)
     if decision.pool:
         content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
-    return f"dec_{blake2b(json.dumps(content).encode(), digest_size=_DIGEST_BYTES).hexdigest()}"
+    return f"dec_{blake2b(msgspec.json.encode(content), digest_size=_DIGEST_BYTES).hexdigest()}"
