@@ -45,7 +45,7 @@ def list_senders(
 
 
 def _holder(parts: Services, viewer: Account, account_id: str | None) -> Account | str:
-    """A sub-account sees its account's senders only where it may use them. Raises NotFoundError."""
-    if viewer.may_borrow and account_id is not None and account_id == viewer.parent:
+    """A sub-account sees its account's senders only where it may use them now. Raises NotFoundError."""
+    if account_id is not None and account_id == viewer.parent and parts.accounts.get(viewer.account_id).may_borrow:
         return account_id
     return family_member(parts, viewer, account_id)
