@@ -67,7 +67,8 @@ def test_it_never_chooses_worse_for_one_more_sender(world: World, extra: Sender)
     before = world.decide()
     after = world.holding(*world.facts.senders, extra).decide()
     event(f"moved: {before.sender != after.sender}")
-    assert goodness(world, after.sender) <= goodness(world, before.sender)
+    # The last step can only tell which of two goes first, so no `<=`.
+    assert not goodness(world, before.sender) < goodness(world, after.sender)
 
 
 @modestly
