@@ -12,6 +12,9 @@ INSTALL = $(PIP) setuptools && $(PIP) --no-build-isolation --editable
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check fmt bench lock clean
 
+# Most tests wait, so a whole run is divided among more processes than a small machine has cores.
+TEST_PROCESSES := 3
+
 help:
 	@echo "make demo    the whole path on samples: message, country, sender, why"
 	@echo "make up      worker, scheduler, HTTP API and Flower in this terminal"
@@ -29,7 +32,7 @@ up: $(VENV)/.base
 	@$(BIN)/smart-assign up $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses $(TEST_PROCESSES))
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

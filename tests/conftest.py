@@ -11,11 +11,16 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
+from hypothesis import settings
+from xdist.remote import Producer
 
+from tests.parallel import BySharedFixtureOrFile, longest_first
 from tests.services import (
     MissingServiceError,
     PostgresProcess,
@@ -29,6 +34,7 @@ from tests.services import (
 RABBITMQ_URL = "amqp://guest:guest@127.0.0.1:5672//"
 POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
+MISSING = "missing"
 SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 both_brokers = [pytest.param("redis", marks=pytest.mark.redis), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
@@ -44,6 +50,36 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVICES] = {}
+    # The same examples in every run; a sweep, which asks for more, draws its own.
+    settings.register_profile("locked", derandomize="SMART_ASSIGN_TEST_EXAMPLES" not in os.environ)
+    settings.load_profile("locked")
+
+
+def runs_beside_others(config: pytest.Config) -> bool:
+    """Whether this is one of the processes among which a run is divided."""
+    return hasattr(config, "workeroutput")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if runs_beside_others(config):
+        items.sort(key=longest_first)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySharedFixtureOrFile:
+    return BySharedFixtureOrFile(config, log)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if runs_beside_others(session.config):
+        session.config.workeroutput["services"] = session.config.stash[SERVICES]
+
+
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a process found of the services; one found missing stays so, whatever another saw."""
+    known = node.config.stash[SERVICES]
+    for name, state in getattr(node, "workeroutput", {}).get("services", {}).items():
+        if not known.get(name, "").startswith(MISSING):
+            known[name] = state
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -58,7 +94,7 @@ def absent(pytestconfig: pytest.Config) -> Callable[[str, Exception | str], None
     """Note that a service is missing, and skip or fail the test that asked for it."""
 
     def end_test(name: str, reason: Exception | str) -> None:
-        pytestconfig.stash[SERVICES][name] = f"missing, its tests did not run ({reason})"
+        pytestconfig.stash[SERVICES][name] = f"{MISSING}, its tests did not run ({reason})"
         (pytest.fail if services_are_required() else pytest.skip)(f"{name} is missing: {reason}")
 
     return end_test
@@ -74,10 +110,18 @@ def present(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
     return note
 
 
+def database_of_this_process(url: str) -> str:
+    """Each process of a run empties a database of its own on the configured server."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    address = urlsplit(url)
+    return address._replace(path=f"/{int(address.path.strip('/') or 0) + process}").geturl() if process else url
+
+
 @pytest.fixture(scope="session")
 def redis_server(absent: Callable[[str, Exception | str], None], present: Callable[[str, str], None]) -> Iterator[str]:
     """The URL of a Redis for the whole session: the one configured, else a private one without persistence."""
-    if configured := os.environ.get("SMART_ASSIGN_TEST_REDIS_URL"):
+    if named := os.environ.get("SMART_ASSIGN_TEST_REDIS_URL"):
+        configured = database_of_this_process(named)
         try:
             with redis.Redis.from_url(configured) as client:
                 version = client.info("server")["redis_version"]

@@ -13,7 +13,7 @@ from tests.conftest import both_databases
 from tests.services import postgres_database
 
 
-@pytest.fixture(scope="session", params=both_databases)
+@pytest.fixture(scope="session", params=both_databases, ids=lambda database: f"api on {database}")
 def api(
     request: pytest.FixtureRequest, redis_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServedApi]:

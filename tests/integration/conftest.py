@@ -62,7 +62,7 @@ def private_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
         server.remove()
 
 
-@pytest.fixture(scope="session", params=PAIRS)
+@pytest.fixture(scope="session", params=PAIRS, ids=lambda pair: f"worker on {pair}")
 def shared_worker(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[RunningWorker]:
     """A worker with the default settings on each pair, started once in the run."""
     with running(make_deployment(request.param)) as worker:
