@@ -24,7 +24,7 @@ from tests.command_line import cli_command, run_cli
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.running_worker import Deployment, running, until
 
-RECIPIENTS = int(os.environ.get("SMART_ASSIGN_TEST_RECIPIENTS", "50000"))
+RECIPIENTS = int(os.environ.get("SMART_ASSIGN_TEST_RECIPIENTS", "20000"))
 #: The stock consumer is slow: a few thousand messages a second.
 SECONDS = 120 + RECIPIENTS / 1_000
 PROGRAM = Path(__file__).parents[1] / "programs" / "count_with_kombu.py"

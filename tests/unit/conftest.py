@@ -1,16 +1,20 @@
-"""Unit tests open no sockets; one that tries fails at the call."""
+"""Unit tests open no connection; one that tries fails at the call. test_no_network.py shows it."""
 
 from __future__ import annotations
 
 import socket
 
+import psycopg
 import pytest
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a unit test must not open a connection")
 
-    for name in ("connect", "connect_ex", "bind"):
+    for name in ("connect", "connect_ex", "bind", "sendto"):
         monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    # libpq connects without Python's sockets.
+    monkeypatch.setattr(psycopg.Connection, "_connect_gen", refuse)
