@@ -22,7 +22,7 @@ def cli_environment(data_dir: Path, settings: Mapping[str, str] = {}) -> dict[st
 
 
 def run_cli(
-    *words: str, environment: Mapping[str, str], stdin: str | bytes = b"", timeout: float = 60
+    *words: str, environment: Mapping[str, str], stdin: str | bytes = b"", timeout: float = 100
 ) -> subprocess.CompletedProcess[str]:
     """Run to the end; stdout and stderr as text."""
     done = subprocess.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 
@@ -18,7 +17,7 @@ from core.senders import Senders
 from core.spread_switches import SpreadSwitches, Switches
 from core.store import Store
 from tests.accounts import message, open_store, seed
-from tests.command_line import run_cli
+from tests.cli_runner import Cli
 from tests.running_worker import Deployment
 from tests.stock_clients import dispatched, push
 
@@ -81,8 +80,8 @@ def test_it_gives_each_recipient_the_sender_that_explain_names(deployment: Deplo
     recipients = [f"+6149157{n:04d}" for n in range(40)]
     push(deployment, [message(to, account_id=account_id) for to in recipients])
     assert len({document["sender_id"] for document in dispatched(deployment, len(recipients))}) == 1
-    done = run_cli("spread", "on", "--account", account_id, "--json", environment=deployment.environment)
-    assert json.loads(done.stdout) == {"account_id": account_id, "spread": True, "defaults": []}
+    cli = Cli(deployment.environment)
+    assert cli.done("spread", "on", "--account", account_id) == {"account_id": account_id, "spread": True, "defaults": []}
     # An epoch is trusted for a second.
     time.sleep(1.2)
     push(deployment, [message(to, account_id=account_id) for to in recipients * 2])
@@ -92,7 +91,6 @@ def test_it_gives_each_recipient_the_sender_that_explain_names(deployment: Deplo
     assert all(len(senders) == 1 for senders in came.values())
     assert set.union(*came.values()) == set(NUMBERS)
     for to in recipients[:3]:
-        asked = run_cli("explain", "--account", account_id, "--to", to, "--json", environment=deployment.environment)
-        explained = json.loads(asked.stdout)
+        explained = cli.done("explain", "--account", account_id, "--to", to)
         assert {explained["sender"]["sender_id"]} == came[to]
         assert "spread over 4 equal senders" in explained["sentence"]
