@@ -98,11 +98,10 @@ def exists(deployment: Deployment, queue: str) -> bool:
 
 
 def test_it_sends_once_and_tells_what_it_refused(cli: Cli, tmp_path: Path) -> None:
-    environment = cli_environment(tmp_path / "data")
     send = ["campaign", "send", *words(tmp_path, "--campaign-id", "c1", "--sender", "uk=alpha_tag:ACME")]
-    done = run_cli(*send, "--json", environment=environment)
+    done = cli.run(*send, "--json")
     report = tmp_path / "r.csv.refused.csv"
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert json.loads(done.stdout) == {
         "campaign_id": "c1",
         "enqueued": 3,
@@ -112,10 +111,10 @@ def test_it_sends_once_and_tells_what_it_refused(cli: Cli, tmp_path: Path) -> No
         "report": str(report),
     }
     assert report.read_text().splitlines() == ["line,field,reason,to", "4,to,is not a telephone number,nobody"]
-    assert "was sent to 3 recipients" in run_cli(*send, environment=environment).stderr
-    again = run_cli(*send, "--resume", "--json", environment=environment)
+    assert "was sent to 3 recipients" in cli.run(*send).stderr
+    again = cli.run(*send, "--resume", "--json")
     assert json.loads(again.stdout) == json.loads(done.stdout)
-    known = json.loads(run_cli("campaign", "status", "c1", "--json", environment=environment).stdout)
+    known = cli.done("campaign", "status", "c1")
     assert (known["received"], known["total_batches"], known["complete"]) == (0, 1, False)
 
 
@@ -142,8 +141,8 @@ def test_it_refuses_before_it_sends(more: list[str], exit_code: int, said: str, 
 
 def test_it_has_nothing_to_resume(cli: Cli, tmp_path: Path) -> None:
     never = words(tmp_path, "--campaign-id", "never", "--resume")
-    done = run_cli("campaign", "send", *never, environment=cli_environment(tmp_path / "data"))
-    assert (done.returncode, "there is nothing to resume" in done.stderr) == (1, True)
+    done = cli.run("campaign", "send", *never)
+    assert (done.exit_code, "there is nothing to resume" in done.stderr) == (1, True)
 
 
 def test_it_takes_a_stream_which_cannot_be_resumed(tmp_path: Path) -> None:

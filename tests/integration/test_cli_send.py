@@ -14,7 +14,8 @@ import pytest
 import redis
 
 from core.contracts import encode_json
-from tests.command_line import cli_command, cli_environment, run_cli
+from tests.cli_runner import Cli, embedded_cli
+from tests.command_line import cli_command, run_cli
 from tests.conftest import both_brokers
 from tests.running_worker import QUEUES, Deployment
 from tests.stock_clients import delete_queues, receive, waiting
@@ -89,8 +90,8 @@ def test_it_enqueues_one_message_as_any_upstream_would(deployment: Deployment) -
 
 def test_it_makes_up_a_message_id_and_says_so(deployment: Deployment) -> None:
     one = ["--account", "acme", "--to", "+61491570156", "--body", "Hello"]
-    told = json.loads(run_cli("send", *one, "--json", environment=deployment.environment).stdout)
-    said = run_cli("send", *one, environment=deployment.environment).stdout
+    told = json.loads(Cli(deployment.environment).run("send", *one, "--json").stdout)
+    said = Cli(deployment.environment).run("send", *one).stdout
     first, second = received(deployment, 2)
     assert told == {"enqueued": 1, "refused": [], "message_id": first["message_id"]}
     assert f"Enqueued message {second['message_id']} on {deployment.queue('ingress')}." in said
@@ -107,9 +108,9 @@ REFUSED = [
 @pytest.mark.parametrize(("options", "field"), REFUSED)
 def test_it_refuses_one_message_by_field(options: list[str], field: str, tmp_path: Path) -> None:
     one = ["--account", "acme", "--to", "+61491570156", "--body", "Hello", "--message-id", "m1"]
-    done = run_cli("send", *one, *options, "--json", environment=cli_environment(tmp_path))
+    done = embedded_cli(tmp_path).run("send", *one, *options, "--json")
     told = json.loads(done.stdout)
-    assert (done.returncode, told["enqueued"], [entry["field"] for entry in told["refused"]]) == (1, 0, [field])
+    assert (done.exit_code, told["enqueued"], [entry["field"] for entry in told["refused"]]) == (1, 0, [field])
     assert f"line 1, {field}: " in done.stderr
     assert "smart-assign: 1 message refused" in done.stderr
 
@@ -124,8 +125,8 @@ USAGE = [
 
 @pytest.mark.parametrize(("options", "said"), USAGE)
 def test_it_calls_wrong_usage_by_name(options: list[str], said: str, tmp_path: Path) -> None:
-    done = run_cli("send", *options, environment=cli_environment(tmp_path))
-    assert (done.returncode, done.stdout) == (2, "")
+    done = embedded_cli(tmp_path).run("send", *options)
+    assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
 
 
@@ -142,9 +143,9 @@ def test_it_sends_what_is_right_in_a_file_and_names_what_is_not(deployment: Depl
     file = tmp_path / "messages.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
     environment = deployment.environment | {"SMART_ASSIGN_DOCUMENT_MAX_BYTES": "4000"}
-    done = run_cli("send", "--file", str(file), "--json", environment=environment)
+    done = Cli(environment).run("send", "--file", str(file), "--json")
     told = json.loads(done.stdout)
-    assert (done.returncode, told["enqueued"]) == (1, 2)
+    assert (done.exit_code, told["enqueued"]) == (1, 2)
     found = [(entry["line"], entry["field"]) for entry in told["refused"]]
     assert found == [(3, "$"), (4, "message_id"), (5, "body"), (6, "$")]
     assert done.stderr.splitlines()[1:] == ["and 3 more", "smart-assign: 4 messages refused"]
@@ -154,15 +155,15 @@ def test_it_sends_what_is_right_in_a_file_and_names_what_is_not(deployment: Depl
 def test_it_streams_a_file_from_stdin_in_order(deployment: Deployment) -> None:
     count = 2 * PIECE + 17
     text = "".join(json.dumps(message(number)) + "\n" for number in range(count))
-    done = run_cli("send", "--file", "-", environment=deployment.environment, stdin=text)
-    assert (done.returncode, done.stdout) == (0, f"Enqueued {count:,} messages on {deployment.queue('ingress')}.\n")
+    done = Cli(deployment.environment).run("send", "--file", "-", stdin=text)
+    assert (done.exit_code, done.stdout) == (0, f"Enqueued {count:,} messages on {deployment.queue('ingress')}.\n")
     assert [each["message_id"] for each in received(deployment, count)] == [f"m{number}" for number in range(count)]
 
 
 def test_it_says_how_far_it_came_when_the_broker_is_away(tmp_path: Path) -> None:
-    environment = cli_environment(tmp_path, {"SMART_ASSIGN_BROKER_URL": "redis://127.0.0.1:1/0"})
-    done = run_cli("send", "--file", "-", environment=environment, stdin=json.dumps(message(1)))
-    assert done.returncode == 1
+    away = {"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": "redis://127.0.0.1:1/0"}
+    done = Cli(away).run("send", "--file", "-", stdin=json.dumps(message(1)))
+    assert done.exit_code == 1
     assert "0 messages were enqueued before" in " ".join(done.stderr.split())
 
 
@@ -170,16 +171,16 @@ def test_it_shows_without_taking_and_takes_what_it_drains(deployment: Deployment
     count = PIECE + 500
     put_dispatched(deployment, [message(number) for number in range(count)])
     every = [f"m{number}" for number in range(count)]
-    environment = deployment.environment
-    assert ids(run_cli("dispatch", "tail", "--count", "3", environment=environment).stdout) == every[:3]
-    assert ids(run_cli("dispatch", "tail", "--count", "3", "--drain", environment=environment).stdout) == every[:3]
+    cli = Cli(deployment.environment)
+    assert ids(cli.run("dispatch", "tail", "--count", "3").stdout) == every[:3]
+    assert ids(cli.run("dispatch", "tail", "--count", "3", "--drain").stdout) == every[:3]
     settled(deployment, count - 3)
-    assert ids(run_cli("dispatch", "tail", environment=environment).stdout) == every[3:]
+    assert ids(cli.run("dispatch", "tail").stdout) == every[3:]
     settled(deployment, count - 3)
-    drained = ids(run_cli("dispatch", "tail", "--drain", environment=environment).stdout)
+    drained = ids(cli.run("dispatch", "tail", "--drain").stdout)
     assert (drained if deployment.on_redis else sorted(drained, key=every.index)) == every[3:]
     settled(deployment, 0)
-    assert run_cli("dispatch", "tail", "--drain", environment=environment).stdout == ""
+    assert cli.run("dispatch", "tail", "--drain").stdout == ""
 
 
 def test_it_gives_back_what_nobody_read(deployment: Deployment) -> None:

@@ -81,7 +81,11 @@ def test_it_gives_each_recipient_the_sender_that_explain_names(deployment: Deplo
     push(deployment, [message(to, account_id=account_id) for to in recipients])
     assert len({document["sender_id"] for document in dispatched(deployment, len(recipients))}) == 1
     cli = Cli(deployment.environment)
-    assert cli.done("spread", "on", "--account", account_id) == {"account_id": account_id, "spread": True, "defaults": []}
+    assert cli.done("spread", "on", "--account", account_id) == {
+        "account_id": account_id,
+        "spread": True,
+        "defaults": [],
+    }
     # An epoch is trusted for a second.
     time.sleep(1.2)
     push(deployment, [message(to, account_id=account_id) for to in recipients * 2])
