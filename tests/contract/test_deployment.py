@@ -41,7 +41,10 @@ BOTH = pytest.mark.parametrize("document", [ON_REDIS, ON_RABBITMQ], ids=["redis"
 IMAGE_STAGES = stages((ROOT / "deploy" / "Dockerfile").read_text())
 BUILD, IMAGE = IMAGE_STAGES
 IGNORED = (ROOT / ".dockerignore").read_text().split("\n")
-DEPLOYMENT_FILES = [COMPOSE, *(path for path in (ROOT / "deploy").iterdir() if path.suffix != ".py")]
+DEPLOYMENT_FILES = [
+    COMPOSE,
+    *sorted(path for path in (ROOT / "deploy").iterdir() if path.is_file() and path.suffix != ".py"),
+]
 #: What their makers support, and no older than what we need: Redis 6.2, PostgreSQL 13, RabbitMQ 3.10.
 OLDEST = {"redis": (6, 2), "postgres": (13,), "rabbitmq": (3, 10)}
 PORTS = {"redis": 6379, "postgres": 5432, "rabbitmq": 5672}
