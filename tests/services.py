@@ -150,7 +150,13 @@ def postgres_binary(name: str) -> str:
 
 def as_postgres(command: Sequence[str]) -> list[str]:
     """The command, as the user postgres where we are root: the server refuses to run as root."""
-    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else list(command)
+    if os.geteuid() != 0:
+        return list(command)
+    # Not every PATH, root's own neither, has the folder of the system's programs.
+    runuser = shutil.which("runuser", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if not runuser:
+        raise MissingServiceError("root may not run PostgreSQL, and there is no runuser to become another user")
+    return [runuser, "-u", "postgres", "--", *command]
 
 
 @dataclass
