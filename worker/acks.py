@@ -43,6 +43,13 @@ class Acks:
             self._channel.basic_reject(tag, requeue=True)
             self._end([tag], waits=False)
 
+    def flush(self) -> None:
+        """Acknowledge what has ended behind deliveries that never will: they go back with the channel."""
+        waiting = sorted(tag for tag, waits in self._ended.items() if waits)
+        for tag in waiting:
+            self._channel.basic_ack(tag)
+            self._ended[tag] = False
+
     def _end(self, tags: Iterable[int], *, waits: bool) -> None:
         """Note ended deliveries; those that `waits` speaks of are still unacknowledged."""
         self._ended.update(dict.fromkeys(tags, waits))

@@ -10,6 +10,7 @@ from kombu import Queue
 
 from core.heap import spare_the_collector
 from worker.amqp import QUORUM
+from worker.drain import Drain
 from worker.envelope import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handover import HIDDEN
 from worker.housekeeping import Housekeeping
@@ -124,6 +125,7 @@ def build_app() -> Celery:
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)
     app.steps["consumer"].add(TaskEvents)
+    app.steps["worker"].add(Drain)
     app.steps["consumer"].add(RedisIntake)
     app.steps["consumer"].add(AmqpIntake)
     return app

@@ -67,12 +67,13 @@ class Doorbell:
 
 @dataclass(slots=True)
 class Door:
-    """What passes between the claimers and the event loop: claims that are to start, and claims that failed."""
+    """What passes between the claimers and the event loop: claims that are to start, those that did, and that failed."""
 
     room: Room
     bell: Doorbell = field(default_factory=Doorbell)
     claimed: deque[Claimed] = field(default_factory=deque)
     failed: deque[str] = field(default_factory=deque)
+    started: set[str] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -157,18 +158,31 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         for thread in self._threads:
             thread.start()
 
-    def stop(self, parent: Any) -> None:
-        """Stop claiming; what is in the pool is worked on, what is not is taken up elsewhere."""
-        door, self._door = self._door, None
-        if door is None:
+    def stop_intake(self, parent: Any) -> None:
+        """Stop claiming, at the beginning of a shutdown; nothing is started from here on."""
+        door = self._door
+        if door is None or door.stopping.is_set():
             return
         door.stopping.set()
         door.room.close()
+        parent.hub.remove_reader(door.bell.fileno())
+
+    def give_back(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
+        """Let other workers take up at once what was claimed here and has not ended."""
+        door, self._door = self._door, None
+        if door is None:
+            return
         for thread in self._threads:
             thread.join(timeout=WAIT_S + 1)
-        parent.hub.remove_reader(door.bell.fileno())
         door.bell.close()
-        _hurry([claimed.id for claimed in door.claimed])
+        _hurry([*(claimed.id for claimed in door.claimed), *door.started, *door.failed])
+
+    def stop(self, parent: Any) -> None:
+        """Stop claiming; the same when the connection is lost, where what is in the pool is still worked on."""
+        self.stop_intake(parent)
+        if self._door is not None:
+            self._door.started.clear()
+        self.give_back(parent)
 
     terminate = stop
 
@@ -193,11 +207,14 @@ def _start(consumer: Any, door: Door, claimed: Claimed) -> None:
     campaign = lane_of(claimed.id).of_campaigns
 
     def ended(_: Any, errors: Any) -> None:  # noqa: ARG001  # celery's signature
+        door.started.discard(claimed.id)
         door.room.give_back(campaign=campaign)
 
     def failed(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
+        door.started.discard(claimed.id)
         door.failed.append(claimed.id)
         door.room.give_back(campaign=campaign)
 
+    door.started.add(claimed.id)
     task = BATCH_TASK if campaign else WORK_TASK
     start_task(consumer, task, [claimed.id, claimed.count], acknowledge=ended, reject=failed)

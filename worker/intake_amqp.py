@@ -57,6 +57,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         super().__init__(parent, **options)
         self._gathered: Gathered | None = None
         self._consumers: list[Any] = []
+        self._acks: list[Acks] = []
         self._timer: Any = None
         self._gauge: Any = None
         self._held: list[tuple[str, Gathered]] = []
@@ -70,7 +71,6 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
     def start(self, parent: Any) -> None:
         """Declare what is missing and consume; called again after every reconnection."""
         settings = configured()[0]
-        self._gathered, self._timer = None, None
         declare_queues(parent.connection, settings)
         self._let_go()
         self._gauge = parent.connection.channel()
@@ -81,24 +81,44 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
         campaigns = parent.connection.channel()
         campaigns.basic_qos(0, max(1, children - 1), False)
+        self._acks = [Acks(channel), Acks(campaigns)]
+        singles, batches = self._acks
+        take_single = partial(self._on_message, parent, settings, singles)
+        take_batch = partial(self._on_batch, parent, settings, batches)
         self._consumers = [
-            _consumer(channel, (settings.ingress_queue, settings.messages_queue), self._on_message, parent, settings),
-            _consumer(
-                campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), self._on_batch, parent, settings
-            ),
+            _consumer(parent, channel, (settings.ingress_queue, settings.messages_queue), take_single),
+            _consumer(parent, campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), take_batch),
         ]
 
-    def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
-        """Stop consuming; what is not acknowledged goes back to the broker with the channel."""
+    def stop_intake(self, parent: Any) -> None:
+        """Stop consuming, at the beginning of a shutdown; nothing that came is submitted from here on."""
         self._let_go()
-        for consumer in self._consumers:
-            consumer.cancel()
+        try:
+            for consumer in self._consumers:
+                consumer.cancel()
+        except (*parent.connection_errors, *parent.channel_errors) as error:
+            log.warning("intake_cancelled_by_the_broker", error=type(error).__name__)
+        self._let_go()  # what came while the broker answered
 
-    def shutdown(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
-        """Close the channel."""
+    def give_back(self, parent: Any) -> None:
+        """Acknowledge what has ended; the rest goes back to the broker with the channels."""
         consumers, self._consumers = self._consumers, []
-        for consumer in consumers:
-            consumer.channel.close()
+        acks, self._acks = self._acks, []
+        try:
+            for each in acks:
+                each.flush()
+            for consumer in consumers:
+                consumer.channel.close()
+        except (*parent.connection_errors, *parent.channel_errors) as error:
+            log.warning("acknowledgement_lost", error=type(error).__name__)
+
+    def stop(self, parent: Any) -> None:
+        """Stop consuming where a shutdown has not done so; the same when the connection is lost."""
+        self.stop_intake(parent)
+
+    def shutdown(self, parent: Any) -> None:
+        """Close the channels."""
+        self.give_back(parent)
 
     def _on_message(self, parent: Any, settings: Settings, acks: Acks, message: Message) -> None:
         """Total: every delivery is gathered, given to Celery, or worked on alone because it failed before."""
@@ -160,9 +180,11 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
             self._start_task(parent, task, gathered, settings)
 
     def _let_go(self) -> None:
-        """Forget what is held: after a reconnection the broker delivers it again."""
-        timer, self._release_timer, self._held = self._release_timer, None, []
-        if timer is not None:
+        """Forget what waits here: the broker delivers it again."""
+        timers = [timer for timer in (self._release_timer, self._timer) if timer is not None]
+        self._release_timer, self._timer = None, None
+        self._held, self._gathered = [], None
+        for timer in timers:
             timer.cancel()
 
     def _start_task(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
@@ -194,12 +216,9 @@ def _give_to_celery(parent: Any, acks: Acks, message: Message) -> None:
     parent.strategies[message.headers["task"]](message, None, acknowledge, reject, [])
 
 
-def _consumer(
-    channel: Any, names: Sequence[str], on_message: Callable[..., None], parent: Any, settings: Settings
-) -> Any:
+def _consumer(parent: Any, channel: Any, names: Sequence[str], take: Callable[[Message], None]) -> Any:
     queues = [Queue(name, no_declare=True) for name in names]
     channel.message_to_python = partial(_as_delivery, channel)
-    take = partial(on_message, parent, settings, Acks(channel))
     consumer = Consumer(channel, queues=queues, on_message=take)
     # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
     parent.timer.call_after(0, consumer.consume)

@@ -57,6 +57,16 @@ def test_it_does_not_wait_for_what_celery_holds() -> None:
     assert channel.outstanding == set()
 
 
+def test_it_acknowledges_at_the_end_what_waits_for_what_never_ends() -> None:
+    channel = StrictChannel(5)
+    acks = Acks(channel)
+    acks.acknowledge([2, 4])
+    acks.give_back([3])
+    acks.flush()
+    acks.flush()
+    assert (channel.acked, channel.returned, channel.outstanding) == ({2, 4}, {3}, {1, 5})
+
+
 @given(st.data())
 def test_it_ends_every_delivery_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 30))
