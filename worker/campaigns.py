@@ -36,10 +36,18 @@ class HandOff(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a batch is worked on under: an id for all attempts, and the claim that must stand, if there is one."""
+    """What a batch is worked on under: an id for all attempts, and the claim that must stand, if there is one.
+
+    `redelivered`: the broker has delivered the batch before, under an id that nobody knows any more.
+    """
 
     id: str
     claim_id: str = ""
+    redelivered: bool = False
+
+    def has_settled(self, owner: str | None) -> bool:
+        """Whether a chunk that `owner` settled (None: nobody) was settled by an attempt of this work."""
+        return owner is not None and (self.redelivered or owner == self.id)
 
 
 @dataclass(slots=True)
@@ -78,7 +86,7 @@ class BatchWork:
             return BatchResult(self.refuse(work, document, ParkReason.INVALID_MESSAGE, error))
         result, settled = BatchResult(), self._chunks.settled_chunks(batch.key)
         for number in range(batch.chunks):
-            if settled.get(number) == work.id:
+            if work.has_settled(settled.get(number)):
                 continue
             waiting = self._on_chunk(work, batch, number, known=number in settled, counts=result.counts)
             result.singles_wait = gives_way and waiting > 0
@@ -163,6 +171,7 @@ def _chunk(work: Work, batch: Batch, number: int, at: str) -> Chunk:
         total_batches=shared.total_batches,
         at=at,
         part_reason=batch.part.reason if batch.part else "",
+        redelivered=work.redelivered,
     )
 
 

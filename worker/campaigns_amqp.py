@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class AmqpHandOff:
-    """Hands off chunks on RabbitMQ. A crash between the confirms and the mark repeats a chunk, same dispatch ids."""
+    """Hands off chunks on RabbitMQ. A crash between the confirms and the count repeats a chunk, same dispatch ids."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class AmqpHandOff:
         self._marks, self._events, self._settings = marks, events, settings
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
-        """Park, publish, mark; in this order, so that nothing is told of before it is safe."""
+        """Reserve, park, publish, count; in this order, so that nothing is told of before it is safe."""
         settings = self._settings
         marks = [digest[:MARK_BYTES] for digest in outcome.digests]
-        known = self._marks.known(marks)
+        known = self._marks.reserve(marks, range(len(marks)) if chunk.redelivered else ())
         fresh = [place for place in range(len(marks)) if place not in known]
         if kept:
             self._store.park(kept)
@@ -56,9 +56,9 @@ class AmqpHandOff:
             ]
             + [Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept]
         )
-        self._marks.add([marks[place] for place in fresh])
         sent = Settled(len(fresh), len(known))
-        settled = self._chunks.settle_chunk(replace(chunk, sent=sent), Settlement())
+        sent_marks = [marks[place] for place in fresh] if settings.idempotency_window else ()
+        settled = self._chunks.settle_chunk(replace(chunk, sent=sent, sent_marks=sent_marks), Settlement())
         if settled.completed:
             self._tell()
         return settled
@@ -77,11 +77,14 @@ class AmqpBatches:
     def __init__(self, work: BatchWork) -> None:
         self._work = work
 
-    def on_batch(self, delivery_id: str, document: bytes) -> Mapping[str, int]:
+    def on_batch(self, delivery_id: str, document: bytes, *, redelivered: bool = False) -> Mapping[str, int]:
         """Work on one delivery to its end. Raises StoreUnavailableError where it must wait for SQL."""
-        return {"dispatched": 0, "parked": 0} | self._work.on_document(Work(delivery_id), document).counts
+        work = Work(delivery_id, redelivered=redelivered)
+        return {"dispatched": 0, "parked": 0} | self._work.on_document(work, document).counts
 
-    on_task = on_batch
+    def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
+        """Work on the batch of one task, which has one id for all its attempts."""
+        return self.on_batch(task_id, document)
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
         """Park a batch without working on it."""

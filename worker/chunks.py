@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import redis
 
 from core.progress import counts_key, progress_key
-from worker.claims import Settled, Settlement, claim_stem, outbox_key, script_texts, seen_stem
+from worker.claims import Settled, Settlement, claim_stem, outbox_key, reserved_key, script_texts, seen_stem
 from worker.events import event_outbox
 from worker.settings import Settings
 
@@ -18,7 +18,7 @@ from worker.settings import Settings
 class Chunk:
     """One chunk of a campaign batch that is to be settled.
 
-    `sent` counts what another broker has taken already; `part_reason` is why a part that is sent again was parked.
+    `sent` counts what another broker has taken already, `sent_marks` names it; `part_reason` is why a part that is sent again was parked.
     """
 
     batch_key: str
@@ -33,6 +33,8 @@ class Chunk:
     at: str = ""
     part_reason: str = ""
     sent: Settled = field(default_factory=lambda: Settled(0, 0))
+    sent_marks: Sequence[bytes] = ()
+    redelivered: bool = False
     parked_by_reason: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -78,6 +80,7 @@ class Chunks:
             progress_key(stem, chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
             f"{stem}:campaign-accounts:{chunk.campaign_id}",
             settings.events_queue if settings.broker_is_redis else event_outbox(stem),
+            reserved_key(stem),
             settings.work_queue,
             settings.ingress_queue,
             settings.messages_queue,
@@ -102,6 +105,8 @@ class Chunks:
                 chunk.sent.dispatched,
                 chunk.sent.duplicates + outcome.repeats,
                 len(chunk.parked_by_reason),
+                len(chunk.sent_marks),
+                *chunk.sent_marks,
                 *(part for pair in chunk.parked_by_reason.items() for part in pair),
                 *outcome.sealed,
                 *outcome.digests,

@@ -100,7 +100,7 @@ def script_texts() -> dict[str, str]:
     """The Lua scripts by name, each with what it shares with others."""
     texts = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
     shared = texts.pop("_hand_off")
-    return texts | {name: shared + texts[name] for name in ("settle", "chunk")}
+    return texts | {name: shared + texts[name] for name in ("settle", "chunk", "reserve", "remember")}
 
 
 def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
@@ -120,6 +120,11 @@ def claim_stem(prefix: str) -> str:
 def seen_stem(prefix: str) -> str:
     """What the Redis keys of the marks of dispatched messages begin with."""
     return f"{prefix}:seen:"
+
+
+def reserved_key(prefix: str) -> str:
+    """The Redis sorted set of marks of messages that are being published to another broker."""
+    return f"{prefix}:reserved"
 
 
 class Claims:

@@ -22,11 +22,12 @@ from kombu.message import Message
 
 from worker.acks import Acks
 from worker.amqp import declare_queues
+from worker.deliveries import DeliveryCounts, delivered_before, was_redelivered
 from worker.envelope import BATCH_TASK, FIRST_PROTOCOL_MARK, WORK_TASK, TaskHeaders, headers_for_celery, open_task
 from worker.local_tasks import pool_children, start_task
 from worker.settings import Settings
 from worker.unpacking import unpacked
-from worker.wiring import configured
+from worker.wiring import configured, probing_redis
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,12 @@ class Gathered:
     documents: list[bytes] = field(default_factory=list)
     deliveries: list[Message] = field(default_factory=list)
     size: int = 0
+    exhausted: int = 0
+
+    @property
+    def redelivered(self) -> list[int]:
+        """The places of those that were delivered before."""
+        return [place for place, message in enumerate(self.deliveries) if was_redelivered(message)]
 
 
 class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -61,6 +68,8 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         self._timer: Any = None
         self._gauge: Any = None
         self._held: list[tuple[str, Gathered]] = []
+        settings, urls = configured()
+        self._counts = DeliveryCounts(probing_redis(urls.redis_url), settings.key_prefix)
         self._release_timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
@@ -125,8 +134,10 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         document = _document(message, settings)
         if document is None:
             _give_to_celery(parent, acks, message)
-        elif _deliveries(message) >= settings.claim_attempts:
-            self._submit(parent, WORK_TASK, Gathered(acks, [document], [message]), settings)
+            return
+        before = delivered_before(message, document, self._counts.count)
+        if before >= settings.claim_attempts:
+            self._submit(parent, WORK_TASK, _alone(acks, (document, message), before, settings), settings)
         else:
             self._gather(parent, settings, acks, (document, message))
 
@@ -135,8 +146,9 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         document = _document(message, settings)
         if document is None:
             _give_to_celery(parent, acks, message)
-        else:
-            self._submit(parent, BATCH_TASK, Gathered(acks, [document], [message]), settings)
+            return
+        before = delivered_before(message, document, self._counts.count)
+        self._submit(parent, BATCH_TASK, _alone(acks, (document, message), before, settings), settings)
 
     def _gather(self, parent: Any, settings: Settings, acks: Acks, delivery: tuple[bytes, Message]) -> None:
         document, message = delivery
@@ -160,7 +172,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
     def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
         """Hand a batch to the pool, or hold it while the dispatch queue is full: then the broker soon sends no more."""
         if not settings.dispatch_max_length:
-            self._start_task(parent, task, gathered, settings)
+            self._start_task(parent, task, gathered)
             return
         self._held.append((task, gathered))
         # Asking the broker takes in deliveries, so it is done by a timer, and never twice at once.
@@ -177,7 +189,7 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
             return
         held, self._held, self._release_timer = self._held, [], None
         for task, gathered in held:
-            self._start_task(parent, task, gathered, settings)
+            self._start_task(parent, task, gathered)
 
     def _let_go(self) -> None:
         """Forget what waits here: the broker delivers it again."""
@@ -187,15 +199,14 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         for timer in timers:
             timer.cancel()
 
-    def _start_task(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
+    def _start_task(self, parent: Any, task: str, gathered: Gathered) -> None:
         batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
-        exhausted = max(0, _deliveries(gathered.deliveries[0]) + 1 - 2 * settings.claim_attempts) if count == 1 else 0
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         start_task(
             parent,
             task,
-            [batch_id, count, documents, exhausted],
+            [batch_id, count, documents, gathered.exhausted, gathered.redelivered],
             acknowledge=_acknowledge(gathered),
             reject=_requeue(parent, gathered),
         )
@@ -265,8 +276,11 @@ def _plain(body: bytes, headers: Mapping[str, Any]) -> bytes:
         return body
 
 
-def _deliveries(message: Message) -> int:
-    return int((message.headers or {}).get("x-delivery-count") or 0)
+def _alone(acks: Acks, delivery: tuple[bytes, Message], before: int, settings: Settings) -> Gathered:
+    """One delivery, to be worked on apart from others; parked where it came too often."""
+    document, message = delivery
+    exhausted = max(0, before + 1 - 2 * settings.claim_attempts)
+    return Gathered(acks, [document], [message], exhausted=exhausted)
 
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:

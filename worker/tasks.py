@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
@@ -57,6 +57,7 @@ def assign_claim(
     count: int,  # noqa: ARG001  # for who reads Flower
     documents: list[str] | None = None,
     exhausted: int = 0,
+    redelivered: Sequence[int] = (),
 ) -> dict[str, int]:
     """Assign the documents of a claim; on RabbitMQ they come along, one character a byte.
 
@@ -68,7 +69,7 @@ def assign_claim(
     if exhausted:
         known = ids_in(batch[0]) if exhausted == 1 else {}
         return runtime().amqp_work.park_exhausted(work_id, batch[0], known, EXHAUSTED)
-    return runtime().amqp_work.on_batch(work_id, batch)
+    return runtime().amqp_work.on_batch(work_id, batch, redelivered)
 
 
 @register(name=BATCH_TASK, base=WorkTask)
@@ -77,6 +78,7 @@ def assign_batches(
     count: int,  # noqa: ARG001  # for who reads Flower
     documents: list[str] | None = None,
     exhausted: int = 0,
+    redelivered: Sequence[int] = (),
 ) -> Mapping[str, int]:
     """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
     if documents is None:
@@ -85,7 +87,7 @@ def assign_batches(
     if exhausted:
         known = ids_in(batch) if exhausted == 1 else {}
         return runtime().amqp_batches.park_exhausted(work_id, batch, known, EXHAUSTED)
-    return runtime().amqp_batches.on_batch(work_id, batch)
+    return runtime().amqp_batches.on_batch(work_id, batch, redelivered=bool(redelivered))
 
 
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)

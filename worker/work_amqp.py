@@ -8,7 +8,7 @@ rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -47,8 +47,11 @@ class AmqpWork:
         self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
         self._settings, self._clock, self._sleep = settings, clock, sleep
 
-    def on_batch(self, batch_id: str, documents: Sequence[bytes]) -> dict[str, int]:
-        """Work on the documents of one batch. Gives the counts that Flower shows."""
+    def on_batch(self, batch_id: str, documents: Sequence[bytes], redelivered: Collection[int] = ()) -> dict[str, int]:
+        """Work on the documents of one batch. Gives the counts that Flower shows.
+
+        `redelivered` are the places of documents that the broker has delivered before.
+        """
         outcome = self._assigner.assign(documents)
         deferred = list(outcome.deferred)
         kept = self._park(batch_id, documents, outcome.parked)
@@ -58,7 +61,7 @@ class AmqpWork:
         if deferred:
             self._sleep(DEFER_PAUSE_S)
         again = [Outgoing(self._settings.ingress_queue, documents[index]) for index in deferred]
-        counts = self._hand_off(outcome, kept, again)
+        counts = self._hand_off(outcome, kept, again, redelivered)
         return counts | {"deferred": len(again)} if again else counts
 
     def on_task(self, task_id: str, document: bytes) -> dict[str, int]:
@@ -102,10 +105,19 @@ class AmqpWork:
             return None
         return kept
 
-    def _hand_off(self, outcome: Outcome, kept: Sequence[ParkedDocument], again: Sequence[Outgoing]) -> dict[str, int]:
+    def _hand_off(
+        self,
+        outcome: Outcome,
+        kept: Sequence[ParkedDocument],
+        again: Sequence[Outgoing],
+        redelivered: Collection[int] = (),
+    ) -> dict[str, int]:
         settings = self._settings
         marks = [digest[:MARK_BYTES] for digest in outcome.digests]
-        known = self._marks.known(marks)
+        came_again = set(redelivered)
+        known = self._marks.reserve(
+            marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()
+        )
         fresh = [place for place in range(len(marks)) if place not in known]
         self._publisher.publish(
             [
@@ -117,6 +129,6 @@ class AmqpWork:
                 *again,
             ]
         )
-        self._marks.add([marks[place] for place in fresh])
+        self._marks.remember([marks[place] for place in fresh])
         counts = {"dispatched": len(fresh), "parked": len(kept)}
         return counts | {"duplicates": len(known)} if known else counts

@@ -13,10 +13,10 @@ from tests.accounts import seed
 from tests.running_worker import Deployment, RunningWorker
 from tests.services import RedisProcess
 
-#: How many messages a run without kills sends; raise both for a soak.
-MESSAGES = int(os.environ.get("SMART_ASSIGN_CHAOS_MESSAGES", "4000"))
-#: How many times a run kills; messages are sent for as long as it does.
-KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "12"))
+#: How many times a run kills; messages are sent for as long as it does. Raise it for a soak.
+KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "8"))
+#: How long a server stays away. Raise it to see that a minute is no other than a second.
+AWAY_S = float(os.environ.get("SMART_ASSIGN_CHAOS_AWAY_S", "1"))
 
 SETTINGS = {"claim_deadline_s": "3", "claim_size": "20", "claim_attempts": "20"}
 

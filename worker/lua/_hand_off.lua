@@ -1,4 +1,4 @@
--- Put before settle.lua and chunk.lua: handing off messages and parked records.
+-- Put before the scripts that hand off: pushing messages, remembering them, parking.
 local CHUNK = 4000  -- Lua's stack bounds how many values unpack gives
 
 local function in_chunks(first, n, call)
@@ -8,6 +8,22 @@ end
 local function now_ms()
   local now = redis.call('TIME')
   return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+local function span_of(window) return math.max(1, window / 2) end
+
+-- The number of the half window that it is now; by the server's clock, for workers' clocks differ.
+local function bucket_of(window) return math.floor(redis.call('TIME')[1] / span_of(window)) end
+
+-- Remembers the `n` marks from ARGV[first] on as dispatched, and reserved no longer.
+local function remember(stem, reserved, window, first, n)
+  if n == 0 then return end
+  local seen = stem .. bucket_of(window)
+  in_chunks(first, n, function(from, to)
+    redis.call('SADD', seen, unpack(ARGV, from, to))
+    redis.call('ZREM', reserved, unpack(ARGV, from, to))
+  end)
+  redis.call('EXPIRE', seen, math.ceil(span_of(window) * 3))
 end
 
 -- The places, from 1, of the `n` marks from ARGV[first] on that were dispatched before; nil where there are none.
@@ -35,8 +51,7 @@ local function dispatch(queue, stem, window, first, n)
     in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
     return 0
   end
-  local span = math.max(1, window / 2)
-  local bucket = math.floor(redis.call('TIME')[1] / span)
+  local bucket = bucket_of(window)
   local seen, marks, dropped = stem .. bucket, first + n, 0
   local places = repeated(stem, bucket, marks, n)
   if places then
@@ -52,7 +67,7 @@ local function dispatch(queue, stem, window, first, n)
     in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
     in_chunks(marks, n, function(from, to) redis.call('SADD', seen, unpack(ARGV, from, to)) end)
   end
-  if dropped < n then redis.call('EXPIRE', seen, math.ceil(span * 3)) end
+  if dropped < n then redis.call('EXPIRE', seen, math.ceil(span_of(window) * 3)) end
   return dropped
 end
 

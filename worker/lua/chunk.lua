@@ -2,12 +2,13 @@
 -- KEYS: 1 chunks of the batch by who settled them, 2 claim that is worked on ('' where there is none),
 --       3 dispatch queue, 4 parked outbox, 5 counts, 6 stem of the seen-buckets, 7 progress ('' where nobody knows whose),
 --       8 accounts by campaign, 9 events queue, or the list of events that wait for another broker,
---       10... where single messages wait
+--       10 reserved marks, 11... where single messages wait
 -- ARGV: 1 chunk, 2 id of the work, 3 chunks of the batch, 4 seconds of the idempotency window, 5 number of messages,
 --       6 number of parked, 7 recipients of the chunk, 8 seconds that progress is kept, 9 total batches ('' unknown),
 --       10 account id, 11 campaign id, 12 longest events queue, 13 the time, 14 why the part had been parked ('' no part),
 --       15 and 16 dispatched and dropped already, by another broker; 17 number of pairs,
---       then pairs of parking code and number, the envelopes of the messages, their marks, id and record of each parked
+--       18 number of marks of what another broker has taken, then those marks, pairs of parking code and number,
+--       the envelopes of the messages, their marks, id and record of each parked
 -- Returns {outcome, dispatched, duplicates, queues of single messages that are not empty, completed}; outcome 0: settled before by the same work,
 --         1: settled now, 2: settled before by another delivery of the batch.
 local ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -28,7 +29,7 @@ local function base64(text)
   return table.concat(out)
 end
 
-local waiting = redis.call('EXISTS', unpack(KEYS, 10))
+local waiting = redis.call('EXISTS', unpack(KEYS, 11))
 local owner = redis.call('HGET', KEYS[1], ARGV[1])
 if owner == ARGV[2] or (KEYS[2] ~= '' and redis.call('EXISTS', KEYS[2]) == 0) then return {0, 0, 0, waiting, 0} end
 
@@ -50,8 +51,10 @@ if progress ~= '' and redis.call('HSETNX', progress, 'started_at', ARGV[13]) == 
   redis.call('EXPIRE', KEYS[8], ARGV[8])
 end
 
-local n, parked, pairs_given = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[17])
-local at = 18
+local n, parked, pairs_given, taken = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[17]), tonumber(ARGV[18])
+local at = 19
+remember(KEYS[6], KEYS[10], tonumber(ARGV[4]), at, taken)
+at = at + taken
 for i = at, at + 2 * pairs_given - 1, 2 do add('parked:' .. ARGV[i], tonumber(ARGV[i + 1])) end
 at = at + 2 * pairs_given
 local duplicates = dispatch(KEYS[3], KEYS[6], tonumber(ARGV[4]), at, n)
