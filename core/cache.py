@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 import redis
+from msgspec.structs import replace
 
 from core.contracts import encode_json
 from core.country_rules import RuleBook
@@ -31,6 +32,9 @@ from core.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_verdic
 DECISION_TTL_S = 900
 LEASE_MS = 2_000
 LEASE_POLL_S = 0.02
+#: A shared verdict from further ahead than this is not used: a clock is off, and a rule may turn in between. It is more
+#: than a lease, for a batch that waits for another's verdict keeps the time at which it began.
+CLOCK_TOLERANCE_S = 5.0
 #: How long SQL is left alone after it failed; what needs it is told at once that it is away.
 STORE_PAUSE_S = 1.0
 
@@ -123,7 +127,12 @@ class SharedVerdicts:
 
     def _good(self, values: Mapping[Request, bytes | str], now: float) -> dict[Request, Verdict]:
         decoded = {request: self._decoder.decode(value) for request, value in values.items()}
-        return {request: verdict for request, verdict in decoded.items() if not verdict.over(now)}
+        latest = now + CLOCK_TOLERANCE_S
+        return {
+            request: verdict
+            for request, verdict in decoded.items()
+            if not verdict.over(now) and verdict.decided_at <= latest
+        }
 
     def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
         """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
@@ -251,7 +260,8 @@ class DecisionCache:
             verdicts[request] = decision_verdict(decision)
         if documents:
             self._store.save_decisions(documents, now)
-        return verdicts
+        moment = now.timestamp()
+        return {request: replace(verdict, decided_at=moment) for request, verdict in verdicts.items()}
 
     def _current_rules(self) -> RuleBook:
         epoch = self._epochs.current([RULES_SCOPE])[RULES_SCOPE]

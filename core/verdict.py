@@ -31,7 +31,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a message needs of the decision of its group.
 
     Either `park` is None, and `shared` is a JSON object of the fields that name the sender and say why; or the message
-    is parked. `valid_until` is Unix time in seconds. With a `pool` the recipient tells which of its senders it is.
+    is parked. `valid_until` is Unix time in seconds, and so is `decided_at`, by the clock of the worker that decided.
+    With a `pool` the recipient tells which of its senders it is.
     """
 
     shared: msgspec.Raw
@@ -40,6 +41,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     field: str | None = None
     valid_until: float | None = None
     pool: tuple[PoolSender, ...] = ()
+    decided_at: float = 0.0
 
     def over(self, now: float) -> bool:
         """Whether it holds no longer at `now` (Unix time in seconds)."""

@@ -87,9 +87,13 @@ class RunningWorker:
         return self
 
     def wait_until_ready(self) -> None:
-        ready = self._starts_logged + 1
-        until(lambda: self.log.count(" ready.") >= ready or not self.alive, READY_S, lambda: self.log[-3000:])
+        until(lambda: self.ready or not self.alive, READY_S, lambda: self.log[-3000:])
         assert self.alive, self.log
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes work since its latest start."""
+        return self.alive and self.log.count(" ready.") > self._starts_logged
 
     @property
     def log(self) -> str:

@@ -23,8 +23,9 @@ log = structlog.get_logger(__name__)
 RECOVER_EVERY_S = 1.0
 SWEEP_EVERY_S = 5.0
 REPAIR_EVERY_S = 5.0
-#: Epochs of this last while are published again at every repair; raising one to its own value changes nothing.
-REPAIR_OVERLAP = timedelta(minutes=1)
+#: Epochs of this last while are published again at every repair; raising one to its own value changes nothing. Whoever
+#: wrote them may have a clock that is a minute behind.
+REPAIR_OVERLAP = timedelta(minutes=3)
 
 
 class Housekeeper(threading.Thread):

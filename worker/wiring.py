@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 
 import redis
@@ -19,7 +19,7 @@ from core.at_risk import AtRisk
 from core.cache import DecisionCache
 from core.campaign import CampaignAssigner
 from core.current_rules import CurrentRules
-from core.database import open_engine
+from core.database import open_engine, utc_now
 from core.default_warnings import DefaultWarnings
 from core.progress import Progress
 from core.redis_epochs import RedisEpochs
@@ -52,6 +52,7 @@ class Runtime:
 
     settings: Settings
     urls: ResolvedUrls
+    clock: Callable[[], datetime] = utc_now
 
     @cached_property
     def cache_redis(self) -> redis.Redis:
@@ -84,7 +85,7 @@ class Runtime:
             prefix=settings.key_prefix,
             size=settings.decision_cache_size,
         )
-        return Assigner(decisions, max_bytes=settings.document_max_bytes)
+        return Assigner(decisions, max_bytes=settings.document_max_bytes, clock=self.clock)
 
     @cached_property
     def claims(self) -> Claims:
@@ -99,12 +100,12 @@ class Runtime:
     @cached_property
     def redis_work(self) -> RedisWork:
         """Work on claims."""
-        return RedisWork(self.claims, self.assigner, self.parking, self.settings)
+        return RedisWork(self.claims, self.assigner, self.parking, self.settings, self.clock)
 
     @cached_property
     def amqp_work(self) -> AmqpWork:
         """Work on batches from RabbitMQ."""
-        return AmqpWork(self.assigner, self.store, self.publisher, self.marks, self.settings)
+        return AmqpWork(self.assigner, self.store, self.publisher, self.marks, self.settings, clock=self.clock)
 
     @cached_property
     def publisher(self) -> ConfirmedPublisher:
@@ -158,7 +159,7 @@ class Runtime:
                 settings=self.settings,
             )
         )
-        return BatchWork(CampaignAssigner(self.assigner), chunks, hand_off, self.settings)
+        return BatchWork(CampaignAssigner(self.assigner), chunks, hand_off, self.settings, self.clock)
 
     @cached_property
     def redis_batches(self) -> RedisBatches:

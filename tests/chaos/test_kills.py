@@ -17,7 +17,7 @@ import pytest
 from tests.accounts import seed
 from tests.chaos.conftest import AWAY_S, KILLS, SETTINGS, StartWorkers
 from tests.chaos.load import BACKLOG, Load, refused, told_apart
-from tests.running_worker import QUEUES, Deployment, RunningWorker
+from tests.running_worker import QUEUES, READY_S, Deployment, RunningWorker, until
 from tests.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
 from tests.stock_clients import delete_queues
 
@@ -27,7 +27,7 @@ PAUSE_S = 2.0
 
 
 class Killer(threading.Thread):
-    """Kills a child or a whole worker, which is started again, at random moments."""
+    """Kills a child or a whole worker, which is started again, at random moments; never one that is still starting."""
 
     def __init__(self, workers: list[RunningWorker], seed_number: int) -> None:
         super().__init__(daemon=True)
@@ -36,13 +36,17 @@ class Killer(threading.Thread):
     def run(self) -> None:
         for _ in range(KILLS):
             time.sleep(self._chance.uniform(0.2, PAUSE_S))
-            worker = self._chance.choice(self._workers)
+            worker = self._ready_worker()
             children = worker.children
             if children and self._chance.random() < 0.6:
                 worker.kill_child(self._chance.choice(children))
             else:
                 worker.kill()
                 worker.start(wait=False)
+
+    def _ready_worker(self) -> RunningWorker:
+        until(lambda: any(worker.ready for worker in self._workers), READY_S, "a worker that is ready")
+        return self._chance.choice([worker for worker in self._workers if worker.ready])
 
 
 def run_with_kills(deployment: Deployment, workers: list[RunningWorker], seed_number: int) -> Load:

@@ -11,18 +11,24 @@ import pytest
 from celery import Celery
 
 from tests.accounts import AU, BARE, FR, add_account, message, open_store, seed
-from tests.chaos.conftest import SETTINGS, StartWorkers
+from tests.chaos.conftest import AWAY_S, SETTINGS, StartWorkers
 from tests.running_worker import QUEUES, Deployment, RunningWorker, until
 from tests.services import PostgresProcess, RedisProcess
-from tests.stock_clients import delete_queues, dispatched, notices, push, waiting
+from tests.stock_clients import amqp_connection, delete_queues, dispatched, notices, push, waiting
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240 + AWAY_S)]
 
 
-@pytest.fixture
-def beside_postgres(own_redis: RedisProcess, own_postgres: PostgresProcess) -> Deployment:
+@pytest.fixture(params=[pytest.param("redis", id="redis"), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+def beside_postgres(
+    request: pytest.FixtureRequest, own_redis: RedisProcess, own_postgres: PostgresProcess
+) -> Iterator[Deployment]:
+    broker_url = own_redis.url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")
     seed(own_postgres.url, own_redis.url)
-    return Deployment(own_redis.url, own_redis.url, own_postgres.url, SETTINGS)
+    deployment = Deployment(broker_url, own_redis.url, own_postgres.url, SETTINGS)
+    yield deployment
+    if request.param == "rabbitmq":
+        delete_queues(deployment, QUEUES)
 
 
 def test_it_serves_known_groups_while_postgresql_is_away(
@@ -36,12 +42,12 @@ def test_it_serves_known_groups_while_postgresql_is_away(
     try:
         push(deployment, [*(message(AU) for _ in range(50)), message(FR), message(account_id=BARE), b"{"])
         assert {document["country"] for document in dispatched(deployment, 50, timeout=15)} == {"AU"}
-        time.sleep(4)
+        time.sleep(AWAY_S)
         assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (0, 0)
     finally:
         own_postgres.start()
-    assert dispatched(deployment, 1, timeout=30)[0]["country"] == "FR"
-    assert {notice["reason"] for notice in notices(deployment, 2, timeout=30)} == {
+    assert dispatched(deployment, 1, timeout=45)[0]["country"] == "FR"
+    assert {notice["reason"] for notice in notices(deployment, 2, timeout=45)} == {
         "NO_COMPLIANT_SENDER",
         "INVALID_MESSAGE",
     }
@@ -69,13 +75,20 @@ def test_it_goes_on_while_the_cache_is_away(
     own_redis.kill()
     push(deployment, [message(to) for to in (AU, FR) for _ in range(20)])
     assert len(dispatched(deployment, 40, timeout=20)) == 40
+    time.sleep(AWAY_S)
     own_redis.start()
     time.sleep(6)  # the breaker's pause
     push(deployment, [message(AU)])
     assert len(dispatched(deployment, 1)) == 1
 
 
-@pytest.fixture(params=[pytest.param("redis", id="redis"), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+@pytest.fixture(
+    params=[
+        pytest.param("redis", id="redis"),
+        pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
+        pytest.param("classic", marks=pytest.mark.rabbitmq, id="a classic queue, which counts no deliveries"),
+    ]
+)
 def lockable(request: pytest.FixtureRequest, own_redis: RedisProcess, tmp_path: Path) -> Iterator[Deployment]:
     broker_url = own_redis.url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")
     database_url = f"sqlite:///{tmp_path / 'poison.sqlite3'}"
@@ -84,8 +97,11 @@ def lockable(request: pytest.FixtureRequest, own_redis: RedisProcess, tmp_path: 
         add_account(store, "cold")
     settings = SETTINGS | {"claim_attempts": "2", "claim_deadline_s": "30"}
     deployment = Deployment(broker_url, own_redis.url, database_url, settings)
+    if request.param == "classic":
+        with amqp_connection(deployment) as connection:
+            connection.channel().queue_declare(deployment.queue("ingress"), durable=True, auto_delete=False)
     yield deployment
-    if request.param == "rabbitmq":
+    if request.param != "redis":
         delete_queues(deployment, QUEUES)
 
 

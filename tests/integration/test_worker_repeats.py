@@ -65,6 +65,23 @@ def test_it_says_how_many_were_repeats(worker: RunningWorker) -> None:
     assert told >= 4
 
 
+@pytest.fixture
+def in_small_batches(make_deployment: MakeDeployment) -> Deployment:
+    return make_deployment("rabbitmq-postgresql", claim_size="5", concurrency="4")
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.postgres
+def test_it_dispatches_one_of_copies_that_are_worked_on_at_once(in_small_batches: Deployment) -> None:
+    with running(in_small_batches):
+        messages = [message() for _ in range(5)]
+        # Every batch of five holds a copy of each, and four are worked on at a time.
+        push(in_small_batches, [*messages, *reversed(messages)] * 20)
+        assert sorted(counted(in_small_batches, 5)) == sorted(each["message_id"] for each in messages)
+        push(in_small_batches, [message()])
+        counted(in_small_batches, 1)
+
+
 @pytest.fixture(scope="module", params=PAIRS)
 def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Callable[[int], Deployment]:
     """Workers with a window of so many seconds."""

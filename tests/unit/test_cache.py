@@ -9,8 +9,8 @@ import fakeredis
 import pytest
 import redis
 
-from core.cache import LEASE_MS, STORE_PAUSE_S, DecisionCache
-from core.country_rules import RuleBook
+from core.cache import CLOCK_TOLERANCE_S, LEASE_MS, STORE_PAUSE_S, DecisionCache
+from core.country_rules import RuleBook, RuleStatus
 from core.decision import AlteredSenders, Facts, Policy, Request
 from core.errors import ParkReason, StoreUnavailableError
 from core.redis_epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
@@ -43,6 +43,7 @@ class Store:
 
     def __init__(self) -> None:
         self.senders = (number(),)
+        self.rules = book(rule(SenderType.LONGCODE))
         self.loads = 0
         self.saved: list[str] = []
         self.away = False
@@ -60,7 +61,7 @@ class Store:
 
     def active_rules(self) -> RuleBook:
         self._answer()
-        return book(rule(SenderType.LONGCODE))
+        return self.rules
 
     def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
         self._answer()
@@ -117,6 +118,24 @@ def test_it_asks_sql_once(world: World) -> None:
 def test_it_shares_a_decision_between_workers(world: World) -> None:
     sender(world.worker())
     assert sender(world.worker()) == "+61400000001"
+    assert world.store.loads == 1
+
+
+@pytest.mark.parametrize("off_s", [60, -60], ids=["ahead", "behind"])
+def test_it_decides_by_its_own_clock_where_another_workers_is_off(world: World, off_s: int) -> None:
+    turn = NOW + timedelta(seconds=off_s / 2)
+    before, after = (RuleStatus.ALLOWED, RuleStatus.BLOCKED) if off_s > 0 else (RuleStatus.BLOCKED, RuleStatus.ALLOWED)
+    world.store.rules = book(
+        rule(SenderType.LONGCODE, before, effective_until=turn),
+        rule(SenderType.LONGCODE, after, effective_from=turn),
+    )
+    assert sender(world.worker(), now=NOW + timedelta(seconds=off_s)) is None
+    assert sender(world.worker()) == "+61400000001"
+
+
+def test_it_shares_with_a_worker_whose_clock_is_a_little_off(world: World) -> None:
+    sender(world.worker(), now=NOW + timedelta(seconds=CLOCK_TOLERANCE_S))
+    sender(world.worker())
     assert world.store.loads == 1
 
 
