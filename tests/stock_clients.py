@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty
@@ -24,6 +25,8 @@ from kombu.message import Message
 
 from tests.running_worker import Deployment
 
+#: Envelopes read at once.
+SLICE = 5000
 CELERY_PROGRAM = Path(__file__).parent / "programs" / "send_with_celery.py"
 
 
@@ -115,24 +118,22 @@ def notices(deployment: Deployment, count: int, timeout: float = 20.0) -> list[d
     return [message.payload for message in receive(deployment, count, queue="parked", timeout=timeout)]
 
 
-def all_dispatched(deployment: Deployment) -> list[dict[str, Any]]:
+def all_dispatched(deployment: Deployment) -> Iterator[dict[str, Any]]:
     """All that stands on the dispatch queue, without an acknowledgement for each, which would take long."""
-    if not deployment.on_redis:
-        return _taken(deployment, waiting(deployment, "dispatch"))
-    with redis.Redis.from_url(deployment.broker_url) as client:
-        envelopes = client.lrange(deployment.queue("dispatch"), 0, -1)
-    return [json.loads(base64.b64decode(json.loads(each)["body"])) for each in envelopes]  # type: ignore[union-attr]
-
-
-def _taken(deployment: Deployment, count: int) -> list[dict[str, Any]]:
-    came: list[dict[str, Any]] = []
+    count, name = waiting(deployment, "dispatch"), deployment.queue("dispatch")
+    if deployment.on_redis:
+        with redis.Redis.from_url(deployment.broker_url) as client:
+            for first in range(0, count, SLICE):
+                envelopes = client.lrange(name, first, min(first + SLICE, count) - 1)
+                yield from (json.loads(base64.b64decode(json.loads(each)["body"])) for each in envelopes)  # type: ignore[union-attr]
+        return
+    bodies: deque[bytes | str] = deque()
     with amqp_connection(deployment) as connection:
-        queue = deployment.queue("dispatch")
-        take = lambda message: came.append(json.loads(message.body))  # noqa: E731
-        connection.channel().basic_consume(queue, no_ack=True, callback=take)
-        while len(came) < count:
-            connection.drain_events(timeout=30)
-    return came
+        connection.channel().basic_consume(name, no_ack=True, callback=lambda taken: bodies.append(taken.body))
+        for _ in range(count):
+            while not bodies:
+                connection.drain_events(timeout=30)
+            yield json.loads(bodies.popleft())
 
 
 def waiting(deployment: Deployment, queue: str) -> int:

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import redis
 
@@ -21,6 +21,13 @@ from tests.stock_clients import all_dispatched, push, waiting
 MESSAGES, BACKLOG = 200, 1000
 #: A batch of two chunks, so that a kill may fall between them; few enough that single messages go on.
 RECIPIENTS, BATCHES_WAITING = 1200, 2
+
+
+class Came(NamedTuple):
+    """What tells an enriched message from others."""
+
+    message_id: str
+    dispatch_id: str
 
 
 @dataclass
@@ -71,12 +78,12 @@ class Load:
             except NotFoundError:
                 return CampaignProgress(ACCOUNT, self.campaign_id)
 
-    def arrive(self, seconds: float = 120) -> list[dict[str, Any]]:
-        """All that came on the dispatch queue, when all that was sent has come and no more can come."""
+    def arrive(self, seconds: float = 120) -> list[Came]:
+        """What came on the dispatch queue, when all that was sent has come and no more can come."""
         until(self._is_over, seconds, lambda: f"{len(self.sent)} sent, {self._state()}")
         # On RabbitMQ nobody tells what is still in work.
         time.sleep(0 if self.deployment.on_redis else 3)
-        return all_dispatched(self.deployment)
+        return [Came(each["message_id"], each["dispatch_id"]) for each in all_dispatched(self.deployment)]
 
     def _is_over(self) -> bool:
         if waiting(self.deployment, "dispatch") < len(self.sent) or self.progress.batches < self.batches:
@@ -100,9 +107,9 @@ class Load:
         )
 
 
-def told_apart(load: Load, came: list[dict[str, Any]]) -> str:
+def told_apart(load: Load, came: list[Came]) -> str:
     """What a soak reports: how many came, how many are lost, how many came twice."""
-    counted = Counter(document["message_id"] for document in came)
+    counted = Counter(each.message_id for each in came)
     twice = sum(1 for count in counted.values() if count > 1)
     return f"{len(load.sent)} sent, {len(set(load.sent) - counted.keys())} lost, {twice} came more than once"
 

@@ -10,13 +10,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from tests.accounts import seed
 from tests.chaos.conftest import AWAY_S, KILLS, SETTINGS, StartWorkers
-from tests.chaos.load import BACKLOG, Load, refused, told_apart
+from tests.chaos.load import BACKLOG, Came, Load, refused, told_apart
 from tests.running_worker import QUEUES, READY_S, Deployment, RunningWorker, until
 from tests.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
 from tests.stock_clients import delete_queues
@@ -58,15 +57,15 @@ def run_with_kills(deployment: Deployment, workers: list[RunningWorker], seed_nu
     return load
 
 
-def assert_each_came(load: Load, came: list[dict[str, Any]]) -> None:
+def assert_each_came(load: Load, came: list[Came]) -> None:
     """Each message came, and a repeat is recognisable: the same message has the same dispatch id."""
-    assert {document["message_id"] for document in came} == set(load.sent)
-    assert len({document["dispatch_id"] for document in came}) == len(load.sent)
+    assert {each.message_id for each in came} == set(load.sent)
+    assert len({each.dispatch_id for each in came}) == len(load.sent)
     load.assert_counted()
 
 
-def assert_each_came_once(load: Load, came: list[dict[str, Any]]) -> None:
-    assert Counter(document["message_id"] for document in came) == Counter(load.sent)
+def assert_each_came_once(load: Load, came: list[Came]) -> None:
+    assert Counter(each.message_id for each in came) == Counter(load.sent)
     load.assert_counted()
 
 

@@ -58,7 +58,7 @@ def test_it_depends_on_no_workers_clock(deployment: Deployment, workers: list[Ru
             told = worker.work.on_task(uuid.uuid4().hex, json.dumps(each).encode())
             assert told["dispatched"] == (1 if place == 0 else 0)
         workers.append(workers.pop(0))
-    came = all_dispatched(deployment)
+    came = list(all_dispatched(deployment))
     assert [each["message_id"] for each in came[:: -1 if deployment.on_redis else 1]] == [
         each["message_id"] for each in messages
     ]

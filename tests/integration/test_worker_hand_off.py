@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
 
-from tests.accounts import message
+from tests.accounts import ACCOUNT, AU, message
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.running_worker import Deployment, RunningWorker, running, until
 from tests.stock_clients import dispatched, purge, push, waiting
@@ -71,13 +72,22 @@ def bounded(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> 
 def test_it_stops_at_a_full_dispatch_queue_and_goes_on(bounded: RunningWorker) -> None:
     deployment = bounded.deployment
     messages = [message() for _ in range(2000)]
-    push(deployment, messages)
+    batches = [_batch(name) for name in ("b-1", "b-2", "b-3", "b-4", "b-5", "b-6")]
+    push(deployment, messages[:1000])
+    push(deployment, batches, "campaign_ingress")
+    push(deployment, messages[1000:])
     until(lambda: waiting(deployment, "dispatch") >= 300, 20, "a full queue")
-    time.sleep(1.5)
-    # What was claimed or delivered before the queue was full still comes: two batches for each child.
-    assert waiting(deployment, "dispatch") <= 300 + 4 * 100
-    came = Counter(document["message_id"] for document in dispatched(deployment, len(messages), timeout=60))
-    assert came == Counter(document["message_id"] for document in messages)
+    time.sleep(1)
+    # What was claimed or delivered before the queue was full still comes: two batches for each child, campaigns too.
+    assert waiting(deployment, "dispatch") <= 300 + 4 * 100 + 4 * 200
+    sent = [each["message_id"] for each in messages + [one for batch in batches for one in batch["recipients"]]]
+    came = Counter(document["message_id"] for document in dispatched(deployment, len(sent), timeout=60))
+    assert came == Counter(sent)
+
+
+def _batch(name: str) -> dict[str, Any]:
+    recipients = [{"to": AU, "message_id": f"{name}-{place}"} for place in range(200)]
+    return {"account_id": ACCOUNT, "campaign_id": "full", "batch_id": name, "body": "Hello.", "recipients": recipients}
 
 
 @pytest.fixture(params=PAIRS)
