@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -127,13 +126,14 @@ def all_dispatched(deployment: Deployment) -> Iterator[dict[str, Any]]:
                 envelopes = client.lrange(name, first, min(first + SLICE, count) - 1)
                 yield from (json.loads(base64.b64decode(json.loads(each)["body"])) for each in envelopes)  # type: ignore[union-attr]
         return
-    bodies: deque[bytes | str] = deque()
+    bodies: list[bytes | str] = []
     with amqp_connection(deployment) as connection:
-        connection.channel().basic_consume(name, no_ack=True, callback=lambda taken: bodies.append(taken.body))
-        for _ in range(count):
-            while not bodies:
-                connection.drain_events(timeout=30)
-            yield json.loads(bodies.popleft())
+        channel = connection.channel()
+        tag = channel.basic_consume(name, no_ack=True, callback=lambda taken: bodies.append(taken.body))
+        while len(bodies) < count:
+            connection.drain_events(timeout=30)
+        channel.basic_cancel(tag)  # what comes until the answer has left the queue, too
+    yield from map(json.loads, bodies)
 
 
 def waiting(deployment: Deployment, queue: str) -> int:

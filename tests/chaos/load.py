@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -79,19 +80,33 @@ class Load:
                 return CampaignProgress(ACCOUNT, self.campaign_id)
 
     def arrive(self, seconds: float = 120) -> list[Came]:
-        """What came on the dispatch queue, when all that was sent has come and no more can come."""
-        until(self._is_over, seconds, lambda: f"{len(self.sent)} sent, {self._state()}")
+        """What came on the dispatch queue, when all that was sent has come and no more can come.
+
+        What has not come by then is lost. Repeats are no sign that the rest has come, so messages are told apart.
+        """
+        came: list[Came] = []
+        missing = set(self.sent)
+
+        def is_over() -> bool:
+            if not self.deployment.on_redis:
+                taken = self._taken()
+                came.extend(taken)
+                missing.difference_update(each.message_id for each in taken)
+                return not missing and self.progress.batches >= self.batches
+            return waiting(self.deployment, "dispatch") >= len(self.sent) and not self._claims_left()
+
+        with suppress(AssertionError):  # the account of what is missing says more
+            until(is_over, seconds, self._state)
         # On RabbitMQ nobody tells what is still in work.
         time.sleep(0 if self.deployment.on_redis else 3)
+        return came + self._taken()
+
+    def _taken(self) -> list[Came]:
         return [Came(each["message_id"], each["dispatch_id"]) for each in all_dispatched(self.deployment)]
 
-    def _is_over(self) -> bool:
-        if waiting(self.deployment, "dispatch") < len(self.sent) or self.progress.batches < self.batches:
-            return False
-        if not self.deployment.on_redis:
-            return True
+    def _claims_left(self) -> bool:
         with redis.Redis.from_url(self.deployment.redis_url) as client:
-            return not client.zcard("smart-assign:claims")
+            return bool(client.zcard("smart-assign:claims"))
 
     def _state(self) -> str:
         places = {name: waiting(self.deployment, name) for name in ("ingress", "campaign_ingress", "dispatch")}
