@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 QUORUM = {"x-queue-type": "quorum"}
 #: How long the broker may take to confirm a batch.
 CONFIRM_TIMEOUT_S = 60.0
+#: What waits for SQL goes back to its queue after this pause, so that it does not spin.
+DEFER_PAUSE_S = 1.0
 
 
 class NotConfirmedError(Exception):

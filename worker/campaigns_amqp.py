@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import redis
 import structlog
 
 from core.assigner import Outcome
 from core.contracts import WHOLE_DOCUMENT, ContractError, ids_in
-from core.errors import FieldError, ParkReason
+from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.parked import parked_notice
 from core.store_parked import ParkedDocument, ParkedStore
-from worker.amqp import PUBLISH_ERRORS, ConfirmedPublisher, Outgoing
+from worker.amqp import DEFER_PAUSE_S, PUBLISH_ERRORS, ConfirmedPublisher, Outgoing
 from worker.campaigns import BatchWork, Work
 from worker.chunks import Chunk, Chunks, SettledChunk
 from worker.claims import Settled, Settlement
+from worker.deliveries import AGAIN
 from worker.events import EventOutbox
 from worker.marks import Marks
 from worker.settings import Settings
@@ -71,20 +74,39 @@ class AmqpHandOff:
             log.warning("event_waits", error=type(error).__name__)
 
 
+class Publisher(Protocol):
+    """What takes messages for RabbitMQ: a ConfirmedPublisher, or a double."""
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Send them and wait until they are safe."""
+
+
 class AmqpBatches:
     """Works on deliveries of campaign batches, and on single tasks that Celery runs by itself, on RabbitMQ."""
 
-    def __init__(self, work: BatchWork) -> None:
-        self._work = work
+    def __init__(
+        self, work: BatchWork, publisher: Publisher, settings: Settings, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._work, self._publisher, self._settings, self._sleep = work, publisher, settings, sleep
 
     def on_batch(self, delivery_id: str, document: bytes, *, redelivered: bool = False) -> Mapping[str, int]:
-        """Work on one delivery to its end. Raises StoreUnavailableError where it must wait for SQL."""
-        work = Work(delivery_id, redelivered=redelivered)
-        return {"dispatched": 0, "parked": 0} | self._work.on_document(work, document).counts
+        """Work on one delivery to its end; one that must wait for SQL is enqueued again.
+
+        Given back to its queue, it would count as one that comes to no end, and be parked after ten seconds.
+        """
+        try:
+            return self._on_document(Work(delivery_id, redelivered=redelivered), document)
+        except StoreUnavailableError:
+            self._sleep(DEFER_PAUSE_S)
+            self._publisher.publish([Outgoing(self._settings.campaign_ingress_queue, document, AGAIN)])
+            return {"dispatched": 0, "parked": 0, "deferred": 1}
 
     def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
-        """Work on the batch of one task, which has one id for all its attempts."""
-        return self.on_batch(task_id, document)
+        """Work on the batch of one task. Raises StoreUnavailableError where it must wait for SQL."""
+        return self._on_document(Work(task_id), document)
+
+    def _on_document(self, work: Work, document: bytes) -> Mapping[str, int]:
+        return {"dispatched": 0, "parked": 0} | self._work.on_document(work, document).counts
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
         """Park a batch without working on it."""

@@ -14,6 +14,8 @@ from core.redis_epochs import Breaker
 log = structlog.get_logger(__name__)
 
 DELIVERY_COUNT = "x-delivery-count"
+#: The AMQP property `message_id` of a document that a worker enqueued again: it was here before, and nobody is to blame.
+AGAIN = "smart-assign.again"
 #: A document that is not delivered again for so long is forgotten.
 FORGOTTEN_AFTER_S = 3600
 
@@ -44,8 +46,9 @@ class DeliveryCounts:
 
 
 def was_redelivered(message: Any) -> bool:
-    """Whether the broker delivered it before, to whomever."""
-    return bool((message.delivery_info or {}).get("redelivered"))
+    """Whether it was delivered before, to whomever."""
+    told = bool((message.delivery_info or {}).get("redelivered"))
+    return told or (message.properties or {}).get("message_id") == AGAIN
 
 
 def delivered_before(message: Any, document: bytes, count: Callable[[bytes], int]) -> int:
@@ -53,4 +56,4 @@ def delivered_before(message: Any, document: bytes, count: Callable[[bytes], int
     told = (message.headers or {}).get(DELIVERY_COUNT)
     if told is not None:
         return int(told)
-    return count(document) if was_redelivered(message) else 0
+    return count(document) if (message.delivery_info or {}).get("redelivered") else 0

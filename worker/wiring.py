@@ -169,7 +169,7 @@ class Runtime:
     @cached_property
     def amqp_batches(self) -> AmqpBatches:
         """Work on campaign batches from RabbitMQ."""
-        return AmqpBatches(self._batch_work)
+        return AmqpBatches(self._batch_work, self.publisher, self.settings)
 
     @cached_property
     def progress(self) -> Progress:

@@ -19,15 +19,12 @@ from core.database import utc_now
 from core.errors import ParkReason, StoreUnavailableError
 from core.parked import parked_document, parked_notice
 from core.store_parked import ParkedDocument, ParkedStore
-from worker.amqp import ConfirmedPublisher, Outgoing
+from worker.amqp import DEFER_PAUSE_S, ConfirmedPublisher, Outgoing
 from worker.marks import Marks
 from worker.settings import Settings
 from worker.work import MARK_BYTES
 
 log = structlog.get_logger(__name__)
-
-#: Documents that wait for SQL go back to their queue after this pause, so that they do not spin.
-DEFER_PAUSE_S = 1.0
 
 
 class AmqpWork:

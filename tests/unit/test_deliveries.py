@@ -1,0 +1,79 @@
+"""Deliveries on RabbitMQ that come again, and campaign batches that must wait for SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.errors import StoreUnavailableError
+from worker.amqp import DEFER_PAUSE_S, Outgoing
+from worker.campaigns import BatchResult, BatchWork, Work
+from worker.campaigns_amqp import AmqpBatches
+from worker.deliveries import AGAIN, delivered_before, was_redelivered
+from worker.settings import Settings
+
+
+@dataclass
+class Delivery:
+    delivery_info: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fifth(_: bytes) -> int:
+    return 5
+
+
+@pytest.mark.parametrize(
+    ("delivery", "before"),
+    [
+        (Delivery(), 0),
+        (Delivery({"redelivered": True}), 5),
+        (Delivery({"redelivered": True}, headers={"x-delivery-count": 2}), 2),
+        (Delivery(properties={"message_id": AGAIN}), 0),
+    ],
+    ids=["the first time", "again", "again, counted by its queue", "enqueued again by a worker"],
+)
+def test_it_counts_how_often_a_document_came(delivery: Delivery, before: int) -> None:
+    assert delivered_before(delivery, b"{}", fifth) == before
+
+
+@pytest.mark.parametrize("delivery", [Delivery({"redelivered": True}), Delivery(properties={"message_id": AGAIN})])
+def test_what_comes_again_may_have_been_settled_in_part(delivery: Delivery) -> None:
+    assert was_redelivered(delivery)
+    assert not was_redelivered(Delivery(properties={"message_id": "m1"}))
+
+
+class WaitingWork(BatchWork):
+    """Work on batches while SQL is away."""
+
+    def __init__(self) -> None:
+        pass
+
+    def on_document(self, work: Work, document: bytes, *, gives_way: bool = False) -> BatchResult:
+        raise StoreUnavailableError("away")
+
+
+@dataclass
+class Sent:
+    messages: list[Outgoing] = field(default_factory=list)
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        self.messages += messages
+
+
+def test_a_batch_that_waits_for_sql_is_enqueued_again_and_blamed_for_nothing() -> None:
+    sent, slept = Sent(), list[float]()
+    settings = Settings(broker_url="amqp://")
+    counts = AmqpBatches(WaitingWork(), sent, settings, slept.append).on_batch("delivery-1", b'{"batch": 1}')
+    assert counts["deferred"] == 1
+    assert sent.messages == [Outgoing(settings.campaign_ingress_queue, b'{"batch": 1}', AGAIN)]
+    assert slept == [DEFER_PAUSE_S]
+
+
+def test_a_task_of_celery_waits_for_sql_by_its_own_retries() -> None:
+    with pytest.raises(StoreUnavailableError):
+        AmqpBatches(WaitingWork(), Sent(), Settings(broker_url="amqp://")).on_task("t1", b"{}")
