@@ -44,13 +44,22 @@ GOALS = (
     Goal("Redis, campaigns as JSON: CPU of the no-op ÷ ours", "campaigns/celery-noop/cpu", at_least=150),
     Goal("Redis, campaigns by Celery: CPU of the no-op ÷ ours", "campaigns-celery/celery-noop/cpu", at_least=150),
     Goal("Redis, `message.assign` by claims: CPU of the no-op ÷ ours", "messages/celery-noop/cpu", at_least=40),
-    Goal("Redis, `message.assign` one by one: rate ÷ the no-op's", "one-by-one/celery-noop/rate", at_least=0.75),
+    Goal(
+        "Redis, `message.assign` one by one, events off: rate ÷ the no-op's",
+        "one-by-one-quiet/celery-noop/rate",
+        at_least=0.75,
+    ),
+    Goal(
+        "The same, events on: rate ÷ that of the no-op with events", "one-by-one/celery-noop-events/rate", at_least=0.75
+    ),
     Goal("Redis, Flower's events on ÷ off: rate", "ingress/ingress-quiet/rate", at_least=0.90),
     Goal("RabbitMQ, campaigns: rate ÷ Celery publishing", "amqp-campaigns/amqp-celery-publish/rate", at_least=15),
     Goal("RabbitMQ, campaigns: rate ÷ bare py-amqp", "amqp-campaigns/amqp-bare/rate", at_least=0.85),
     Goal("RabbitMQ, campaigns: rate ÷ frames joined beforehand", "amqp-campaigns/amqp-joined/rate", at_least=0.85),
     Goal("RabbitMQ, ingress: rate ÷ Celery publishing", "amqp-ingress/amqp-celery-publish/rate", at_least=6),
     Goal("Redis commands by clients, 1,000 messages, ingress", "counts/ingress/client", at_most=10),
+    Goal("The same, `message.assign` by claims", "counts/messages/client", at_most=10),
+    Goal("The same, campaigns", "counts/campaigns/client", at_most=10),
     Goal("Redis commands in all, scripts included, ingress", "counts/ingress/all", at_most=10),
     Goal("Redis commands in all, scripts included, `message.assign`", "counts/messages/all", at_most=10),
     Goal("Redis commands in all, scripts included, campaigns", "counts/campaigns/all", at_most=10),

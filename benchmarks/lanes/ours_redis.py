@@ -17,6 +17,7 @@ from worker.settings import Settings
 NAMES = Settings.model_construct()
 BATCH = 1_000
 BESIDE = ("celery-noop",)
+QUIET_APP = "benchmarks.programs.quiet_worker"
 
 
 def push(services: Services, queue: str, documents: Iterable[bytes]) -> None:
@@ -71,14 +72,24 @@ INGRESS = drained(NAMES.ingress_queue, fill_messages)
 CAMPAIGNS = drained(NAMES.campaign_ingress_queue, fill_campaign)
 MESSAGES = drained(NAMES.messages_queue, fill_tasks())
 ONE_BY_ONE = drained(NAMES.messages_queue, fill_tasks(expires=FAR_FUTURE))
+ONE_BY_ONE_QUIET = drained(NAMES.messages_queue, fill_tasks(expires=FAR_FUTURE), QUIET_APP)
 CAMPAIGN_TASKS = drained(NAMES.campaigns_queue, fill_campaign_tasks)
-QUIET = drained(NAMES.ingress_queue, fill_messages, "benchmarks.programs.quiet_worker")
+QUIET = drained(NAMES.ingress_queue, fill_messages, QUIET_APP)
 
 LANES = (
     Lane("ingress", "single messages as JSON", "Redis", 200_000, INGRESS, (*BESIDE, "ingress-quiet"), ours=True),
     Lane("ingress-quiet", "the same, Flower's events off", "Redis", 200_000, QUIET, BESIDE, ours=True),
     Lane("messages", "`message.assign`, drained by claims", "Redis", 100_000, MESSAGES, BESIDE, ours=True),
-    Lane("one-by-one", "`message.assign` with `expires`, run by Celery", "Redis", 2_500, ONE_BY_ONE, BESIDE, ours=True),
+    Lane(
+        "one-by-one",
+        "`message.assign` with `expires`, run by Celery",
+        "Redis",
+        2_500,
+        ONE_BY_ONE,
+        (*BESIDE, "celery-noop-events"),
+        ours=True,
+    ),
+    Lane("one-by-one-quiet", "the same, Flower's events off", "Redis", 2_500, ONE_BY_ONE_QUIET, BESIDE, ours=True),
     Lane("campaigns", "campaign batches of 1,000 as JSON", "Redis", 200_000, CAMPAIGNS, BESIDE, ours=True),
     Lane("campaigns-celery", "the same as `campaign.assign`", "Redis", 200_000, CAMPAIGN_TASKS, BESIDE, ours=True),
 )
