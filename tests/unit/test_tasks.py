@@ -63,7 +63,7 @@ def run(task: FakeTask, work: FakeWork, expires: str | None = None) -> Any:
     return tried(task, DOCUMENT, expires, work)
 
 
-@pytest.mark.parametrize("expires", [None, LATER])
+@pytest.mark.parametrize("expires", [None, LATER], ids=["no end", "a later end"])
 def test_it_hands_off(expires: str | None) -> None:
     assert run(FakeTask(), FakeWork(), expires) == DONE
 
