@@ -149,10 +149,18 @@ STRATEGY = "default_sender_strategies[0]"
         pytest.param(
             "acme",
             "AU",
-            [Strategy(SenderType.SHARED_LONGCODE, "+12025550100")],
+            [Strategy(SenderType.ALPHA_TAG, "+1SHOP")],
             f"{STRATEGY}.sender_country_code",
             "required",
             id="+1 without country",
+        ),
+        pytest.param(
+            "acme",
+            "AU",
+            [Strategy(SenderType.SHARED_LONGCODE, "61400000001")],
+            f"{STRATEGY}.sender_id",
+            "null or empty",
+            id="a shared number by its id",
         ),
         pytest.param(
             "acme",
