@@ -174,6 +174,13 @@ class PostgresProcess:
     def data(self) -> Path:
         return self.folder / "data"
 
+    def new_database(self) -> str:
+        """The SQLAlchemy URL of an empty database, which goes with the server."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as admin:
+            admin.execute(f'CREATE DATABASE "{name}"')
+        return self.url.removesuffix("postgres") + name
+
     def start(self) -> None:
         if not self.data.exists():
             self._create()

@@ -9,9 +9,10 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -19,10 +20,11 @@ from urllib.parse import urlsplit
 
 import amqp
 import redis
+from celery import Celery
 from kombu import Connection, Queue
 from kombu.message import Message
 
-from tests.running_worker import Deployment
+from tests.running_worker import Deployment, until
 
 #: Envelopes read at once.
 SLICE = 5000
@@ -163,3 +165,37 @@ def delete_queues(deployment: Deployment, queues: Iterable[str]) -> None:
         channel = connection.channel()
         for queue in queues:
             channel.queue_delete(deployment.queue(queue))
+
+
+class Listener(threading.Thread):
+    """Listens to the event stream as Flower does."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(daemon=True)
+        self.app = Celery(broker=deployment.broker_url)
+        self.events: list[dict[str, Any]] = []
+        self._receiver: Any = None
+
+    def run(self) -> None:
+        with self.app.connection_for_read() as connection:
+            self._receiver = self.app.events.Receiver(connection, handlers={"*": self.events.append})
+            self._receiver.capture(limit=None, wakeup=False)
+
+    def stop(self) -> None:
+        self._receiver.should_stop = True
+        self.join(10)
+
+    def tasks(self, name: str, kind: str) -> list[dict[str, Any]]:
+        """The events of one kind about tasks of that name."""
+        named = {event["uuid"] for event in self.events if event.get("name") == name}
+        return [event for event in self.events if event["type"] == kind and event["uuid"] in named]
+
+
+@contextmanager
+def listening(deployment: Deployment) -> Iterator[Listener]:
+    listener = Listener(deployment)
+    listener.start()
+    # A heartbeat comes every two seconds, so by the first event it is listening.
+    until(lambda: bool(listener.events), 10, "any event of the worker")
+    yield listener
+    listener.stop()

@@ -32,6 +32,8 @@ POLL_S = 0.01
 CLIENT_TIMEOUT_S = 2.0
 SOCKET_PATH_BYTES = 100
 """The kernel takes 107 (Linux) or 103 (macOS)."""
+SHORT_FOLDER = Path("/tmp")  # noqa: S108  # the folder in it is ours alone, see owned_folder
+"""Where TMPDIR itself is too long."""
 
 FAKE_SCRIPT = Path(__file__).with_name("embedded_fake.py")
 CONFIGURATION = """\
@@ -299,11 +301,16 @@ def ask_to_end(address: EmbeddedRedis) -> None:
 
 def socket_path(folder: Path) -> Path:
     """Beside the data, or, where that path is too long for the kernel, in a private folder for temporary files."""
-    beside = folder / "redis.sock"
-    if len(os.fsencode(beside)) <= SOCKET_PATH_BYTES:
-        return beside
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    return owned_folder(Path(tempfile.gettempdir()) / f"smart-assign-{os.getuid()}") / f"{digest}.sock"
+    private = f"smart-assign-{os.getuid()}/{digest}.sock"
+    chosen = folder / "redis.sock"
+    for temporary in (Path(tempfile.gettempdir()), SHORT_FOLDER):
+        if len(os.fsencode(chosen)) <= SOCKET_PATH_BYTES:
+            break
+        chosen = temporary / private
+    if chosen.parent != folder:
+        owned_folder(chosen.parent)
+    return chosen
 
 
 def owned_folder(path: Path) -> Path:

@@ -24,8 +24,9 @@ def beside_postgres(
     request: pytest.FixtureRequest, own_redis: RedisProcess, own_postgres: PostgresProcess
 ) -> Iterator[Deployment]:
     broker_url = own_redis.url if request.param == "redis" else request.getfixturevalue("rabbitmq_url")
-    seed(own_postgres.url, own_redis.url)
-    deployment = Deployment(broker_url, own_redis.url, own_postgres.url, SETTINGS)
+    database_url = own_postgres.new_database()
+    seed(database_url, own_redis.url)
+    deployment = Deployment(broker_url, own_redis.url, database_url, SETTINGS)
     yield deployment
     if request.param == "rabbitmq":
         delete_queues(deployment, QUEUES)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +28,11 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def temporary(tmp_path: Path) -> Iterator[Path]:
-    """Where the demo makes its folder; every process that names it is the demo's."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    yield folder
-    kill_all(folder)
+def temporary() -> Iterator[Path]:
+    """Where the demo makes its folder, its socket in it; every process that names it is the demo's."""
+    with tempfile.TemporaryDirectory(prefix="sa-demo-") as folder:
+        yield Path(folder)
+        kill_all(Path(folder))
 
 
 def test_it_accounts_for_every_message_and_puts_everything_away(tmp_path: Path, temporary: Path) -> None:

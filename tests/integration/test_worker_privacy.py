@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from celery import Celery
 
 from tests.accounts import message
 from tests.integration.conftest import MakeDeployment
 from tests.running_worker import Deployment, RunningWorker, running, until
-from tests.stock_clients import dispatched, notices, push, send_with_celery
+from tests.stock_clients import dispatched, listening, notices, push, send_with_celery
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -30,40 +27,6 @@ def marked(**fields: Any) -> dict[str, Any]:
 
 def leaks(text: str) -> set[str]:
     return {marker for marker in MARKERS if marker in text}
-
-
-class Listener(threading.Thread):
-    """Listens to the event stream as Flower does."""
-
-    def __init__(self, deployment: Deployment) -> None:
-        super().__init__(daemon=True)
-        self.app = Celery(broker=deployment.broker_url)
-        self.events: list[dict[str, Any]] = []
-        self._receiver: Any = None
-
-    def run(self) -> None:
-        with self.app.connection_for_read() as connection:
-            self._receiver = self.app.events.Receiver(connection, handlers={"*": self.events.append})
-            self._receiver.capture(limit=None, wakeup=False)
-
-    def stop(self) -> None:
-        self._receiver.should_stop = True
-        self.join(10)
-
-    def tasks(self, name: str, kind: str) -> list[dict[str, Any]]:
-        """The events of one kind about tasks of that name."""
-        named = {event["uuid"] for event in self.events if event.get("name") == name}
-        return [event for event in self.events if event["type"] == kind and event["uuid"] in named]
-
-
-@contextmanager
-def listening(deployment: Deployment) -> Iterator[Listener]:
-    listener = Listener(deployment)
-    listener.start()
-    # A heartbeat comes every two seconds, so by the first event it is listening.
-    until(lambda: bool(listener.events), 10, "any event of the worker")
-    yield listener
-    listener.stop()
 
 
 def test_it_shows_claims_with_their_counts(worker: RunningWorker) -> None:

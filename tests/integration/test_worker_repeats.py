@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -9,8 +10,8 @@ import pytest
 
 from tests.accounts import message
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import Deployment, RunningWorker, running
-from tests.stock_clients import dispatched, purge, push, send_with_celery, waiting
+from tests.running_worker import Deployment, running, until
+from tests.stock_clients import dispatched, listening, purge, push, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -54,15 +55,17 @@ def test_it_takes_one_id_of_two_accounts_for_two_messages(deployment: Deployment
     assert waiting(deployment, "parked") == 1
 
 
-def test_it_says_how_many_were_repeats(worker: RunningWorker) -> None:
+def test_it_says_how_many_were_repeats(deployment: Deployment) -> None:
     twice = message()
-    push(worker.deployment, [twice] * 5)
-    dispatched(worker.deployment, 1)
-    time.sleep(0.5)
-    told = sum(
-        int(line.partition("'duplicates': ")[2].partition("}")[0] or 0) for line in worker.log.splitlines()[-20:]
-    )
-    assert told >= 4
+    with listening(deployment) as listener:
+        push(deployment, [twice] * 5)
+        dispatched(deployment, 1)
+
+        def told() -> int:
+            results = [event["result"] for event in listener.tasks("messages.assign", "task-succeeded")]
+            return sum(int(n) for result in results for n in re.findall(r"'duplicates': (\d+)", result))
+
+        until(lambda: told() == 4, 10, lambda: f"{told()} repeats told")
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -133,13 +135,27 @@ def test_it_puts_the_socket_beside_the_data() -> None:
     assert socket_path(Path("/data/redis")) == Path("/data/redis/redis.sock")
 
 
-def test_it_finds_a_short_socket_path_for_a_deep_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sa-") as folder:
+        yield Path(folder)
+
+
+def test_it_finds_a_short_socket_path_for_a_deep_folder(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(short_folder))
     deep = Path("/" + "d" * 120)
     chosen = socket_path(deep)
     assert chosen == socket_path(deep) != socket_path(deep / "other")
-    assert chosen.parent.parent == tmp_path
+    assert chosen.parent.parent == short_folder
     assert chosen.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_it_finds_one_where_the_folder_for_temporary_files_is_deep_too(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/" + "t" * 120)
+    monkeypatch.setattr("worker.redis_home.SHORT_FOLDER", short_folder)
+    assert socket_path(Path("/" + "d" * 120)).parent.parent == short_folder
 
 
 def test_it_accepts_no_socket_folder_that_others_may_enter(tmp_path: Path) -> None:
