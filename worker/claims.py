@@ -26,6 +26,8 @@ PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 #: A deferred claim waits this long before it is tried again.
 DEFER_S = 2.0
 RECOVER_AT_ONCE = 100
+#: Small batches share the price of a task; large ones would fill the memory of the child that reads them all at once.
+CAMPAIGN_CLAIM_BYTES = 1_048_576
 #: How long a task that Celery itself runs is remembered as settled.
 MARK_S = 86_400
 
@@ -155,7 +157,7 @@ class Claims:
             [self._claim_stem + claim_id, self._index, settings.dispatch_queue, gave_way, *self._sources[lane]],
             claim_id,
             settings.campaign_claim_size if lane.of_campaigns else settings.claim_size,
-            settings.claim_bytes,
+            min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if lane.of_campaigns else settings.claim_bytes,
             self._deadline_ms,
             settings.dispatch_max_length,
             self._claim_stem,

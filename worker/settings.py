@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     result_backend: str | None = Field(None, description="Celery result backend; set: tasks run one by one")
     concurrency: int | None = Field(None, ge=1, description="pool children of a worker; unset: one a core")
     claim_size: int = Field(4000, ge=1, le=10_000, description="documents in one claim")
-    campaign_claim_size: int = Field(4, ge=1, le=1000, description="campaign batches in one claim")
+    campaign_claim_size: int = Field(16, ge=1, le=1000, description="campaign batches in one claim, of 1 MiB in all")
     progress_ttl: int = Field(2_592_000, ge=60, description="seconds that a campaign's progress is kept")
     claim_bytes: int = Field(8_388_608, ge=1, description="bytes in one claim, the last document may exceed it")
     claim_deadline_s: float = Field(30.0, gt=0, description="after it a claim without an end is taken up again")
