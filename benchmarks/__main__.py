@@ -85,7 +85,7 @@ def _chosen(only: str | None) -> tuple[list[str], list[str]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the messages, one round: about two minutes")
-    parser.add_argument("--full", action="store_true", help="adds what takes long: a campaign of 1,000,000, and so on")
+    parser.add_argument("--full", action="store_true", help="adds what takes long: a queue of 10,000,000")
     parser.add_argument("--only", metavar="NAMES", help="lanes, groups and sections, comma between them; see --list")
     parser.add_argument("--repeats", type=int, help="rounds (3; with --quick 1)")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the messages of every run")
