@@ -39,7 +39,7 @@ from core.phone import settled_country
 from core.sender import Product, SenderType, TrafficClass
 
 #: Recipients that settle as a whole. Also how long a single message may wait behind a campaign.
-CHUNK = 250
+CHUNK = 1_000
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
