@@ -89,9 +89,8 @@ class BatchWork:
             if work.has_settled(settled.get(number)):
                 continue
             waiting = self._on_chunk(work, batch, number, known=number in settled, counts=result.counts)
-            result.singles_wait = gives_way and waiting > 0
-            result.done = number + 1 == batch.chunks
-            if result.singles_wait:
+            if gives_way and waiting:
+                result.singles_wait, result.done = True, number + 1 == batch.chunks
                 break
         return result
 
