@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 from core.database import Write
 from core.default_strategies import ENABLED, Strategy
 from core.sender import Product, SenderType
-from core.statements import CHUNK, INSERT, JsonRows, chunks, storable
+from core.statements import AMONG, CHUNK, INSERT, JsonRows, chunks, storable
 from core.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
 #: Who chose a default: a person (or an inventory file), or assign-all.
@@ -109,6 +109,12 @@ def _put_strategies(dialect: str) -> Any:
     return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in names})
 
 
+_REFRESH = {
+    dialect: update(DefaultRow)
+    .where(among(DefaultRow.id, "kept"))
+    .values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
+    for dialect, among in AMONG.items()
+}
 _PUT_STRATEGIES = {dialect: _put_strategies(dialect) for dialect in INSERT}
 
 
@@ -121,12 +127,19 @@ class _Search:
 
     def __init__(self, *conditions: ColumnElement[bool]) -> None:
         held = AccountRow.account_id == bindparam("account_id")
-        self._locking, self._reading = _locked(held, *conditions), _DEFAULTS.where(held, *conditions)
+        locked = _locked(held, *conditions).add_columns(DefaultRow.updated_timestamp).cte("locked")
+        unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
+        self._reading = _DEFAULTS.where(held, *conditions)
+        self._locking = _DEFAULTS.add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
 
     def find(self, connection: Connection, asked: Mapping[str, Any], *, lock: bool) -> StoredDefault | None:
-        """Locks and reads in two statements: whoever waits for a lock sees in that one what was there before."""
-        if not storable(asked["account_id"]) or (lock and connection.execute(self._locking, asked).first() is None):
+        """Locks and reads in one statement, and reads again where it had to wait for the lock and so saw old rows."""
+        if not storable(asked["account_id"]):
             return None
+        if lock:
+            row = connection.execute(self._locking, asked).first()
+            if row is None or row.unchanged:
+                return None if row is None else _stored(row)
         found = stored_defaults(connection.execute(self._reading, asked))
         return found[0] if found else None
 
@@ -202,8 +215,7 @@ def _update(connection: Connection, changes: Sequence[DefaultChange], origin: st
     kept = [change.default_id for change in changes if change.before is not None and change.strategies]
     gone = [change.default_id for change in changes if not change.strategies]
     if kept:
-        fresh = {"updated_timestamp": now, "origin": origin, "status": ENABLED}
-        connection.execute(update(DefaultRow).where(DefaultRow.id.in_(kept)).values(fresh))
+        connection.execute(_REFRESH[connection.dialect.name], {"kept": kept, "now": now, "by": origin})
     if gone:
         connection.execute(delete(DefaultRow).where(DefaultRow.id.in_(gone)))
     beyond = [

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, literal, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
-from core.statements import AMONG, CHUNK, INSERT, Among, chunks, storable
+from core.statements import AMONG, CHUNK, INSERT, Among, chunks, equals, storable
 from core.tables import AccountRow, EpochRow
 
 
@@ -60,6 +60,7 @@ _CURRENT = {
     for dialect, among in AMONG.items()
 }
 _FAMILIES = {dialect: _families(INSERT[dialect](EpochRow), among) for dialect, among in AMONG.items()}
+_FAMILY = {dialect: _families(insert(EpochRow), equals) for dialect, insert in INSERT.items()}
 
 
 def increment_families(connection: Connection, account_refs: Iterable[int], now: datetime) -> dict[str, int]:
@@ -67,11 +68,14 @@ def increment_families(connection: Connection, account_refs: Iterable[int], now:
 
     In one statement on PostgreSQL, however many they are, for only within a statement are they in order.
     """
-    refs = sorted(set(account_refs))
-    size = CHUNK if connection.dialect.name == "sqlite" else max(1, len(refs))
+    refs, dialect = sorted(set(account_refs)), connection.dialect.name
+    if len(refs) == 1:
+        rows = connection.execute(_FAMILY[dialect], {"refs": refs[0], "now": now})
+        return {row.scope: row.value for row in rows}
+    size = CHUNK if dialect == "sqlite" else max(1, len(refs))
     values: dict[str, int] = {}
     for part in chunks(refs, size):
-        rows = connection.execute(_FAMILIES[connection.dialect.name], {"refs": list(part), "now": now})
+        rows = connection.execute(_FAMILIES[dialect], {"refs": list(part), "now": now})
         values.update((row.scope, row.value) for row in rows)
     return values
 

@@ -50,6 +50,14 @@ def _among_list(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
 AMONG: Mapping[str, Among] = {"postgresql": _among_array, "sqlite": _among_list}
 
 
+def equals(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+    """For a list of one value: plain equality, of which PostgreSQL keeps the plan.
+
+    For an array it makes a new one each time, since it cannot know the length, and that may take longer than the rest.
+    """
+    return column == bindparam(parameter)
+
+
 def any_of(connection: Connection, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
     """Whether the column is one of these values, in the form of `AMONG`."""
     if connection.dialect.name == "postgresql":

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     cast,
     null,
     select,
@@ -29,7 +30,7 @@ from core.default_strategies import ENABLED
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS, registration_of, sender_of
-from core.statements import AMONG, CHUNK, Among, chunks, storable
+from core.statements import AMONG, CHUNK, Among, AnyColumn, chunks, equals, storable
 from core.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
 
 
@@ -114,7 +115,7 @@ def read_facts(
 def _facts_of(
     connection: Connection, requests: Sequence[Request], suspended_too: bool
 ) -> dict[Request, Facts | AccountProblem]:
-    rows = connection.execute(_FACTS[connection.dialect.name], _asked(requests)).all()
+    rows = connection.execute(*_asked(requests, connection.dialect.name)).all()
     family = _Family((row[_ACCOUNT_PART] for row in rows if row[0] is None), suspended_too)
     inventory = _Inventory((row for row in rows if row[0] is not None), family.names)
     standings = {request: family.standing(request) for request in requests}
@@ -124,7 +125,21 @@ def _facts_of(
     }
 
 
-def _asked(requests: Sequence[Request]) -> dict[str, list[str]]:
+_Asked = tuple[CompoundSelect[*tuple[Any, ...]], Mapping[str, Any]]
+
+
+def _asked(requests: Sequence[Request], dialect: str) -> _Asked:
+    """The statement with its parameters."""
+    if len(requests) == 1:
+        request = requests[0]
+        sender = request.subaccount_id or request.account_id
+        if storable(request.account_id) and storable(sender):
+            parameters = {"account_ids": request.account_id, "requesters": sender, "countries": request.country}
+            return _FACTS_OF_ONE, parameters
+    return _FACTS[dialect], _lists(requests)
+
+
+def _lists(requests: Sequence[Request]) -> dict[str, list[str]]:
     named = {name for request in requests for name in (request.account_id, request.subaccount_id) if name}
     senders = {request.subaccount_id or request.account_id for request in requests}
     return {
@@ -289,5 +304,13 @@ def _nothing(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
     return cast(null(), column.type)
 
 
+def _one(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+    """For one request: each list has one value, but that of the accounts, which has the requester besides."""
+    if parameter == "account_ids":
+        return column.in_([bindparam(parameter), bindparam("requesters")])
+    return equals(column, parameter)
+
+
 # Built once for each database: to build a statement takes longer than to run it.
 _FACTS = {dialect: _facts_query(among) for dialect, among in AMONG.items()}
+_FACTS_OF_ONE = _facts_query(_one)

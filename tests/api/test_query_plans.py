@@ -9,11 +9,17 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
-from core.accounts import Accounts
+from core.accounts import Account, Accounts, account_row
+from core.database import utc_now
+from core.decision import Facts, Request
+from core.epochs import increment_families
+from core.sender import Product
+from core.store import Store
+from core.store_facts import read_facts
 from tests.api.served import Login, ServedApi, served
 from tests.services import postgres_database
 
@@ -31,8 +37,8 @@ AT_TIMES = re.compile("FROM (api_keys|rule_versions|rule_overrides)|JOIN api_key
 MOST = {
     "POST default-senders": 5,
     "GET default-senders/{id}": 1,
-    "PATCH default-senders/{id}": 7,
-    "DELETE default-senders/{id}": 5,
+    "PATCH default-senders/{id}": 6,
+    "DELETE default-senders/{id}": 4,
     "GET default-senders": 2,
     "GET default-senders, sorted": 2,
     "GET v1/senders": 2,
@@ -51,6 +57,9 @@ MOST = {
     "POST v1/defaults/assign-all, 1, dry": 2,
     "POST v1/parked/replay, none": 1,
 }
+
+#: Uses of a statement until the driver prepares it, and of a prepared one until PostgreSQL weighs keeping its plan.
+PREPARED_AFTER, PLANNED_ANEW = 5, 5
 
 Sent = list[tuple[str, Any]]
 
@@ -125,6 +134,27 @@ def test_it_asks_sql_no_more_often_than_it_must(sent: dict[str, Sent]) -> None:
     counts = {name: sum(not AT_TIMES.search(text) for text, _ in each) for name, each in sent.items()}
     assert {name: count for name, count in counts.items() if count > MOST.get(name, 0)} == {}
     assert {name for name in MOST if name not in counts} == set()
+
+
+@pytest.mark.parametrize("kind", ["account", "parent", "child"])
+def test_it_plans_the_facts_of_a_decision_and_the_epochs_of_a_change_once(
+    volume_api: tuple[ServedApi, Volume], kind: str
+) -> None:
+    (api, volume), asked = volume_api, []
+    account = account_row_of(api.store, getattr(volume, kind))
+    with api.store.single() as connection:
+        for _ in range(PREPARED_AFTER + PLANNED_ANEW + 5):
+            asked = [*read_facts(connection, [Request(account.account_id, None, "NO", Product.SMS)]).values()]
+            increment_families(connection, [account.user_id], utc_now())
+        plans = connection.execute(text("SELECT statement, generic_plans > 0 AS kept FROM pg_prepared_statements"))
+        kept = {row.statement.split()[0]: row.kept for row in plans}
+    assert isinstance(asked[0], Facts)
+    assert kept == {"WITH": True, "INSERT": True}
+
+
+def account_row_of(store: Store, account_id: str) -> Account:
+    with store.single() as connection:
+        return account_row(connection, account_id)
 
 
 def test_it_would_notice(volume_api: tuple[ServedApi, Volume]) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from core.accounts import Accounts
 from core.at_risk import AtRisk
 from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.decision import Facts, Policy, Request
 from core.default_pages import PageRequest
+from core.default_rows import MANUAL, DefaultChange, find_default, write_changes
 from core.default_strategies import Strategy
 from core.defaults import DefaultSenders
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -23,6 +27,7 @@ from core.sender import Product, Sender, SenderStatus, SenderType, TrafficClass
 from core.senders import Senders
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
+from tests.services import wait_for
 
 NUMBER = Strategy(SenderType.LONGCODE, "+61491570156", "AU")
 SECOND = Strategy(SenderType.LONGCODE, "+61491570157", "AU", note="for the shop")
@@ -264,6 +269,44 @@ def test_it_updates_and_removes_only_an_accounts_own(defaults: DefaultSenders, s
             defaults.get("acme", gone)
     with pytest.raises(NotFoundError):
         defaults.unset("acme", "AU", Product.SMS, "ops")
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["replaced", "removed"])
+def test_it_sees_what_another_wrote_while_it_waited(
+    defaults: DefaultSenders, store: Store, clock: Clock, removed: bool
+) -> None:
+    created = defaults.create("acme", "AU", Product.SMS, [NUMBER], "ann")
+    clock.now = NOW + timedelta(minutes=1)
+    with ThreadPoolExecutor(1) as another:
+        with store.writing() as write:
+            before = find_default(write.connection, "acme", "AU", Product.SMS)
+            assert before == created
+            change = DefaultChange(before.key, before, () if removed else (SECOND,))
+            write_changes(write, [change], origin=MANUAL, by="bob", now=clock.now)
+            late = another.submit(defaults.update, "acme", created.default_id, [NUMBER], "eve")
+            wait_until_blocked(store)
+        if removed:
+            with pytest.raises(NotFoundError):
+                late.result()
+        else:
+            assert late.result().strategies == (NUMBER,)
+    newest = defaults.history("acme")[0]
+    assert newest.changed_by == ("bob" if removed else "eve")
+    assert [each["sender_id"] for each in (newest.before or {})["strategies"]] == [
+        (NUMBER if removed else SECOND).sender_id
+    ]
+
+
+def wait_until_blocked(store: Store) -> None:
+    """Until somebody waits for a lock; SQLite tells nobody, so there it is a while in which somebody should."""
+    if store.engine.dialect.name == "sqlite":
+        time.sleep(0.2)
+        return
+    blocked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with store.single() as connection:
+        wait_for(lambda: bool(connection.scalar(blocked)), 10, "a writer that waits")
 
 
 def test_it_remembers_who_changed_what(defaults: DefaultSenders, clock: Clock) -> None:
