@@ -99,7 +99,7 @@ def _measure(store: Store, volume: Volume, kind: str, repeats: int, place: Place
     print(f"\n{kind} {account}: 10th percentile, median, 95th percentile, CPU of the API, ms")
     print(f"  {'(bare SELECT 1 from here)':<40} {_round_trip_ms(store):7.2f}")
     with _api(place) as (url, process), httpx.Client(base_url=url, auth=(account, key), timeout=30) as client:
-        timings = [_timed(asked, client, process, repeats) for asked in requests(account)]
+        timings = [_timed(asked, client, process, repeats) for asked in requests(account, store.engine)]
     for timing in timings:
         mark = "" if timing.median_ms < GOAL_MS else "  *"
         figures = (timing.p10_ms, timing.median_ms, timing.p95_ms, timing.cpu_ms)

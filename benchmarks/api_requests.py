@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from sqlalchemy import Engine, text
 
 DEFAULTS = "/v3/senders/default-senders"
 AU = "+61491570156"
@@ -22,8 +23,8 @@ class Asked:
     before: Callable[[httpx.Client], Any] | None = None
 
 
-def requests(account: str) -> Iterator[Asked]:
-    """The requests of `account`; writes leave what they found."""
+def requests(account: str, engine: Engine) -> Iterator[Asked]:
+    """The requests of `account`; writes leave what they found, or it is put back through `engine` before the next."""
     number = int(account.removeprefix("acct-"))
     chosen = {"sender_type": "alpha_tag", "sender_id": f"Shop{number % 1000}"}
     body = {"country_code": "NO", "product_type": "SMS", "default_sender_strategies": [chosen]}
@@ -41,6 +42,13 @@ def requests(account: str) -> Iterator[Asked]:
     def there(client: httpx.Client) -> None:
         if not made:
             create(client)
+
+    def parked_again(_client: httpx.Client) -> None:
+        _put_back(engine, "UPDATE parked SET state = 'parked' WHERE parked_id = :value", f"prk-{number}")
+
+    def without_default(_client: httpx.Client) -> None:
+        where = "country = 'AU' AND account_ref = (SELECT user_id FROM accounts WHERE account_id = :value)"
+        _put_back(engine, f"DELETE FROM default_senders WHERE {where}", account)
 
     one = f"{DEFAULTS}/%s"
     notes = itertools.count()
@@ -75,11 +83,27 @@ def requests(account: str) -> Iterator[Asked]:
         "GET v1/parked/{id}": f"/v1/parked/prk-{number}",
         "GET v1/campaigns/{id}": "/v1/campaigns/none",
         "GET readyz": "/readyz",
+        "GET metrics": "/metrics",
     }.items():
         yield Asked(name, lambda c, path=path: c.get(path))  # type: ignore[misc]
     yield Asked("POST v1/explain", lambda c: c.post("/v1/explain", json={"to": AU, "reply_expected": True}))
     preview = {"recipients": [{"to": AU}] * 100}
     yield Asked("POST v1/campaigns/preview, 100", lambda c: c.post("/v1/campaigns/preview", json=preview))
-    assign = {"countries": ["AU"], "dry_run": True}
-    yield Asked("POST v1/defaults/assign-all, 1, dry", lambda c: c.post("/v1/defaults/assign-all", json=assign))
-    yield Asked("POST v1/parked/replay, none", lambda c: c.post("/v1/parked/replay", json={"parked_ids": ["none"]}))
+    assign, assign_all = {"countries": ["AU"]}, "/v1/defaults/assign-all"
+    yield Asked("POST v1/defaults/assign-all, 1, dry", lambda c: c.post(assign_all, json=assign | {"dry_run": True}))
+    yield Asked("POST v1/defaults/assign-all, 1", lambda c: c.post(assign_all, json=assign), without_default)
+    replay, parked_id = "/v1/parked/replay", f"prk-{number}"
+    yield Asked("POST v1/parked/replay, none", lambda c: c.post(replay, json={"parked_ids": ["none"]}))
+    yield Asked("POST v1/parked/replay, 1", lambda c: c.post(replay, json={"parked_ids": [parked_id]}), parked_again)
+    yield Asked("DELETE v1/parked/{id}", lambda c: c.delete(f"/v1/parked/{parked_id}"), parked_again)
+    child = f"/v1/accounts/acct-{(number // 10 + 1) * 10}"
+    yield Asked(
+        "PATCH v1/accounts/{id}",
+        lambda c: c.patch(child, json={"may_borrow": True}),
+        lambda c: c.patch(child, json={"may_borrow": False}),
+    )
+
+
+def _put_back(engine: Engine, statement: str, value: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(statement), {"value": value})

@@ -14,7 +14,7 @@ from core.case import label
 from core.country_rules import RuleBook
 from core.database import Database
 from core.decision import AlteredSenders, Decision, Policy, Request
-from core.default_rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, read_defaults, write_changes
+from core.default_rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, find_defaults, write_changes
 from core.default_strategies import Strategy
 from core.defaults import conflicts_told, facts_for_defaults
 from core.engine import decide
@@ -22,8 +22,6 @@ from core.errors import FieldError, RefusedError
 from core.explanation import as_what
 from core.phone import normal_country
 from core.sender import Product, Sender
-from core.statements import any_of
-from core.tables import DefaultRow
 
 
 class AssignOutcome(StrEnum):
@@ -161,8 +159,9 @@ class _Job:
 
     def _standing(self, connection: Connection, account: Account, countries: Sequence[str], lock: bool) -> _Standing:
         refs = [ref for ref in (account.user_id, account.parent_user_id) if ref is not None]
-        here = (any_of(connection, DefaultRow.country, countries), DefaultRow.product == self.product.value)
-        found = read_defaults(connection, DefaultRow.account_ref.in_(refs), *here, lock=lock)
+        found = find_defaults(
+            connection, [(ref, country, self.product) for ref in refs for country in countries], lock=lock
+        )
         own = {each.country: each for each in found if each.account_ref == account.user_id}
         return _Standing(own, {each.country: each for each in found if each.account_ref != account.user_id})
 

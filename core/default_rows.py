@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -98,7 +98,9 @@ _STRATEGIES = (
 _DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, _STRATEGIES).join(
     AccountRow, AccountRow.user_id == DefaultRow.account_ref
 )
-_IDS = select(DefaultRow.id).join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
+_IDS = select(DefaultRow.id, DefaultRow.updated_timestamp).join(
+    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+)
 
 
 def _put_strategies(dialect: str) -> Any:
@@ -115,37 +117,44 @@ _REFRESH = {
     .values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
     for dialect, among in AMONG.items()
 }
+_REMOVE = {dialect: delete(DefaultRow).where(among(DefaultRow.id, "gone")) for dialect, among in AMONG.items()}
+_CREATE, _REMEMBER = insert(DefaultRow), insert(DefaultHistoryRow)
 _PUT_STRATEGIES = {dialect: _put_strategies(dialect) for dialect in INSERT}
 
 
-def _locked(*conditions: ColumnElement[bool]) -> Select[UUID]:
-    return _IDS.where(*conditions).with_for_update(of=DefaultRow)
+def _locking(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Locks and reads in one statement; `unchanged` is false in the rows that it had to wait for and read too soon."""
+    locked = _IDS.where(*conditions).with_for_update(of=DefaultRow).cte("locked")
+    unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
+    return _DEFAULTS.add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
 
 
 class _Search:
-    """Finds one default of an account, by conditions whose values come later."""
+    """Finds defaults by conditions whose values come later."""
 
     def __init__(self, *conditions: ColumnElement[bool]) -> None:
-        held = AccountRow.account_id == bindparam("account_id")
-        locked = _locked(held, *conditions).add_columns(DefaultRow.updated_timestamp).cte("locked")
-        unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
-        self._reading = _DEFAULTS.where(held, *conditions)
-        self._locking = _DEFAULTS.add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
+        self._reading, self._locking = _DEFAULTS.where(*conditions), _locking(*conditions)
 
-    def find(self, connection: Connection, asked: Mapping[str, Any], *, lock: bool) -> StoredDefault | None:
-        """Locks and reads in one statement, and reads again where it had to wait for the lock and so saw old rows."""
-        if not storable(asked["account_id"]):
-            return None
+    def find(self, connection: Connection, values: Mapping[str, Any], *, lock: bool) -> list[StoredDefault]:
+        """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
         if lock:
-            row = connection.execute(self._locking, asked).first()
-            if row is None or row.unchanged:
-                return None if row is None else _stored(row)
-        found = stored_defaults(connection.execute(self._reading, asked))
-        return found[0] if found else None
+            rows = connection.execute(self._locking, values).all()
+            if all(row.unchanged for row in rows):
+                return stored_defaults(rows)
+        return stored_defaults(connection.execute(self._reading, values))
 
 
-_BY_ID = _Search(DefaultRow.id == bindparam("id"))
-_BY_KEY = _Search(DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
+_HELD = AccountRow.account_id == bindparam("account_id")
+_BY_ID = _Search(_HELD, DefaultRow.id == bindparam("id"))
+_BY_KEY = _Search(_HELD, DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
+_BY_KEYS = {
+    dialect: _Search(
+        among(DefaultRow.account_ref, "account_refs"),
+        among(DefaultRow.country, "countries"),
+        among(DefaultRow.product, "products"),
+    )
+    for dialect, among in AMONG.items()
+}
 
 
 def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -153,10 +162,8 @@ def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]
     return _DEFAULTS.where(*conditions)
 
 
-def read_defaults(connection: Connection, *conditions: ColumnElement[bool], lock: bool = False) -> list[StoredDefault]:
-    """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
-    if lock:
-        connection.execute(_locked(*conditions)).all()
+def read_defaults(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredDefault]:
+    """All that meet the conditions."""
     return stored_defaults(connection.execute(defaults_query(*conditions)))
 
 
@@ -169,17 +176,35 @@ def defaults_after(
     return stored_defaults(connection.execute(query))
 
 
+def find_defaults(connection: Connection, keys: Collection[DefaultKey], *, lock: bool) -> list[StoredDefault]:
+    """The defaults of these keys, and maybe some that have each part of theirs from another.
+
+    `lock`: until the transaction ends nobody else changes them.
+    """
+    values = {
+        "account_refs": sorted({account_ref for account_ref, _, _ in keys}),
+        "countries": sorted({country for _, country, _ in keys}),
+        "products": sorted({product.value for _, _, product in keys}),
+    }
+    return _BY_KEYS[connection.dialect.name].find(connection, values, lock=lock)
+
+
 def find_default(connection: Connection, account_id: str, country: str, product: Product) -> StoredDefault | None:
     """The default of an account, country and product, locked until the transaction ends."""
-    asked = {"account_id": account_id, "country": country, "product": product.value}
-    return _BY_KEY.find(connection, asked, lock=True)
+    values = {"account_id": account_id, "country": country, "product": product.value}
+    return _only(_BY_KEY.find(connection, values, lock=True)) if storable(account_id) else None
 
 
 def find_default_by_id(
     connection: Connection, account_id: str, default_id: UUID, *, lock: bool = False
 ) -> StoredDefault | None:
-    """A default of an account by its id; `lock` as in `read_defaults`."""
-    return _BY_ID.find(connection, {"account_id": account_id, "id": default_id}, lock=lock)
+    """A default of an account by its id; `lock`: until the transaction ends it stays so."""
+    values = {"account_id": account_id, "id": default_id}
+    return _only(_BY_ID.find(connection, values, lock=lock)) if storable(account_id) else None
+
+
+def _only(found: Sequence[StoredDefault]) -> StoredDefault | None:
+    return found[0] if found else None
 
 
 def stored_defaults(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
@@ -202,10 +227,10 @@ def write_changes(
         _update(write.connection, part, origin, now)
         if created:
             rows = [_created(change, ids[change.key], origin, now) for change in created]
-            write.connection.execute(insert(DefaultRow), rows)
+            write.connection.execute(_CREATE, rows)
         if rows := [row for change in part for row in _strategy_rows(ids[change.key], change.strategies)]:
             write.connection.execute(_PUT_STRATEGIES[write.connection.dialect.name], rows)
-        write.connection.execute(insert(DefaultHistoryRow), [_history(change, by, now) for change in part])
+        write.connection.execute(_REMEMBER, [_history(change, by, now) for change in part])
         for change in part:
             write.touch_account(change.key[0])
     return written
@@ -217,7 +242,7 @@ def _update(connection: Connection, changes: Sequence[DefaultChange], origin: st
     if kept:
         connection.execute(_REFRESH[connection.dialect.name], {"kept": kept, "now": now, "by": origin})
     if gone:
-        connection.execute(delete(DefaultRow).where(DefaultRow.id.in_(gone)))
+        connection.execute(_REMOVE[connection.dialect.name], {"gone": gone})
     beyond = [
         and_(StrategyRow.default_ref == change.default_id, StrategyRow.position >= len(change.strategies))
         for change in changes

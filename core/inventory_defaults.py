@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from core.database import Write
 from core.decision import Facts, Request
-from core.default_rows import MANUAL, DefaultChange, DefaultKey, StoredDefault, read_defaults, write_changes
+from core.default_rows import MANUAL, DefaultChange, DefaultKey, StoredDefault, find_defaults, write_changes
 from core.default_strategies import ENABLED, STRATEGIES_FIELD, Judge, Strategy, form_errors, with_country
 from core.defaults import facts_for_defaults
 from core.errors import FieldError
 from core.inventory_lines import DefaultLine, Kind
 from core.inventory_senders import account_refs
 from core.inventory_tally import Tally
-from core.statements import any_of
-from core.tables import DefaultRow
 
 
 def write_defaults(write: Write, lines: Sequence[DefaultLine], tally: Tally, judge: Judge, by: str) -> None:
@@ -45,10 +43,7 @@ def _request(line: DefaultLine) -> Request:
 
 
 def _read(write: Write, keys: Sequence[DefaultKey]) -> dict[DefaultKey, StoredDefault]:
-    accounts, countries = {key[0] for key in keys}, {key[1] for key in keys}
-    owned = any_of(write.connection, DefaultRow.account_ref, accounts)
-    here = any_of(write.connection, DefaultRow.country, countries)
-    return {stored.key: stored for stored in read_defaults(write.connection, owned, here, lock=True)}
+    return {stored.key: stored for stored in find_defaults(write.connection, keys, lock=True)}
 
 
 def _same(strategies: Sequence[Strategy], stored: StoredDefault | None) -> bool:

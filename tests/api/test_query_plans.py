@@ -52,10 +52,15 @@ MOST = {
     "GET v1/parked, by reason": 1,
     "GET v1/parked/{id}": 1,
     "GET readyz": 1,
+    "GET metrics": 1,
     "POST v1/explain": 2,
     "POST v1/campaigns/preview, 100": 1,
     "POST v1/defaults/assign-all, 1, dry": 2,
+    "POST v1/defaults/assign-all, 1": 6,
     "POST v1/parked/replay, none": 1,
+    "POST v1/parked/replay, 1": 2,
+    "DELETE v1/parked/{id}": 2,
+    "PATCH v1/accounts/{id}": 5,
 }
 
 #: Uses of a statement until the driver prepares it, and of a prepared one until PostgreSQL weighs keeping its plan.
@@ -110,7 +115,7 @@ def sent(volume_api: tuple[ServedApi, Volume], request: pytest.FixtureRequest) -
     api, volume = volume_api
     account = getattr(volume, request.param)
     client = api.client(Login(account, Accounts(api.store).add_key(account)))
-    return {asked.name: sent_by(client, asked) for asked in requests(account)}
+    return {asked.name: sent_by(client, asked) for asked in requests(account, api.store.engine)}
 
 
 def sent_by(client: httpx.Client, asked: Asked) -> Sent:
@@ -124,8 +129,9 @@ def sent_by(client: httpx.Client, asked: Asked) -> Sent:
 
 def test_it_reads_no_table_from_end_to_end(volume_api: tuple[ServedApi, Volume], sent: dict[str, Sent]) -> None:
     engine = volume_api[0].store.engine
-    # /readyz reads one row of a table, whichever comes first.
-    statements = [(name, *each) for name, all_of_it in sent.items() if "readyz" not in name for each in all_of_it]
+    # /readyz reads one row of a table, whichever comes first; /metrics counts all warnings that there are.
+    asked = {name: each for name, each in sent.items() if name not in {"GET readyz", "GET metrics"}}
+    statements = [(name, *each) for name, all_of_it in asked.items() for each in all_of_it]
     scanned = {(name, text): scanned_tables(engine, text, parameters) for name, text, parameters in statements}
     assert {where: tables for where, tables in scanned.items() if tables} == {}
 
