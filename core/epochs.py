@@ -55,12 +55,11 @@ def _families(insert: Any, among: Among) -> Any:
 
 # Built once for each database: every write asks them, and to build a statement takes longer than to run it.
 _INCREMENT = {dialect: _raised(insert(EpochRow)) for dialect, insert in INSERT.items()}
-_CURRENT = {
-    dialect: select(EpochRow.scope, EpochRow.value).where(among(EpochRow.scope, "scopes"))
-    for dialect, among in AMONG.items()
-}
+_EPOCHS = select(EpochRow.scope, EpochRow.value)
+_CURRENT = {dialect: _EPOCHS.where(among(EpochRow.scope, "scopes")) for dialect, among in AMONG.items()}
+_CURRENT_OF_ONE = _EPOCHS.where(equals(EpochRow.scope, "scopes"))
 _FAMILIES = {dialect: _families(INSERT[dialect](EpochRow), among) for dialect, among in AMONG.items()}
-_FAMILY = {dialect: _families(insert(EpochRow), equals) for dialect, insert in INSERT.items()}
+_FAMILY_OF_ONE = {dialect: _families(insert(EpochRow), equals) for dialect, insert in INSERT.items()}
 
 
 def increment_families(connection: Connection, account_refs: Iterable[int], now: datetime) -> dict[str, int]:
@@ -70,7 +69,7 @@ def increment_families(connection: Connection, account_refs: Iterable[int], now:
     """
     refs, dialect = sorted(set(account_refs)), connection.dialect.name
     if len(refs) == 1:
-        rows = connection.execute(_FAMILY[dialect], {"refs": refs[0], "now": now})
+        rows = connection.execute(_FAMILY_OF_ONE[dialect], {"refs": refs[0], "now": now})
         return {row.scope: row.value for row in rows}
     size = CHUNK if dialect == "sqlite" else max(1, len(refs))
     values: dict[str, int] = {}
@@ -94,12 +93,15 @@ def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]
     """The value of every scope asked for; 0 where nothing was ever written."""
     values = dict.fromkeys(scopes, 0)
     for part in chunks(list(filter(storable, values)), CHUNK):
-        rows = connection.execute(_CURRENT[connection.dialect.name], {"scopes": list(part)})
+        if len(part) == 1:
+            rows = connection.execute(_CURRENT_OF_ONE, {"scopes": part[0]})
+        else:
+            rows = connection.execute(_CURRENT[connection.dialect.name], {"scopes": list(part)})
         values.update((row.scope, row.value) for row in rows)
     return values
 
 
 def read_epochs_since(connection: Connection, moment: datetime) -> dict[str, int]:
     """The epochs that changed at or after `moment`."""
-    rows = connection.execute(select(EpochRow.scope, EpochRow.value).where(EpochRow.changed_at >= moment))
+    rows = connection.execute(_EPOCHS.where(EpochRow.changed_at >= moment))
     return {row.scope: row.value for row in rows}
