@@ -58,8 +58,6 @@ _Node = _Leaf | _Branch
 
 _TABLE: Final = Path(__file__).with_name("data") / "phone_prefixes.json"
 
-_CALLING_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
-
 #: Characters, with the +, after which a node of the table is remembered; five digits cannot make more than about 100,000.
 _REMEMBERED: Final = 6
 
@@ -119,25 +117,6 @@ def normal_country(code: str) -> str:
     """ISO 3166-1 alpha-2 in capitals, UK as GB; an unknown code comes back as it is."""
     capitals = code.strip().upper()
     return "GB" if capitals == "UK" else capitals
-
-
-def mask(number: str) -> str:
-    """`number` for logs: calling code (else three digits) and the last two digits stay, if four are left to hide."""
-    head = _calling_code_length(number)
-    hidden = len(number) - head - 2
-    if hidden < 4:
-        return "*" * len(number)
-    return _digits_only(number[:head]) + "*" * hidden + _digits_only(number[-2:])
-
-
-def _digits_only(text: str) -> str:
-    return re.sub(r"[^+0-9]", "*", text)
-
-
-def _calling_code_length(number: str) -> int:
-    if number.startswith("+"):
-        return next((end for end in (2, 3, 4) if number[1:end] in _CALLING_CODES), 4)
-    return 3
 
 
 # ---- what phonenumbers reads ----

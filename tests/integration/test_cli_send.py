@@ -63,7 +63,7 @@ def test_it_enqueues_one_message_as_any_upstream_would(deployment: Deployment) -
         "--sender-id",
         "+61491570006",
         "--sender-type",
-        "longcode",
+        "LongCode",
         "--reply-expected",
         "--schedule",
         "0",

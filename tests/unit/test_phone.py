@@ -9,7 +9,6 @@ from core.phone import (
     InvalidRecipientError,
     Recipient,
     country_of,
-    mask,
     normal_country,
     parse_recipient,
     settled_country,
@@ -165,20 +164,3 @@ def test_it_writes_countries_in_one_way(code: str, normal: str) -> None:
 def test_it_knows_libphonenumbers_own_regions_but_no_alias() -> None:
     assert {"GB", "US", "AC", "TA", "XK"} <= KNOWN_REGIONS
     assert KNOWN_REGIONS.isdisjoint({"UK", "001", "ZZ"})
-
-
-MASKED = {
-    "one-digit calling code": ("+12125550123", "+1********23"),
-    "two-digit calling code": ("+447400123456", "+44********56"),
-    "three-digit calling code": ("+35818123456", "+358******56"),
-    "unknown calling code": ("+999123456789", "+999*******89"),
-    "national": ("02079460018", "020******18"),
-    "too short to show anything": ("12345", "*****"),
-    "words": ("call me, Bob", "************"),
-    "empty": ("", ""),
-}
-
-
-@pytest.mark.parametrize(("number", "masked"), MASKED.values(), ids=MASKED)
-def test_it_masks(number: str, masked: str) -> None:
-    assert mask(number) == masked

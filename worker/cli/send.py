@@ -18,6 +18,7 @@ from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.amqp import PUBLISH_ERRORS
 from worker.cli.output import command, console, fail, json_option, print_json, stderr
+from worker.cli.parameters import enum_option
 from worker.message_file import Line, contract_errors, read_lines
 from worker.producer import Producer, in_trips
 from worker.wiring import runtime
@@ -77,11 +78,11 @@ def _send_trip(sending: Sending, producer: Producer, queue: str, documents: list
 @click.option("--body", help="Text, 1 to 1600 characters.")
 @click.option("--subaccount", "subaccount_id", help="Sub-account that sends.")
 @click.option("--sender-id", help="Sender to use; left out: Smart Assign decides.")
-@click.option("--sender-type", type=click.Choice([t.value for t in SenderType]), help="Type of --sender-id.")
+@enum_option("--sender-type", kind=SenderType, metavar="TYPE", says="Type of --sender-id")
 @click.option("--country", help="ISO 3166-1 alpha-2; a hint for a national number.")
-@click.option("--product", type=click.Choice([p.value for p in Product]), help="SMS unless given.")
+@enum_option("--product", kind=Product, metavar="PRODUCT", says="SMS unless given")
 @click.option("--media-url", "media_urls", multiple=True, help="Media of an MMS; may be repeated.")
-@click.option("--traffic-class", type=click.Choice([t.value for t in TrafficClass]), help="transactional unless given.")
+@enum_option("--traffic-class", kind=TrafficClass, metavar="CLASS", says="transactional unless given")
 @click.option("--reply-expected", is_flag=True, help="Only a sender that can receive replies.")
 @click.option("--message-id", help="Unique for the account; made up and printed if left out.")
 @click.option("--expires-at", help="RFC 3339 time; past it the message is parked.")
