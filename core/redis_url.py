@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
+
+_CERTIFICATE_WORD = re.compile(r"(?<=[?&]ssl_cert_reqs=)CERT_(NONE|OPTIONAL|REQUIRED)\b")
 
 
 def client_url(url: str) -> str:
-    """Kombu's URL of a Redis socket as redis-py spells it; any other URL unchanged."""
+    """Kombu's URL of a Redis socket, or with Celery's words for `ssl_cert_reqs`, as redis-py spells it; others as is."""
     parts = urlsplit(url)
+    if parts.scheme == "rediss":
+        return _CERTIFICATE_WORD.sub(lambda word: word[1].lower(), url)
     if parts.scheme != "redis+socket":
         return url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0].lstrip("/")

@@ -13,6 +13,7 @@ import redis
 from core.accounts import Accounts
 from core.database import open_engine
 from core.redis_epochs import RedisEpochs
+from core.redis_url import client_url
 from core.schema import upgrade
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from core.senders import Senders
@@ -46,7 +47,7 @@ _numbers = itertools.count()
 @contextmanager
 def open_store(database_url: str, redis_url: str) -> Iterator[Store]:
     """The store as programs beside the worker use it: writes publish their epochs."""
-    with redis.Redis.from_url(redis_url) as client:
+    with redis.Redis.from_url(client_url(redis_url)) as client:
         store = Store(open_engine(database_url), RedisEpochs(client, "smart-assign"))
         try:
             yield store

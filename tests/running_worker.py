@@ -60,7 +60,7 @@ class Deployment:
         ours = {"broker_url": self.broker_url, "redis_url": self.redis_url, "database_url": self.database_url}
         queues = {f"{name}_queue": self.queue(name) for name in QUEUES}
         named = {"log_format": "json", "concurrency": "2"} | ours | queues | dict(self.settings)
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ}
         return kept | {"PYTHONPATH": str(ROOT)} | {f"SMART_ASSIGN_{name.upper()}": text for name, text in named.items()}
 
 

@@ -31,6 +31,15 @@ class MissingServiceError(Exception):
     """The service is not there, and this machine cannot start one; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Files in PEM: a certificate authority of the tests' own, and what a server shows."""
+
+    authority: Path
+    server: Path
+    key: Path
+
+
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens on at the moment."""
     with socket.socket() as probe:
@@ -73,9 +82,13 @@ def redis_binary() -> str:
 
 @dataclass
 class RedisProcess:
-    """A private Redis on a socket and a loopback port; with `durable`, its AOF outlives SIGKILL."""
+    """A private Redis on a socket and a loopback port; with `durable`, its AOF outlives SIGKILL.
+
+    With `certificates` it speaks TLS alone on its port; what asks must trust their authority.
+    """
 
     durable: bool = False
+    certificates: Certificates | None = None
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-redis-")))
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -86,7 +99,9 @@ class RedisProcess:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        if self.certificates is None:
+            return f"redis://127.0.0.1:{self.port}/0"
+        return f"rediss://localhost:{self.port}/0?ssl_ca_certs={self.certificates.authority}"
 
     @property
     def socket_url(self) -> str:
@@ -110,9 +125,15 @@ class RedisProcess:
         wait_for(self.answers, START_S, "the private Redis")
 
     def _options(self) -> list[str]:
-        listen = ["--bind", "127.0.0.1", "--port", str(self.port), "--unixsocket", "redis.sock"]
+        listen = ["--bind", "127.0.0.1", *self._port_options(), "--unixsocket", "redis.sock"]
         keep = ["--appendonly", "yes" if self.durable else "no", "--save", ""]
         return [*listen, *keep, "--maxmemory-policy", "noeviction"]
+
+    def _port_options(self) -> list[str]:
+        if self.certificates is None:
+            return ["--port", str(self.port)]
+        files = ["--tls-cert-file", str(self.certificates.server), "--tls-key-file", str(self.certificates.key)]
+        return ["--port", "0", "--tls-port", str(self.port), *files, "--tls-auth-clients", "no"]
 
     def answers(self) -> bool:
         try:
@@ -218,8 +239,10 @@ class PostgresProcess:
 
 @dataclass
 class RabbitProcess:
-    """A private RabbitMQ: node name, port and folder of its own, no plugins."""
+    """A private RabbitMQ: node name, port and folder of its own, no plugins; with `certificates` on a TLS port too."""
 
+    certificates: Certificates | None = None
+    tls_port: int = field(default_factory=free_port)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-rabbit-")))
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -228,6 +251,10 @@ class RabbitProcess:
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    @property
+    def tls_url(self) -> str:
+        return f"amqps://guest:guest@localhost:{self.tls_port}//"
 
     def start(self) -> None:
         self._configure()
@@ -244,7 +271,15 @@ class RabbitProcess:
 
     def _configure(self) -> None:
         (self.folder / "enabled_plugins").write_text("[].\n")
-        (self.folder / "rabbitmq.conf").write_text(f"listeners.tcp.local = 127.0.0.1:{self.port}\n")
+        lines = [f"listeners.tcp.local = 127.0.0.1:{self.port}"]
+        if self.certificates is not None:
+            lines += [
+                f"listeners.ssl.local = 127.0.0.1:{self.tls_port}",
+                f"ssl_options.cacertfile = {self.certificates.authority}",
+                f"ssl_options.certfile = {self.certificates.server}",
+                f"ssl_options.keyfile = {self.certificates.key}",
+            ]
+        (self.folder / "rabbitmq.conf").write_text("\n".join([*lines, ""]))
 
     def _environment(self) -> Mapping[str, str]:
         return {
