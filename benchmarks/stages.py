@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from binascii import hexlify
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
@@ -69,7 +70,7 @@ def _single_steps() -> list[Step]:
     documents = [as_json(message(number)) for number in range(MESSAGES)]
     messages = [decode_message(document) for document in documents]
     digests = [message_digest(each.account_id, each.message_id) for each in messages]
-    names = [digest.hex() for digest in digests]
+    names = [hexlify(digest) for digest in digests]
     writer = Writer(messages[0], "AU", bytes(VERDICT.shared), rfc3339(now))
 
     def written() -> list[bytes]:

@@ -90,8 +90,9 @@ class AssignAll:
     ) -> tuple[CountryAssignment, ...]:
         """The outcome by country, in the order asked for; without `countries` for all that a sender can serve.
 
-        `account`: at hand, or its id. One transaction, a handful of statements before it writes, whatever the number of countries; `dry_run` writes
-        nothing. Without `overwrite` a default that was set by hand stays, also one that a sub-account inherits.
+        `account`: at hand, or its id. One transaction, a handful of statements before it writes, whatever the number of
+        countries; `dry_run` writes nothing. Without `overwrite` a default that was set by hand stays, also one that a
+        sub-account inherits.
         Raises NotFoundError, RefusedError for a code of no country, and ConflictError.
         """
         rules, moment = self._rules(), now or self._database.clock()

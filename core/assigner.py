@@ -6,17 +6,18 @@ message is written with the verdict of its group. Nothing here moves a message: 
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from core.cache import Answer
 from core.contracts import (
     WHOLE_DOCUMENT,
     ContractError,
     Message,
-    account_stem,
+    account_hash,
     decode_message,
     digest_of,
     parse_rfc3339,
@@ -55,12 +56,13 @@ class Parked:
 class Outcome:
     """What became of a batch: every document is enriched, parked or deferred.
 
-    `payloads`, `digests` and `indexes` run side by side: the enriched JSON, the 16 bytes that name the message, and
-    the place in the batch. `deferred` are the places of documents that wait until SQL can be read again.
+    `payloads`, `digests`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the 16 bytes that name the
+    message, the same in hexadecimal ASCII, and the place in the batch. `deferred` are the places of documents that wait until SQL can be read again.
     """
 
     payloads: list[bytes] = field(default_factory=list)
     digests: list[bytes] = field(default_factory=list)
+    dispatch_ids: list[bytes] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     deferred: list[int] = field(default_factory=list)
@@ -84,20 +86,14 @@ class Group:
 
     def __init__(self, key: _Key, example: Message) -> None:
         self.key, self.example, self.country = key, example, key[2]
-        self.account = account_stem(example.account_id)
+        self.account = account_hash(example.account_id)
         self.verdict: Verdict | None = None
         self.writer: Writer | SpreadWriter | None = None
 
 
-class Entry(NamedTuple):
-    """A message that is to be written: its place in the batch, its group, and what is its own. A tuple: quick to make."""
-
-    place: int
-    group: Group
-    message_id: str
-    e164: str
-    body: str
-    tail: bytes
+#: A message that is to be written: its place in the batch, its group, and what is its own: message id, number in E.164,
+#: body, tail. A plain tuple is the quickest to make.
+Entry = tuple[int, Group, str, str, str, bytes]
 
 
 class Messages:
@@ -117,7 +113,7 @@ class Messages:
             return
         e164, country = located
         group = self.group(message, country)
-        self.entries.append(Entry(place, group, message.message_id, e164, message.body, tail_of(message)))
+        self.entries.append((place, group, message.message_id, e164, message.body, tail_of(message)))
 
     def group(self, message: Message, country: str) -> Group:
         """The group of a message to `country`."""
@@ -154,14 +150,15 @@ class Assigner:
         """Write every message of a batch with the verdict of its group."""
         outcome = Outcome(parked=batch.parked)
         self._decide(batch)
-        for entry in batch.entries:
-            place, group, message_id, e164, body, tail = entry
+        for place, group, message_id, e164, body, tail in batch.entries:
             if group.writer is None:
-                _not_sent(entry, outcome)
+                _not_sent(place, group, message_id, outcome)
                 continue
             digest = digest_of(group.account, message_id)
-            outcome.payloads.append(group.writer.write(message_id, e164, body, tail, digest.hex()))
+            dispatch_id = hexlify(digest)
+            outcome.payloads.append(group.writer.write(message_id, e164, body, tail, dispatch_id))
             outcome.digests.append(digest)
+            outcome.dispatch_ids.append(dispatch_id)
             outcome.indexes.append(place)
         return outcome
 
@@ -180,11 +177,12 @@ class Assigner:
         return decode_message(document)
 
 
-def _not_sent(entry: Entry, outcome: Outcome) -> None:
-    if entry.group.verdict is None:
-        outcome.deferred.append(entry.place)
+def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:
+    if group.verdict is None:
+        outcome.deferred.append(place)
     else:
-        outcome.parked.append(_unsendable(entry, entry.group.verdict))
+        parked = _unsendable(place, group, group.verdict)
+        outcome.parked.append(replace(parked, message_id=message_id))
 
 
 def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Parked:
@@ -232,12 +230,10 @@ def clean_sender_id(sender_id: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def _unsendable(entry: Entry, verdict: Verdict) -> Parked:
+def _unsendable(place: int, group: Group, verdict: Verdict) -> Parked:
     reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    group = entry.group
-    parked = _parked(entry.place, group.example, reason, verdict.detail, country=group.country, fields=fields)
-    return replace(parked, message_id=entry.message_id)
+    return _parked(place, group.example, reason, verdict.detail, country=group.country, fields=fields)
 
 
 def _parked(

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.assigner import Assigner, Entry, Group, Messages, Outcome, Parked, clean_sender_id
+from core.assigner import Assigner, Group, Messages, Outcome, Parked, clean_sender_id
 from core.contracts import (
     MAX_RECIPIENTS,
     WHOLE_DOCUMENT,
@@ -124,10 +124,11 @@ class Batch:
 
     def message_id(self, position: int) -> str:
         """The id of a recipient's message where the batch gives none; the same at every delivery."""
-        return f"{self._stem}-{position}"
+        return f"{self.stem}-{position}"
 
     @cached_property
-    def _stem(self) -> str:
+    def stem(self) -> str:
+        """What those ids have in common."""
         names = encode_json([self.shared.campaign_id, self.shared.batch_id])
         return hashlib.blake2b(names, digest_size=12).hexdigest()
 
@@ -239,20 +240,24 @@ def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
     refused: list[Parked] = []
     groups: dict[str, Group] = {}
     like, tail = _message_like(batch)
-    may_be_alike = like.expires_at is None
-    for position in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(batch.rows))):
-        row = batch.rows[position]
-        if isinstance(row, RefusedRow):
+    may_be_alike, stem, first = like.expires_at is None, batch.stem, chunk * CHUNK
+    for position, row in enumerate(batch.rows[first : first + CHUNK], first):
+        if (
+            type(row) is Row
+            and may_be_alike
+            and row.custom_string is None
+            and (body := row.body or like.body)
+            and (country := settled_country(row.to))
+        ):
+            # Nearly every recipient: nothing of its own but number, text and id.
+            group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
+            messages.entries.append((position, group, row.message_id or f"{stem}-{position}", row.to, body, tail))
+        elif isinstance(row, RefusedRow):
             message_id = known_ids(row.value).get("message_id")
             refused.append(_refused(batch, position, row.errors, message_id))
         elif row.body is None and batch.shared.body is None:
             error = FieldError(f"recipients[{position}].body", "is required where the batch has none")
             refused.append(_refused(batch, position, (error,), row.message_id))
-        elif may_be_alike and row.custom_string is None and type(row) is Row and (country := settled_country(row.to)):
-            # Nearly every recipient: nothing of its own but number, text and id.
-            group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
-            message_id = row.message_id or batch.message_id(position)
-            messages.entries.append(Entry(position, group, message_id, row.to, row.body or like.body, tail))
         else:
             messages.add(position, _message(batch, like, position, row))
     return refused

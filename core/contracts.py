@@ -430,17 +430,19 @@ def ids_in(document: bytes) -> dict[str, str]:
 
 def message_digest(account_id: str, message_id: str) -> bytes:
     """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
-    return digest_of(account_stem(account_id), message_id)
+    return digest_of(account_hash(account_id), message_id)
 
 
-def account_stem(account_id: str) -> str:
-    """What the messages of one account have in common in `digest_of`."""
-    return f"{len(account_id)}:{account_id}"
+def account_hash(account_id: str) -> hashlib.blake2b:
+    """What the digests of one account's messages begin with, for `digest_of`."""
+    return hashlib.blake2b(f"{len(account_id)}:{account_id}".encode(), digest_size=16)
 
 
-def digest_of(stem: str, message_id: str) -> bytes:
-    """`message_digest` of a message of the account with this `account_stem`."""
-    return hashlib.blake2b((stem + message_id).encode(), digest_size=16).digest()
+def digest_of(account: hashlib.blake2b, message_id: str) -> bytes:
+    """`message_digest` of a message of the account with this `account_hash`; to copy one is quicker than to begin anew."""
+    digest = account.copy()
+    digest.update(message_id.encode())
+    return digest.digest()
 
 
 def rfc3339(moment: datetime) -> str:

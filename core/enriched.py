@@ -17,6 +17,7 @@ from core.spread import pick
 from core.verdict import PoolSender, Verdict
 
 _HEAD = b'{"schema":%d,"dispatch_id":"' % SCHEMA_VERSION
+_BEFORE_ID = b'","message_id":'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,7 +40,7 @@ _USUAL_TAIL = encode_json(_Tail())[1:]
 class Writer:
     """Writes the messages of one group, with the verdict that they share."""
 
-    __slots__ = ("_after_body", "_before_body", "_before_to")
+    __slots__ = ("_after_body", "_before_body", "_before_to", "_body", "_rest", "_tail")
 
     def __init__(self, message: Message, country: str, shared: bytes, assigned_at: str) -> None:
         owner = encode_json({"account_id": message.account_id, "subaccount_id": message.subaccount_id})
@@ -47,14 +48,20 @@ class Writer:
         self._before_to = b',%b,"to":"' % owner[1:-1]
         self._before_body = b'","country":%b,"body":' % encode_json(country)
         self._after_body = b'%b%b,"assigned_at":"%b",' % (wanted, shared[1:-1], assigned_at.encode())
+        self._body: str | None = None
+        self._tail = self._rest = b""
 
-    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: str) -> bytes:
-        """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
+        """The JSON of one message of the group; `tail` is what `tail_of` gives for it, `dispatch_id` in ASCII."""
+        if body is self._body and tail is self._tail:  # a campaign's: the very same objects again and again
+            rest = self._rest = self._rest or b"".join((self._before_body, _encode(body), self._after_body, tail))
+            return b"".join((_HEAD, dispatch_id, _BEFORE_ID, _encode(message_id), self._before_to, e164.encode(), rest))
+        self._body, self._tail, self._rest = body, tail, b""
         return b"".join(
             (
                 _HEAD,
-                dispatch_id.encode(),
-                b'","message_id":',
+                dispatch_id,
+                _BEFORE_ID,
                 _encode(message_id),
                 self._before_to,
                 e164.encode(),
@@ -81,7 +88,7 @@ class SpreadWriter:
         self._draws = [member.draw for member in pool]
         self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
 
-    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: str) -> bytes:
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
         """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
         return self._writers[pick(e164, self._draws)].write(message_id, e164, body, tail, dispatch_id)
 

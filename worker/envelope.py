@@ -34,6 +34,10 @@ _TAIL = (
 )
 
 
+#: The ends of the envelopes of one batch.
+_ENDS = [b'%d"}}' % place for place in range(4096)]
+
+
 class Sealer:
     """Writes JSON documents as kombu messages for one Redis queue.
 
@@ -44,13 +48,14 @@ class Sealer:
     def __init__(self, queue: str) -> None:
         self._tail = (_TAIL % queue).encode()
 
-    def seal(self, payloads: Sequence[bytes], message_ids: Sequence[str]) -> list[bytes]:
-        """One envelope for each payload, with the AMQP property `message_id`."""
-        tail, stem, encode = self._tail, uuid.uuid4().hex.encode(), pybase64.b64encode
+    def seal(self, payloads: Sequence[bytes], message_ids: Sequence[bytes]) -> list[bytes]:
+        """One envelope for each payload, with the AMQP property `message_id`, which is ASCII without quotes."""
+        head, tail, join, encode = _ENCODED_BODY, self._tail, b"".join, pybase64.b64encode
+        tag, size = b'", "delivery_tag": "%b-' % uuid.uuid4().hex.encode(), len(payloads)
+        ends = _ENDS[:size] if size <= len(_ENDS) else [b'%d"}}' % place for place in range(size)]
         return [
-            b'%b%b%b%b", "delivery_tag": "%b-%d"}}'
-            % (_ENCODED_BODY, encode(payload), tail, message_id.encode(), stem, index)
-            for index, (payload, message_id) in enumerate(zip(payloads, message_ids, strict=True))
+            join((head, encode(payload), tail, message_id, tag, end))
+            for payload, message_id, end in zip(payloads, message_ids, ends, strict=True)
         ]
 
 

@@ -33,7 +33,7 @@ class RedisEvents:
         """All of them, or none. Raises redis.RedisError."""
         if not events:
             return
-        sealed = self._sealer.seal(events, [uuid.uuid4().hex for _ in events])
+        sealed = self._sealer.seal(events, [uuid.uuid4().hex.encode() for _ in events])
         with self._client.pipeline(transaction=True) as pipe:
             pipe.lpush(self._queue, *sealed)
             pipe.ltrim(self._queue, 0, self._longest - 1)

@@ -41,7 +41,8 @@ class Parking:
             log.warning("parked_documents_wait_for_sql", count=len(documents))
             return 0
         ids = [document.parked_id for document in documents]
-        sealed = self._sealer.seal([parked_notice(document) for document in documents], ids)
+        notices = [parked_notice(document) for document in documents]
+        sealed = self._sealer.seal(notices, [parked_id.encode() for parked_id in ids])
         return self._outbox.announce(list(zip(ids, sealed, strict=True)))
 
     def sweep(self) -> int:

@@ -162,7 +162,7 @@ def _ids_of(claim: Claim) -> dict[str, str]:
 
 def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:
     """What a Redis script hands off; messages that came twice in the same work are dropped where there is a window."""
-    sealed = sealer.seal(outcome.payloads, [digest.hex() for digest in outcome.digests])
+    sealed = sealer.seal(outcome.payloads, outcome.dispatch_ids)
     marks = [digest[:MARK_BYTES] for digest in outcome.digests]
     settlement = Settlement(sealed, marks, _outbox_entries(kept))
     if window and len(set(marks)) < len(marks):

@@ -119,7 +119,7 @@ class AmqpWork:
         self._publisher.publish(
             [
                 *(
-                    Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.digests[place].hex())
+                    Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.dispatch_ids[place].decode())
                     for place in fresh
                 ),
                 *(Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept),

@@ -43,7 +43,7 @@ def begun(claims: Claims) -> Claim:
 
 
 def outcome(*ids: str) -> Settlement:
-    sealed = Sealer(DISPATCH).seal([b"{}" for _ in ids], ids)
+    sealed = Sealer(DISPATCH).seal([b"{}" for _ in ids], [each.encode() for each in ids])
     return Settlement(sealed, [text.encode().ljust(14) for text in ids])
 
 

@@ -45,7 +45,7 @@ def put_dispatched(deployment: Deployment, documents: list[dict[str, Any]]) -> N
     bodies = [encode_json(document) for document in documents]
     if deployment.on_redis:
         with redis.Redis.from_url(deployment.broker_url) as client:
-            ids = [document["message_id"] for document in documents]
+            ids = [document["message_id"].encode() for document in documents]
             client.lpush(deployment.queue("dispatch"), *Sealer(deployment.queue("dispatch")).seal(bodies, ids))
         return
     names = {f"{name}_queue": deployment.queue(name) for name in QUEUES}

@@ -231,7 +231,7 @@ def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deploy
         pytest.skip("here the script that settles writes to the queue itself")
     event = json.dumps({"event": "campaign.completed", "campaign_id": "orphan"}).encode()
     with redis.Redis.from_url(deployment.redis_url) as client:
-        client.lpush(event_outbox("smart-assign"), *Sealer("any").seal([event], [""]))
+        client.lpush(event_outbox("smart-assign"), *Sealer("any").seal([event], [b""]))
         assert completed(deployment, "orphan")["event"] == "campaign.completed"
         until(lambda: not client.exists(event_outbox("smart-assign")), 10, "the outbox is empty")
 

@@ -55,7 +55,7 @@ def handed_in(envelope: bytes | None) -> tuple[object, str | None, object]:
 
 def test_it_seals_what_kombu_reads() -> None:
     payload = json.dumps(DOCUMENT).encode()
-    first, second = Sealer("dispatch").seal([payload, payload], ["id-1", "id-2"])
+    first, second = Sealer("dispatch").seal([payload, payload], [b"id-1", b"id-2"])
     with Connection("memory://") as connection:
         message = Message(json.loads(first), channel=connection.channel(), accept={"application/json"})
     assert message.payload == DOCUMENT

@@ -62,7 +62,7 @@ class Publisher:
 
 def written(client: fakeredis.FakeRedis, *events: bytes) -> None:
     """As a script writes them."""
-    sealed = Sealer("any").seal(events, ["" for _ in events])
+    sealed = Sealer("any").seal(events, [b"" for _ in events])
     client.lpush(event_outbox("smart-assign"), *sealed)
 
 
