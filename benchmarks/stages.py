@@ -18,13 +18,14 @@ from benchmarks.process import ROOT
 from core.assigner import Assigner, request_for
 from core.cache import Answer
 from core.campaign import CampaignAssigner, decode_batch
-from core.contracts import OutgoingMessage, decode_message, message_digest, rfc3339
+from core.contracts import OutgoingMessage, account_hash, decode_message, digest_of, rfc3339
 from core.decision import Request
 from core.enriched import Writer, tail_of
 from core.phone import parse_recipient, settled_country
 from core.verdict import Verdict, sender_fields
 from tests.accounts import AU
 from worker.envelope import MESSAGE_TASK, Sealer, open_kombu_message
+from worker.packing import BulkPacker
 
 MESSAGES = 4_000
 RECIPIENTS = 1_000
@@ -69,7 +70,8 @@ def _single_steps() -> list[Step]:
     now = datetime.now(UTC)
     documents = [as_json(message(number)) for number in range(MESSAGES)]
     messages = [decode_message(document) for document in documents]
-    digests = [message_digest(each.account_id, each.message_id) for each in messages]
+    account = account_hash(messages[0].account_id)
+    digests = [digest_of(account, each.message_id) for each in messages]
     names = [hexlify(digest) for digest in digests]
     writer = Writer(messages[0], "AU", bytes(VERDICT.shared), rfc3339(now))
 
@@ -83,12 +85,12 @@ def _single_steps() -> list[Step]:
     sealer = Sealer("smart-assign.dispatch")
     sealed = sealer.seal(payloads, names)
     assigner = Assigner(OneVerdict(), max_bytes=1_048_576)
-    pack = PythonRespSerializer(6000, Encoder("utf-8", "strict", decode_responses=False).encode).pack
+    pack = BulkPacker().pack
     return [
         ("decode a document", MESSAGES, lambda: [decode_message(document) for document in documents]),
         ("country of the number", MESSAGES, lambda: [settled_country(each.to) for each in messages]),
         ("country and group, as a request", MESSAGES, lambda: [request_for(each, now) for each in messages]),
-        ("digest of its id", MESSAGES, lambda: [message_digest(each.account_id, each.message_id) for each in messages]),
+        ("digest of its id", MESSAGES, lambda: [digest_of(account, each.message_id) for each in messages]),
         ("write the enriched JSON", MESSAGES, written),
         ("seal in kombu's envelope", MESSAGES, lambda: sealer.seal(payloads, names)),
         ("pack the command for Redis", MESSAGES, lambda: pack("EVALSHA", *sealed, *digests)),
@@ -108,6 +110,8 @@ def _batch_steps() -> list[Step]:
 
 def _other_ways() -> list[Step]:
     documents = [as_json(message(number)) for number in range(MESSAGES)]
+    pack = PythonRespSerializer(6000, Encoder("utf-8", "strict", decode_responses=False).encode).pack
+    sealed = Sealer("smart-assign.dispatch").seal([document * 5 for document in documents], [b"id"] * MESSAGES)
     national = [recipient(number, (AU,)).removeprefix("+61") for number in range(200)]
     tasks = list(TaskMessages.like(MESSAGE_TASK, "q", message(0)).on_redis(numbered(message, range(MESSAGES))))
     return [
@@ -121,6 +125,7 @@ def _other_ways() -> list[Step]:
             MESSAGES,
             lambda: [OutgoingMessage.model_validate_json(document) for document in documents],
         ),
+        ("not used: pack the command by redis-py", MESSAGES, lambda: pack("EVALSHA", *sealed)),
         (
             "a national number, by phonenumbers",
             len(national),
