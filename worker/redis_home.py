@@ -153,13 +153,11 @@ class RedisHome:
 
     def shut_down(self) -> None:
         """End the server and wait until it is gone; one that takes longer than STOP_DEADLINE_S is left alone."""
-        address = self.address()
-        if address is None or not self.is_alive():
-            return
-        ask_to_end(address)
-        patience = Patience(STOP_DEADLINE_S)
+        patience, asked = Patience(STOP_DEADLINE_S), False
         try:
             while self.is_alive():
+                if not asked and (address := self.address()) is not None:
+                    asked = ask_to_end(address)
                 patience.wait(f"still running after {STOP_DEADLINE_S:.0f} s")
         except EmbeddedRedisError as error:
             log.warning("embedded.still_running", reason=str(error), log_file=str(self.log_file))
@@ -286,17 +284,22 @@ def answers(address: EmbeddedRedis, patience: Patience) -> bool:
     return False
 
 
-def ask_to_end(address: EmbeddedRedis) -> None:
-    """Ask for an orderly end; the server has synced its file before it goes."""
+def ask_to_end(address: EmbeddedRedis) -> bool:
+    """Ask for an orderly end; the server has synced its file before it goes. False: it does not listen yet."""
     if not address.persistent and address.pid is not None:
         with suppress(ProcessLookupError):
             os.kill(address.pid, signal.SIGTERM)
-        return
+        return True
     try:
         with address.client() as client:
+            with suppress(BusyLoadingError):
+                client.echo("")  # for SHUTDOWN the client takes a connection refused for an end
             client.shutdown(nosave=True)
+    except redis.ConnectionError:
+        return False
     except RedisError as error:
         log.warning("embedded.shutdown_refused", reason=str(error))
+    return True
 
 
 def socket_path(folder: Path) -> Path:

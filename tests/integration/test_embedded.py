@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,25 @@ def test_it_serves_both_clients_from_any_folder(name: str, tmp_path: Path) -> No
             queue.close()
         assert embedded.socket_path is not None
         assert embedded.socket_path.stat().st_mode & 0o077 == 0
+
+
+def test_an_interrupt_while_it_starts_leaves_no_server(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server runs, but does not listen yet."""
+    server = installed_binaries()[0]
+    slow = tmp_path / "slow-server"
+    slow.write_text(f'#!/bin/sh\n(sleep 0.5; exec {server.path} "$@") > /dev/null 2>&1 &\n')
+    slow.chmod(0o700)
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("worker.redis_home.installed_binaries", lambda: [replace(server, path=str(slow))])
+    monkeypatch.setattr("worker.redis_home.answers", interrupted)
+    with pytest.raises(KeyboardInterrupt), embedded_redis(data_dir):
+        pass
+    assert not is_alive(data_dir)
 
 
 def test_it_is_one_server_for_many_starters(data_dir: Path) -> None:
