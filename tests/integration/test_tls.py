@@ -18,9 +18,15 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+def certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: Callable[[str, Exception | str], None]
+) -> Certificates:
     """Trusted in this process and by what it starts, as an operator would have it: OpenSSL's own variable."""
-    made = make_certificates(tmp_path)
+    try:
+        made = make_certificates(tmp_path)
+    except MissingServiceError as error:
+        absent("OpenSSL", error)
+        raise
     monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
     return made
 
