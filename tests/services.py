@@ -122,7 +122,12 @@ class RedisProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(self.answers, START_S, "the private Redis")
+        wait_for(lambda: self.answers() or self._has_ended(), START_S, "the private Redis")
+        if self._has_ended():
+            raise MissingServiceError("the private Redis ended at once" + ("; without TLS?" if self.certificates else ""))
+
+    def _has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
 
     def _options(self) -> list[str]:
         listen = ["--bind", "127.0.0.1", *self._port_options(), "--unixsocket", "redis.sock"]
