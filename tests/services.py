@@ -124,7 +124,9 @@ class RedisProcess:
         )
         wait_for(lambda: self.answers() or self._has_ended(), START_S, "the private Redis")
         if self._has_ended():
-            raise MissingServiceError("the private Redis ended at once" + ("; without TLS?" if self.certificates else ""))
+            raise MissingServiceError(
+                "the private Redis ended at once" + ("; without TLS?" if self.certificates else "")
+            )
 
     def _has_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
