@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -121,6 +124,15 @@ def test_it_refuses_a_body_that_is_too_large(visitor: httpx.Client, declared: bo
 
     answer = visitor.post(DEFAULTS, content=part * 5 if declared else parts())
     assert envelope(answer) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_it_reads_no_headers_without_end(api: ServedApi) -> None:
+    """Before anybody is let in, so that nobody fills the memory."""
+    address = urlsplit(api.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000)
+        with suppress(ConnectionResetError):  # it does not read the rest, which may overtake its answer
+            assert connection.recv(12) == b"HTTP/1.1 400"
 
 
 def test_it_says_when_to_come_back(api: ServedApi, acme: Login) -> None:

@@ -43,6 +43,7 @@ def api(host: str | None, port: int | None, as_json: bool) -> None:
         factory=True,
         host=address[0],
         port=address[1],
+        http="h11",  # the other parser takes headers of any size
         workers=settings.api_processes,
         log_config=None,
         access_log=False,
