@@ -57,7 +57,8 @@ class Outcome:
     """What became of a batch: every document is enriched, parked or deferred.
 
     `payloads`, `digests`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the 16 bytes that name the
-    message, the same in hexadecimal ASCII, and the place in the batch. `deferred` are the places of documents that wait until SQL can be read again.
+    message, the same in hexadecimal ASCII, and the place in the batch. `deferred` are the places of documents that wait
+    until SQL can be read again.
     """
 
     payloads: list[bytes] = field(default_factory=list)
