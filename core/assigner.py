@@ -108,13 +108,11 @@ class Messages:
 
     def add(self, place: int, message: Message) -> None:
         """Add one message in normal form."""
-        e164, country = message.to, settled_country(message.to)
-        if country is None or message.expires_at is not None:
-            located = _locate(place, message, self.now)
-            if isinstance(located, Parked):
-                self.parked.append(located)
-                return
-            e164, country = located
+        located = _locate(place, message, self.now)
+        if isinstance(located, Parked):
+            self.parked.append(located)
+            return
+        e164, country = located
         group = self.group(message, country)
         self.entries.append((place, group, message.message_id, e164, message.body, tail_of(message)))
 

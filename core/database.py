@@ -136,7 +136,7 @@ class Database:
         self.engine = engine
         self.clock = clock
         self._sink: EpochSink = sink or NoSink()
-        self._single, self._writer = engine, _writer(engine)
+        self._single = engine
         if engine.dialect.name == "postgresql":
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -158,7 +158,7 @@ class Database:
 
         A sink that fails loses nothing: the commit stands, and the epochs in SQL are compared later.
         """
-        with _transaction(self._writer) as connection:
+        with transaction(self.engine) as connection:
             write = Write(connection)
             yield write
             write.settle(self.clock())
@@ -170,16 +170,7 @@ class Database:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
-    with _transaction(_writer(engine)) as connection:
-        yield connection
-
-
-def _writer(engine: Engine) -> Engine:
-    return engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
-
-
-@contextmanager
-def _transaction(writer: Engine) -> Iterator[Connection]:
+    writer = engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
     with _told_when_away(), writer.connect() as connection, connection.begin():
         yield connection
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, literal, or_, select
 
 from core.errors import SmartAssignError
 from core.scopes import account_scope
-from core.statements import AMONG, CHUNK, INSERT, Among, chunks, equals, storable
+from core.statements import CHUNK, INSERT, Among, OneOrSeveral, chunks, storable
 from core.tables import AccountRow, EpochRow
 
 
@@ -56,10 +56,8 @@ def _families(insert: Any, among: Among) -> Any:
 # Built once for each database: every write asks them, and to build a statement takes longer than to run it.
 _INCREMENT = {dialect: _raised(insert(EpochRow)) for dialect, insert in INSERT.items()}
 _EPOCHS = select(EpochRow.scope, EpochRow.value)
-_CURRENT = {dialect: _EPOCHS.where(among(EpochRow.scope, "scopes")) for dialect, among in AMONG.items()}
-_CURRENT_OF_ONE = _EPOCHS.where(equals(EpochRow.scope, "scopes"))
-_FAMILIES = {dialect: _families(INSERT[dialect](EpochRow), among) for dialect, among in AMONG.items()}
-_FAMILY_OF_ONE = {dialect: _families(insert(EpochRow), equals) for dialect, insert in INSERT.items()}
+_CURRENT = OneOrSeveral(lambda _, among: _EPOCHS.where(among(EpochRow.scope, "scopes")))
+_FAMILIES = OneOrSeveral(lambda dialect, among: _families(INSERT[dialect](EpochRow), among))
 
 
 def increment_families(connection: Connection, account_refs: Iterable[int], now: datetime) -> dict[str, int]:
@@ -67,14 +65,11 @@ def increment_families(connection: Connection, account_refs: Iterable[int], now:
 
     In one statement on PostgreSQL, however many they are, for only within a statement are they in order.
     """
-    refs, dialect = sorted(set(account_refs)), connection.dialect.name
-    if len(refs) == 1:
-        rows = connection.execute(_FAMILY_OF_ONE[dialect], {"refs": refs[0], "now": now})
-        return {row.scope: row.value for row in rows}
-    size = CHUNK if dialect == "sqlite" else max(1, len(refs))
+    refs = sorted(set(account_refs))
+    size = CHUNK if connection.dialect.name == "sqlite" else max(1, len(refs))
     values: dict[str, int] = {}
     for part in chunks(refs, size):
-        rows = connection.execute(_FAMILIES[dialect], {"refs": list(part), "now": now})
+        rows = _FAMILIES.execute(connection, "refs", part, now=now)
         values.update((row.scope, row.value) for row in rows)
     return values
 
@@ -93,10 +88,7 @@ def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]
     """The value of every scope asked for; 0 where nothing was ever written."""
     values = dict.fromkeys(scopes, 0)
     for part in chunks(list(filter(storable, values)), CHUNK):
-        if len(part) == 1:
-            rows = connection.execute(_CURRENT_OF_ONE, {"scopes": part[0]})
-        else:
-            rows = connection.execute(_CURRENT[connection.dialect.name], {"scopes": list(part)})
+        rows = _CURRENT.execute(connection, "scopes", part)
         values.update((row.scope, row.value) for row in rows)
     return values
 

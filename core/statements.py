@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, any_, bindparam, literal
+from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, any_, bindparam, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
@@ -56,6 +56,24 @@ def equals(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
     For an array it makes a new one each time, since it cannot know the length, and that may take longer than the rest.
     """
     return column == bindparam(parameter)
+
+
+class OneOrSeveral:
+    """A statement over a list, in two forms for each database: by plain equality for one value, by `AMONG` for several.
+
+    `build`: makes it for a dialect out of the condition.
+    """
+
+    def __init__(self, build: Callable[[str, Among], Executable]) -> None:
+        self._one = {dialect: build(dialect, equals) for dialect in AMONG}
+        self._several = {dialect: build(dialect, among) for dialect, among in AMONG.items()}
+
+    def execute(self, connection: Connection, name: str, values: Sequence[Any], **more: Any) -> CursorResult[Any]:
+        """Ask it with the list `name`, which is not empty, and other parameters."""
+        dialect = connection.dialect.name
+        if len(values) == 1:
+            return connection.execute(self._one[dialect], {name: values[0], **more})
+        return connection.execute(self._several[dialect], {name: list(values), **more})
 
 
 def any_of(connection: Connection, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -36,6 +37,8 @@ POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 MISSING = "missing"
 SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+_Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess)
 
 both_brokers = [pytest.param("redis", marks=pytest.mark.redis), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
 both_databases = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
@@ -117,6 +120,18 @@ def database_of_this_process(url: str) -> str:
     return address._replace(path=f"/{int(address.path.strip('/') or 0) + process}").geturl() if process else url
 
 
+@contextmanager
+def started(server: _Server, name: str, absent: Callable[[str, Exception | str], None]) -> Iterator[_Server]:
+    """A private server that runs and is removed at the end; where this machine has none, the test ends."""
+    try:
+        server.start()
+    except MissingServiceError as error:
+        server.remove()
+        absent(name, error)
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 def redis_server(absent: Callable[[str, Exception | str], None], present: Callable[[str, str], None]) -> Iterator[str]:
     """The URL of a Redis for the whole session: the one configured, else a private one without persistence."""
@@ -130,16 +145,10 @@ def redis_server(absent: Callable[[str, Exception | str], None], present: Callab
         present("Redis", f"{version} as configured")
         yield configured
         return
-    server = RedisProcess()
-    try:
-        server.start()
-    except MissingServiceError as error:
-        server.remove()
-        absent("Redis", error)
-    with server.client() as client:
-        present("Redis", f"{client.info('server')['redis_version']}, a private server of this run")
-    yield server.url
-    server.remove()
+    with started(RedisProcess(), "Redis", absent) as server:
+        with server.client() as client:
+            present("Redis", f"{client.info('server')['redis_version']}, a private server of this run")
+        yield server.url
 
 
 @pytest.fixture
@@ -208,35 +217,19 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def own_redis(absent: Callable[[str, Exception | str], None]) -> Iterator[RedisProcess]:
     """A running Redis with AOF that the test may kill and start again."""
-    server = RedisProcess(durable=True)
-    try:
-        server.start()
-    except MissingServiceError as error:
-        absent("a Redis server to start", error)
-    yield server
-    server.remove()
+    with started(RedisProcess(durable=True), "a Redis server to start", absent) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
 def own_postgres(absent: Callable[[str, Exception | str], None]) -> Iterator[PostgresProcess]:
     """A running PostgreSQL that the tests of one module may kill and start again."""
-    server = PostgresProcess()
-    try:
-        server.start()
-    except MissingServiceError as error:
-        absent("a PostgreSQL server to start", error)
-    yield server
-    server.remove()
+    with started(PostgresProcess(), "a PostgreSQL server to start", absent) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def own_rabbitmq(absent: Callable[[str, Exception | str], None]) -> Iterator[RabbitProcess]:
     """A running RabbitMQ that tests may kill and start again, leaving it running for the next test."""
-    server = RabbitProcess()
-    try:
-        server.start()
-    except MissingServiceError as error:
-        server.remove()
-        absent("a RabbitMQ server to start", error)
-    yield server
-    server.remove()
+    with started(RabbitProcess(), "a RabbitMQ server to start", absent) as server:
+        yield server

@@ -13,12 +13,11 @@ from sqlalchemy import Engine, event, text
 
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
-from core.accounts import Account, Accounts, account_row
+from core.accounts import Accounts
 from core.database import utc_now
 from core.decision import Facts, Request
 from core.epochs import increment_families
 from core.sender import Product
-from core.store import Store
 from core.store_facts import read_facts
 from tests.api.served import Login, ServedApi, served
 from tests.services import postgres_database
@@ -147,7 +146,7 @@ def test_it_plans_the_facts_of_a_decision_and_the_epochs_of_a_change_once(
     volume_api: tuple[ServedApi, Volume], kind: str
 ) -> None:
     (api, volume), asked = volume_api, []
-    account = account_row_of(api.store, getattr(volume, kind))
+    account = Accounts(api.store).get(getattr(volume, kind))
     with api.store.single() as connection:
         for _ in range(PREPARED_AFTER + PLANNED_ANEW + 5):
             asked = [*read_facts(connection, [Request(account.account_id, None, "NO", Product.SMS)]).values()]
@@ -156,11 +155,6 @@ def test_it_plans_the_facts_of_a_decision_and_the_epochs_of_a_change_once(
         kept = {row.statement.split()[0]: row.kept for row in plans}
     assert isinstance(asked[0], Facts)
     assert kept == {"WITH": True, "INSERT": True}
-
-
-def account_row_of(store: Store, account_id: str) -> Account:
-    with store.single() as connection:
-        return account_row(connection, account_id)
 
 
 def test_it_would_notice(volume_api: tuple[ServedApi, Volume]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from tests.accounts import AU_NUMBER, message, seed
 from tests.certificates import make_certificates
 from tests.command_line import run_cli
+from tests.conftest import started
 from tests.running_worker import Deployment, running
 from tests.services import Certificates, MissingServiceError, RabbitProcess, RedisProcess
 from tests.stock_clients import dispatched, send_with_celery
@@ -33,26 +34,14 @@ def certificates(
 
 @pytest.fixture
 def tls_redis(certificates: Certificates, absent: Callable[[str, Exception | str], None]) -> Iterator[RedisProcess]:
-    server = RedisProcess(certificates=certificates)
-    try:
-        server.start()
-    except MissingServiceError as error:
-        server.remove()
-        absent("a Redis server with TLS", error)
-    yield server
-    server.remove()
+    with started(RedisProcess(certificates=certificates), "a Redis server with TLS", absent) as server:
+        yield server
 
 
 @pytest.fixture
 def tls_rabbitmq(certificates: Certificates, absent: Callable[[str, Exception | str], None]) -> Iterator[RabbitProcess]:
-    server = RabbitProcess(certificates=certificates)
-    try:
-        server.start()
-    except MissingServiceError as error:
-        server.remove()
-        absent("a RabbitMQ server with TLS", error)
-    yield server
-    server.remove()
+    with started(RabbitProcess(certificates=certificates), "a RabbitMQ server with TLS", absent) as server:
+        yield server
 
 
 @pytest.mark.parametrize("words", ["", "&ssl_cert_reqs=required", "&ssl_cert_reqs=CERT_REQUIRED"])
