@@ -10,10 +10,10 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from api.settings import ApiSettings
-from core.contracts import CONTENT_TYPE
-from core.redis_url import client_url
-from core.replay import Replay
-from core.store_parked import ParkedStore
+from core.contract.documents import CONTENT_TYPE
+from core.parked.replay import Replay
+from core.parked.store import ParkedStore
+from core.process.redis_url import client_url
 
 CONNECT_TIMEOUT_S = 5
 PERSISTENT = 2

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from core.contracts import encode_json
-from core.country_rules import AllowedType, RuleBook
+from core.contract.documents import encode_json
+from core.engine.country_rules import AllowedType, RuleBook
 from core.sender import Product
 
 

@@ -9,20 +9,20 @@ from typing import Any
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from api.body_limit import BodyLimit
+from api.asgi.body_limit import BodyLimit
+from api.asgi.head import HeadAsGet
 from api.docs import add_docs
 from api.errors import add_error_handlers
-from api.head import HeadAsGet
-from api.health import router as health
-from api.metrics import ApiMetrics, CountedRequests, SharedCounts
 from api.openapi import openapi_document
+from api.operation.health import router as health
+from api.operation.metrics import ApiMetrics, CountedRequests, SharedCounts
 from api.services import THREADS, Services
 from api.settings import ApiSettings
 from api.v1 import routers
 from api.v3.compliant_sender_types import router as compliant_sender_types
 from api.v3.default_senders import router as default_senders
-from core.heap import spare_the_collector
-from core.logs import send_logs_to_stderr
+from core.process.garbage import spare_the_collector
+from core.process.logs import send_logs_to_stderr
 
 #: Room for a preview of 10,000 recipients.
 MAX_BODY_BYTES = 4 * 1024 * 1024

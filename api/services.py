@@ -16,22 +16,22 @@ from api.compliant_list import CompliantList
 from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
-from core.accounts import Accounts
-from core.assign_all import AssignAll
-from core.at_risk import AtRisk
-from core.country_rules import RuleBook
-from core.current_rules import CurrentRules
-from core.database import open_engine
-from core.decision import Facts, Request
-from core.default_views import DefaultViews
-from core.defaults import DefaultSenders
-from core.progress import Progress
-from core.redis_epochs import RedisEpochs
-from core.redis_url import client_url
-from core.replay import Replay
-from core.senders import Senders
+from core.accounts.accounts import Accounts
+from core.accounts.facts import AccountProblem
+from core.accounts.senders import Senders
+from core.cache.epochs import RedisEpochs
+from core.cache.rules import CurrentRules
+from core.campaigns.progress import Progress
+from core.defaults.assign_all import AssignAll
+from core.defaults.at_risk import AtRisk
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.views import DefaultViews
+from core.engine.country_rules import RuleBook
+from core.engine.decision import Facts, Request
+from core.parked.replay import Replay
+from core.process.redis_url import client_url
+from core.storage.database import open_engine
 from core.store import Store
-from core.store_facts import AccountProblem
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
 THREADS = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
 
 ENV_PREFIX = "SMART_ASSIGN_"
 

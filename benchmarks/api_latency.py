@@ -24,8 +24,8 @@ from sqlalchemy import text
 
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
-from core.accounts import Accounts
-from core.schema import upgrade
+from core.accounts.accounts import Accounts
+from core.storage.schema import upgrade
 from core.store import Store
 from tests.accounts import open_store
 from tests.conftest import POSTGRES_URL

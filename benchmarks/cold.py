@@ -16,12 +16,12 @@ from benchmarks.findings import Findings, Table
 from benchmarks.inventory import account_name, build
 from benchmarks.options import Options
 from benchmarks.services import Services
-from core.cache import DecisionCache
-from core.database import open_engine
-from core.decision import Policy, Request
-from core.heap import spare_the_collector
-from core.redis_epochs import RedisEpochs
+from core.cache.decisions import DecisionCache
+from core.cache.epochs import RedisEpochs
+from core.engine.decision import Policy, Request
+from core.process.garbage import spare_the_collector
 from core.sender import Product, TrafficClass
+from core.storage.database import open_engine
 from core.store import Store
 from tests.services import postgres_database
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from core.database import open_engine, transaction
-from core.schema import upgrade
+from core.accounts.sender_rows import sender_values
 from core.sender import Sender, SenderType
-from core.sender_rows import sender_values
-from core.statements import chunks
+from core.storage.database import open_engine, transaction
+from core.storage.schema import upgrade
+from core.storage.statements import chunks
+from core.storage.tables import AccountRow, SenderRow
 from core.store import Store
-from core.tables import AccountRow, SenderRow
 
 ROWS = 5_000
 

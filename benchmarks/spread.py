@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from benchmarks.figures import DASH, rounded
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
-from core.decision import PoolMember
+from core.engine.decision import PoolMember
+from core.engine.spread import draws_of, pick
 from core.sender import Sender, SenderType
-from core.spread import draws_of, pick
 
 PAGE = ROOT / "docs" / "spread.md"
 BEGIN, END = "<!-- figures: python -m benchmarks.spread --write -->", "<!-- end of figures -->"

@@ -15,17 +15,17 @@ from benchmarks.documents import TaskMessages, as_json, batch, message, numbered
 from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
-from core.assigner import Assigner, request_for
-from core.cache import Answer
-from core.campaign import CampaignAssigner, decode_batch
-from core.contracts import OutgoingMessage, account_hash, decode_message, digest_of, rfc3339
-from core.decision import Request
-from core.enriched import Writer, tail_of
+from core.cache.decisions import Answer
+from core.cache.verdict import Verdict, sender_fields
+from core.campaigns.batch import CampaignAssigner, decode_batch
+from core.contract.documents import OutgoingMessage, account_hash, decode_message, digest_of, rfc3339
+from core.engine.decision import Request
+from core.messages.assigner import Assigner, request_for
+from core.messages.enriched import Writer, tail_of
 from core.phone import parse_recipient, settled_country
-from core.verdict import Verdict, sender_fields
 from tests.accounts import AU
-from worker.envelope import MESSAGE_TASK, Sealer, open_kombu_message
-from worker.packing import BulkPacker
+from worker.envelopes.task_messages import MESSAGE_TASK, Sealer, open_kombu_message
+from worker.redis_broker.packing import BulkPacker
 
 MESSAGES = 4_000
 RECIPIENTS = 1_000

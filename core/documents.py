@@ -6,12 +6,12 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from core.accounts import Account, ApiKey
-from core.contracts import rfc3339
-from core.default_rows import StoredDefault
-from core.default_strategies import Strategy
+from core.accounts.accounts import Account, ApiKey
+from core.contract.documents import rfc3339
+from core.defaults.rows import StoredDefault
+from core.defaults.strategies import Strategy
+from core.parked.store import ParkedDocument, ParkedEntry
 from core.sender import Registration, Sender
-from core.store_parked import ParkedDocument, ParkedEntry
 
 
 def account_document(account: Account) -> dict[str, Any]:

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from core.epochs import read_epochs, read_epochs_since
-from core.store_decisions import DecisionStore
-from core.store_facts import FactStore
-from core.store_parked import ParkedStore
-from core.store_rules import RuleStore
-from core.tables import EpochRow
+from core.accounts.facts import FactStore
+from core.parked.store import ParkedStore
+from core.rules.store import RuleStore
+from core.storage.decisions import DecisionStore
+from core.storage.epochs import read_epochs, read_epochs_since
+from core.storage.tables import EpochRow
 
 
 class Store(FactStore, DecisionStore, ParkedStore, RuleStore):

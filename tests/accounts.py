@@ -10,13 +10,13 @@ from typing import Any
 
 import redis
 
-from core.accounts import Accounts
-from core.database import open_engine
-from core.redis_epochs import RedisEpochs
-from core.redis_url import client_url
-from core.schema import upgrade
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.cache.epochs import RedisEpochs
+from core.process.redis_url import client_url
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
-from core.senders import Senders
+from core.storage.database import open_engine
+from core.storage.schema import upgrade
 from core.store import Store
 
 ACCOUNT = "acme"

@@ -1,5 +1,1 @@
-"""Moves: the queue in, the queue out. `celery -A worker …` finds the application here."""
-
-from worker.app import build_app
-
-celery = build_app()
+"""Moves: the queue in, the queue out. Importing this package builds nothing and opens nothing."""

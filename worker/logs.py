@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from core.logs import send_logs_to_stderr
+from core.process.logs import send_logs_to_stderr
 from worker.settings import Settings
 
 #: They write a line when a task comes and one when it ends. Flower shows the same; here it would bury all else.

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
 
 ENV_PREFIX = "SMART_ASSIGN_"
 

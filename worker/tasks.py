@@ -10,15 +10,15 @@ import redis
 import structlog
 from celery import Task
 
-from core.contracts import encode_json, ids_in
-from core.database import utc_now
+from core.contract.documents import encode_json, ids_in
 from core.errors import ParkReason, StoreUnavailableError
-from worker import celery
-from worker.amqp import PUBLISH_ERRORS
-from worker.app import AssignTask, MessageTask, WorkTask
-from worker.envelope import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
-from worker.handover import has_passed
-from worker.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
+from core.storage.database import utc_now
+from worker.celery import app
+from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
+from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
+from worker.envelopes.handover import has_passed
+from worker.envelopes.task_messages import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
 from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ class TaskOptions(TypedDict, total=False):
 
 def register(**options: Unpack[TaskOptions]) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Register a task with options that are checked."""
-    decorate: Callable[[Callable[_P, _R]], Callable[_P, _R]] = celery.task(**options)
+    decorate: Callable[[Callable[_P, _R]], Callable[_P, _R]] = app.task(**options)
     return decorate
 
 
@@ -128,7 +128,7 @@ def check_defaults(after: str | None = None) -> dict[str, int]:
     parts = runtime()
     done = parts.default_warnings.check(UUID(after) if after else None, parts.events.send, CHECKED_PAGES)
     if done.after is not None:
-        celery.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
+        app.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
     return {"checked": done.checked, "at_risk": done.at_risk, "told": done.told, "mended": done.mended}
 
 

@@ -14,31 +14,31 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core.assigner import Assigner
-from core.at_risk import AtRisk
-from core.cache import DecisionCache
-from core.campaign import CampaignAssigner
-from core.current_rules import CurrentRules
-from core.database import open_engine, utc_now
-from core.default_warnings import DefaultWarnings
-from core.progress import Progress
-from core.redis_epochs import RedisEpochs
-from core.redis_url import client_url
+from core.cache.decisions import DecisionCache
+from core.cache.epochs import RedisEpochs
+from core.cache.rules import CurrentRules
+from core.campaigns.batch import CampaignAssigner
+from core.campaigns.progress import Progress
+from core.defaults.at_risk import AtRisk
+from core.defaults.risk_warnings import DefaultWarnings
+from core.messages.assigner import Assigner
+from core.process.redis_url import client_url
+from core.storage.database import open_engine, utc_now
 from core.store import Store
-from worker.amqp import ConfirmedPublisher
-from worker.campaigns import BatchWork, RedisBatches, RedisHandOff
-from worker.campaigns_amqp import AmqpBatches, AmqpHandOff
-from worker.chunks import Chunks
-from worker.claims import Claims
-from worker.embedded import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
-from worker.events import AmqpEvents, EventOutbox, EventSink, RedisEvents
-from worker.marks import Marks
-from worker.packing import BulkPacker
-from worker.parking import Parking
-from worker.producer import AmqpProducer, Producer, RedisProducer
+from worker.embedded.urls import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
+from worker.handoff.campaigns import BatchWork, RedisBatches, RedisHandOff
+from worker.handoff.chunks import Chunks
+from worker.handoff.events import AmqpEvents, EventOutbox, EventSink, RedisEvents
+from worker.handoff.parking import Parking
+from worker.handoff.producer import AmqpProducer, Producer, RedisProducer
+from worker.rabbitmq_broker.campaigns import AmqpBatches, AmqpHandOff
+from worker.rabbitmq_broker.marks import Marks
+from worker.rabbitmq_broker.messages import AmqpWork
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher
+from worker.redis_broker.claims import Claims
+from worker.redis_broker.messages import RedisWork
+from worker.redis_broker.packing import BulkPacker
 from worker.settings import Settings
-from worker.work import RedisWork
-from worker.work_amqp import AmqpWork
 
 #: Redis answers within a millisecond or is away; a blocking wait asks for a second.
 REDIS_TIMEOUT_S = 10.0

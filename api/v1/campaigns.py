@@ -12,9 +12,9 @@ from api.envelope import Success, failures, success
 from api.v1.decisions import STAND_IN_MEDIA, sending_ids
 from api.v1.documents import PreviewOut, ProgressOut
 from api.v1.parameters import AccountId
-from core.campaign import read_batch
-from core.contracts import MAX_RECIPIENTS, BatchSender, CountryHint
-from core.preview import audience_of, preview
+from core.campaigns.batch import read_batch
+from core.contract.documents import MAX_RECIPIENTS, BatchSender, CountryHint
+from core.previews.campaign import audience_of, preview
 from core.sender import Product, SenderType, TrafficClass
 
 router = APIRouter(prefix="/v1/campaigns", tags=["Campaigns"], route_class=AdmittedRoute, dependencies=[BASIC])

@@ -12,10 +12,10 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import DecisionOut
-from core.accounts import Account
-from core.contracts import CountryHint, read_message
+from core.accounts.accounts import Account
+from core.contract.documents import CountryHint, read_message
 from core.errors import NotFoundError
-from core.inquiry import inquire
+from core.previews.message import inquire
 from core.sender import Product, SenderType, TrafficClass
 
 router = APIRouter(prefix="/v1", tags=["Decisions"], route_class=AdmittedRoute, dependencies=[BASIC])

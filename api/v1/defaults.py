@@ -11,10 +11,10 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.v1.documents import AssignmentOut, AtRiskOut, HistoryOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId
-from core.assign_all import assignment_document
-from core.at_risk import EndangeredDefault, risk_document
-from core.contracts import rfc3339
-from core.defaults import HistoryEntry
+from core.contract.documents import rfc3339
+from core.defaults.assign_all import assignment_document
+from core.defaults.at_risk import EndangeredDefault, risk_document
+from core.defaults.default_senders import HistoryEntry
 from core.documents import default_document
 from core.sender import Product
 

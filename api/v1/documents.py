@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.accounts import AccountStatus
-from core.assign_all import AssignOutcome
-from core.country_rules import Grade, RuleStatus, SenderOrigin
-from core.decision import Rejection, Source
-from core.default_strategies import MAX_STRATEGIES
+from core.accounts.accounts import AccountStatus
+from core.defaults.assign_all import AssignOutcome
+from core.defaults.strategies import MAX_STRATEGIES
+from core.engine.country_rules import Grade, RuleStatus, SenderOrigin
+from core.engine.decision import Rejection, Source
 from core.errors import ParkReason
+from core.parked.store import ParkedState
 from core.sender import Product, RegistrationStatus, SenderStatus, SenderType, TrafficClass
-from core.store_parked import ParkedState
 
 _MOMENT = "2026-01-31T12:00:00.000000Z"
 

@@ -12,12 +12,12 @@ from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
 from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, from_offset, known_country, refused
-from core.accounts import Account
-from core.contracts import parse_rfc3339, rfc3339
+from core.accounts.accounts import Account
+from core.contract.documents import parse_rfc3339, rfc3339
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
+from core.parked.store import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from core.phone import NO_COUNTRY
-from core.store_parked import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
 
 router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=AdmittedRoute, dependencies=[BASIC])
 

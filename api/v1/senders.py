@@ -11,7 +11,7 @@ from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import SenderPage
 from api.v1.parameters import AccountId, Country, PerPage, known_country
-from core.accounts import Account
+from core.accounts.accounts import Account
 from core.documents import sender_document
 from core.sender import SenderStatus, SenderType
 

@@ -19,8 +19,8 @@ from api.v3.documents import (
     DefaultSenderUpdate,
     default_sender_document,
 )
-from core.accounts import Account
-from core.default_pages import MAX_PER_PAGE, PageRequest
+from core.accounts.accounts import Account
+from core.defaults.pages import MAX_PER_PAGE, PageRequest
 from core.errors import NotFoundError
 
 _T = TypeVar("_T")

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from core.contracts import rfc3339
-from core.default_rows import StoredDefault
-from core.default_strategies import DISABLED, ENABLED, MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
+from core.contract.documents import rfc3339
+from core.defaults.rows import StoredDefault
+from core.defaults.strategies import DISABLED, ENABLED, MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
 from core.phone import normal_country
 from core.sender import Product, SenderType
-from core.statements import storable
+from core.storage.statements import storable
 
 
 class Status(StrEnum):

@@ -16,7 +16,7 @@ from benchmarks.lanes.ours_redis import BESIDE
 from benchmarks.process import MeasurementError, cpu_of
 from benchmarks.programs.enriched import SEALED, enriched
 from benchmarks.services import STOCK_DISPATCH, Services
-from worker.amqp_frames import PublishFrames
+from worker.rabbitmq_broker.frames import PublishFrames
 
 TRIP = 1_000
 CONFIRM_S = 60.0

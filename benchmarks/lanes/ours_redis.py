@@ -10,8 +10,8 @@ from benchmarks.drain import Drained, Fill, on_list
 from benchmarks.lanes.lane import Lane
 from benchmarks.process import Program
 from benchmarks.services import Services
-from worker.envelope import CAMPAIGN_TASK, MESSAGE_TASK
-from worker.producer import in_trips
+from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK
+from worker.handoff.producer import in_trips
 from worker.settings import Settings
 
 NAMES = Settings.model_construct()

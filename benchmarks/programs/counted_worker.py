@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine, event
 
-from worker import celery
+from worker.celery import app
 
-__all__ = ["celery"]
+__all__ = ["app"]
 
 _LOG = Path(os.environ["BENCH_SQL_LOG"])
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from worker import celery
+from worker.celery import app
 
-celery.conf.worker_send_task_events = False
+app.conf.worker_send_task_events = False

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.contracts import message_digest
-from core.country_rules import RuleBook
-from core.database import open_engine
-from core.inquiry import inquire
+from core.contract.documents import message_digest
+from core.engine.country_rules import RuleBook
+from core.previews.message import inquire
+from core.storage.database import open_engine
 from core.store import Store
-from worker.demo import Demo, Outcome, demo_settings
-from worker.embedded import sqlite_url
+from worker.demo.run import Demo, Outcome, demo_settings
+from worker.embedded.urls import sqlite_url
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 

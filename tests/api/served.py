@@ -14,10 +14,10 @@ import uvicorn
 
 from api.main import create_app
 from api.settings import ApiSettings
-from core.accounts import Accounts
-from core.schema import upgrade
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
-from core.senders import Senders
+from core.storage.schema import upgrade
 from core.store import Store
 from tests.accounts import AU_NUMBER, SENDERS, add_account, open_store
 from tests.services import wait_for

@@ -15,7 +15,7 @@ import pytest
 from api.known_visitors import TRUST_S
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
 from tests.api.served import DEFAULTS, Login, ServedApi, body_of, running_server
 from worker.settings import Settings
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api.v3.default_senders import SortBy
-from core.default_pages import SORT_COLUMNS
+from core.defaults.pages import SORT_COLUMNS
 from core.sender import SenderStatus, SenderType
 from tests.accounts import AU_NUMBER, GB_NUMBER, NAME, US_NUMBER
 from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of

@@ -20,12 +20,12 @@ from clicksend.models.create_default_sender_request import CreateDefaultSenderRe
 from clicksend.models.default_sender import DefaultSender
 from clicksend.models.update_default_sender_request import UpdateDefaultSenderRequest
 
-from core.accounts import Accounts
-from core.database import utc_now
-from core.default_rows import MANUAL, DefaultChange, write_changes
-from core.default_strategies import Strategy
-from core.rules_file import shipped_rules
+from core.accounts.accounts import Accounts
+from core.defaults.rows import MANUAL, DefaultChange, write_changes
+from core.defaults.strategies import Strategy
+from core.rules.files import shipped_rules
 from core.sender import Product, SenderType
+from core.storage.database import utc_now
 from tests.accounts import AU_NUMBER, NAME
 from tests.api.served import AU_STRATEGY, Login, ServedApi, body_of
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from api.main import create_app
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
+from core.campaigns.progress import progress_key
 from core.errors import ParkReason
-from core.progress import progress_key
-from core.store_parked import ParkedDocument
+from core.parked.store import ParkedDocument
 from tests.accounts import AU, AU_NUMBER
 from tests.api.served import AU_STRATEGY, DEFAULTS, Login, ServedApi
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from api.main import create_app
 from api.settings import ApiSettings
 from core.errors import ParkReason
-from core.store_parked import ParkedDocument
+from core.parked.store import ParkedDocument
 from tests.api.served import Login, ServedApi
 
 load_all_checks()

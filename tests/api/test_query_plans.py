@@ -13,12 +13,12 @@ from sqlalchemy import Engine, event, text
 
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
-from core.accounts import Accounts
-from core.database import utc_now
-from core.decision import Facts, Request
-from core.epochs import increment_families
+from core.accounts.accounts import Accounts
+from core.accounts.facts import read_facts
+from core.engine.decision import Facts, Request
 from core.sender import Product
-from core.store_facts import read_facts
+from core.storage.database import utc_now
+from core.storage.epochs import increment_families
 from tests.api.served import Login, ServedApi, served
 from tests.services import postgres_database
 

@@ -10,11 +10,11 @@ import pytest
 import redis
 from sqlalchemy import insert
 
-from core.decision import Rejection
-from core.progress import counts_key
-from core.rules_file import shipped_rules
+from core.campaigns.progress import counts_key
+from core.engine.decision import Rejection
+from core.rules.files import shipped_rules
 from core.sender import SenderStatus
-from core.tables import DefaultWarningRow
+from core.storage.tables import DefaultWarningRow
 from tests.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
 from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
 from tests.api.test_default_senders import blamed

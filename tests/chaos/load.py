@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import redis
 
+from core.campaigns.progress import CampaignProgress, Progress
 from core.errors import NotFoundError
-from core.progress import CampaignProgress, Progress
 from tests.accounts import ACCOUNT, AU, message
 from tests.running_worker import Deployment, until
 from tests.stock_clients import all_dispatched, push, waiting

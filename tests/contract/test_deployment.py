@@ -28,8 +28,8 @@ from tests.compose_file import (
     interpolate,
     stages,
 )
-from worker.amqp import our_queues
 from worker.cli import main
+from worker.rabbitmq_broker.publisher import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
 PASSWORDS = {name: f"secret{number}" for number, name in enumerate(env_example(commented=False))}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from core.contracts import BatchRecipient, CampaignBatch, ContractError, OutgoingMessage, read_message
-from core.schemas import schema_texts
+from core.contract.documents import BatchRecipient, CampaignBatch, ContractError, OutgoingMessage, read_message
+from core.contract.schemas import schema_texts
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
@@ -24,7 +24,7 @@ def validator(name: str) -> Draft202012Validator:
 
 def test_it_keeps_the_files_equal_to_the_models() -> None:
     on_disk = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert on_disk == schema_texts(), "run: python -m core.schemas"
+    assert on_disk == schema_texts(), "run: python -m core.contract.schemas"
 
 
 @pytest.mark.parametrize("name", schema_texts())

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, event
 
-from core.database import open_engine
-from core.epochs import EpochPublishError
-from core.tables import Base
+from core.storage.database import open_engine
+from core.storage.epochs import EpochPublishError
+from core.storage.tables import Base
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

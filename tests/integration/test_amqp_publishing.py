@@ -10,7 +10,7 @@ import pytest
 
 from tests.running_worker import Deployment
 from tests.stock_clients import amqp_connection
-from worker.amqp import ConfirmedPublisher, NotConfirmedError, Outgoing, our_queues
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher, NotConfirmedError, Outgoing, our_queues
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(60)]

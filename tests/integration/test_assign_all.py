@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from core.accounts import Accounts
-from core.assign_all import AssignAll, CountryAssignment
-from core.at_risk import AtRisk
-from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Policy
-from core.default_pages import PageRequest
-from core.default_rows import StoredDefault
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.assign_all import AssignAll, CountryAssignment
+from core.defaults.at_risk import AtRisk
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.pages import PageRequest
+from core.defaults.rows import StoredDefault
+from core.defaults.strategies import Strategy
+from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Policy
 from core.errors import NotFoundError, RefusedError
 from core.sender import Product, Sender, SenderType
-from core.senders import Senders
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
-from core.senders import Senders
 from tests.accounts import NAME, US_NUMBER, open_store
 from tests.command_line import cli_command, run_cli
 from tests.integration.conftest import PAIRS, MakeDeployment

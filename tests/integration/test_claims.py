@@ -8,8 +8,8 @@ import time
 import pytest
 import redis
 
-from worker.claims import Claim, Claimed, Claims, Lane, Settlement
-from worker.envelope import Sealer
+from worker.envelopes.task_messages import Sealer
+from worker.redis_broker.claims import Claim, Claimed, Claims, Lane, Settlement
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]

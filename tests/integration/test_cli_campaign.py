@@ -14,7 +14,7 @@ import pytest
 import redis
 from sqlalchemy import MetaData
 
-from core.database import open_engine
+from core.storage.database import open_engine
 from tests.cli_runner import Cli, embedded_cli
 from tests.command_line import cli_command, cli_environment, run_cli
 from tests.integration.conftest import PAIRS, MakeDeployment

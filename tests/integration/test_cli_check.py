@@ -10,7 +10,7 @@ import redis
 from tests.cli_runner import Cli, embedded_cli
 from tests.command_line import run_cli
 from tests.running_worker import Deployment
-from worker.redis_binary import installed_binaries
+from worker.embedded.binary import installed_binaries
 
 NAMES = ["broker", "redis", "database", "queues", "rules"]
 

@@ -12,12 +12,12 @@ import pytest
 import redis
 from sqlalchemy import create_engine, text
 
-from core.rules_file import shipped_rules
-from core.schema import newest_version
+from core.rules.files import shipped_rules
+from core.storage.schema import newest_version
 from tests.cli_runner import Cli, embedded_cli
 from tests.command_line import cli_environment, run_cli
-from worker.embedded import embedded_redis
-from worker.redis_binary import installed_binaries
+from worker.embedded.binary import installed_binaries
+from worker.embedded.urls import embedded_redis
 
 needs_redis_binary = pytest.mark.skipif(not installed_binaries(), reason="no Redis server is installed")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from core.assigner import Assigner
-from core.cache import DecisionCache
-from core.contracts import encode_json
-from core.database import open_engine
-from core.decision import Policy
+from core.cache.decisions import DecisionCache
+from core.contract.documents import encode_json
+from core.engine.decision import Policy
+from core.messages.assigner import Assigner
+from core.storage.database import open_engine
 from core.store import Store
 from tests.cli_runner import Cli
 from tests.services import RedisProcess

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from core.database import open_engine
 from core.errors import FieldError, ParkReason
+from core.parked.store import ParkedDocument
 from core.phone import NO_COUNTRY
+from core.storage.database import open_engine
 from core.store import Store
-from core.store_parked import ParkedDocument
 from tests.accounts import AU, message
 from tests.cli_runner import Cli
 from tests.integration.store_fixtures import NOW

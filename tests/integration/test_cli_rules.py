@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.rules_file import SHIPPED_FILE, shipped_rules
+from core.rules.files import SHIPPED_FILE, shipped_rules
 from tests.cli_runner import Cli, embedded_cli
 
 RULE_KEYS = {

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import redis
 
-from core.contracts import encode_json
+from core.contract.documents import encode_json
 from tests.cli_runner import Cli, embedded_cli
 from tests.command_line import cli_command, run_cli
 from tests.conftest import both_brokers
 from tests.running_worker import QUEUES, Deployment
 from tests.stock_clients import delete_queues, receive, waiting
-from worker.amqp import ConfirmedPublisher, Outgoing
-from worker.envelope import Sealer
+from worker.envelopes.task_messages import Sealer
+from worker.handoff.tail import HOLD_S, PIECE
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher, Outgoing
 from worker.settings import Settings
-from worker.tail import HOLD_S, PIECE
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -19,7 +19,7 @@ from tests.command_line import cli_command, cli_environment, run_cli
 from tests.processes import kill_all, listed, processes
 from tests.running_worker import until
 from tests.services import free_port
-from worker.sample import INVENTORY_FILE
+from worker.demo.sample import INVENTORY_FILE
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.rules_file import SHIPPED_FILE, read_rules, written_lines
+from core.rules.files import SHIPPED_FILE, read_rules, written_lines
 from tests.cli_runner import Cli, embedded_cli
 
 LINES: list[dict[str, object]] = [

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.database import utc_now
+from core.storage.database import utc_now
 from tests.accounts import AU, message
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.running_worker import QUEUES, Deployment
 from tests.stock_clients import all_dispatched
-from worker.embedded import ResolvedUrls
+from worker.embedded.urls import ResolvedUrls
 from worker.settings import Settings
 from worker.wiring import Runtime
 
@@ -55,7 +55,7 @@ def test_it_depends_on_no_workers_clock(deployment: Deployment, workers: list[Ru
     messages = [message(AU) for _ in workers]
     for each in messages:
         for place, worker in enumerate(workers):
-            told = worker.work.on_task(uuid.uuid4().hex, json.dumps(each).encode())
+            told = worker.redis_broker.messages.on_task(uuid.uuid4().hex, json.dumps(each).encode())
             assert told["dispatched"] == (1 if place == 0 else 0)
         workers.append(workers.pop(0))
     came = list(all_dispatched(deployment))

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.accounts import Accounts
-from core.at_risk import AtRisk, Risk
-from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Policy
-from core.default_strategies import Strategy
-from core.default_warnings import DefaultWarnings, WarningCount, count_warnings
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.at_risk import AtRisk, Risk
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.risk_warnings import DefaultWarnings, WarningCount, count_warnings
+from core.defaults.strategies import Strategy
+from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Policy
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
-from core.senders import Senders
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
 
@@ -199,7 +199,7 @@ def test_it_counts_by_reason_for_the_metrics(world: World) -> None:
 
 
 def test_it_checks_page_by_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.at_risk.PAGE", 2)
+    monkeypatch.setattr("core.defaults.at_risk.PAGE", 2)
     accounts = Accounts(world.store)
     for number in range(5):
         accounts.add(f"sub{number}", parent="acme")

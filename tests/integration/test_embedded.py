@@ -20,9 +20,9 @@ import redis
 from kombu import Connection
 
 from tests.services import wait_for
-from worker.embedded import EmbeddedRedis, EmbeddedRedisError, embedded_redis, resolve_urls, revive
-from worker.redis_binary import RedisBinary, installed_binaries
-from worker.redis_home import RedisHome
+from worker.embedded.binary import RedisBinary, installed_binaries
+from worker.embedded.server import RedisHome
+from worker.embedded.urls import EmbeddedRedis, EmbeddedRedisError, embedded_redis, resolve_urls, revive
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def go_on(process: subprocess.Popen[str]) -> int:
 USER = """
     import sys
     from pathlib import Path
-    from worker.embedded import embedded_redis
+    from worker.embedded.urls import embedded_redis
     with embedded_redis(Path(sys.argv[1])) as embedded:
         with embedded.client() as client:
             print(client.info("server")["run_id"], flush=True)
@@ -138,8 +138,8 @@ def test_an_interrupt_while_it_starts_leaves_no_server(
     def interrupted(*_: object) -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("worker.redis_home.installed_binaries", lambda: [replace(server, path=str(slow))])
-    monkeypatch.setattr("worker.redis_home.answers", interrupted)
+    monkeypatch.setattr("worker.embedded.server.installed_binaries", lambda: [replace(server, path=str(slow))])
+    monkeypatch.setattr("worker.embedded.server.answers", interrupted)
     with pytest.raises(KeyboardInterrupt), embedded_redis(data_dir):
         pass
     assert not is_alive(data_dir)
@@ -221,7 +221,7 @@ def test_a_forked_child_that_unwinds_does_not_stop_it(data_dir: Path) -> None:
     text = """
         import os, sys
         from pathlib import Path
-        from worker.embedded import embedded_redis
+        from worker.embedded.urls import embedded_redis
         parent = os.getpid()
         with embedded_redis(Path(sys.argv[1])) as embedded:
             child = os.fork()
@@ -239,7 +239,7 @@ def test_a_forked_child_that_outlives_its_killed_parent_still_counts_as_user(dat
     text = """
         import os, sys, time
         from pathlib import Path
-        from worker.embedded import embedded_redis
+        from worker.embedded.urls import embedded_redis
         with embedded_redis(Path(sys.argv[1])) as embedded:
             if child := os.fork():
                 print(child, flush=True)
@@ -259,7 +259,7 @@ def test_kills_at_any_moment_of_a_start_block_nothing(data_dir: Path) -> None:
     text = """
         import os, random, signal, sys, time
         from pathlib import Path
-        from worker.embedded import embedded_redis
+        from worker.embedded.urls import embedded_redis
         moment = random.Random(7)
         for _ in range(40):
             child = os.fork()
@@ -336,7 +336,7 @@ def test_it_gives_rabbitmq_a_redis_for_the_cache(data_dir: Path) -> None:
 
 @pytest.fixture
 def no_server_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.redis_home.installed_binaries", list)
+    monkeypatch.setattr("worker.embedded.server.installed_binaries", list)
 
 
 @pytest.mark.usefixtures("no_server_installed")
@@ -361,7 +361,7 @@ def test_it_falls_back_on_fakeredis_with_a_warning(data_dir: Path, capsys: pytes
 
 def test_a_real_server_follows_fakeredis(data_dir: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("worker.redis_home.installed_binaries", list)
+        patch.setattr("worker.embedded.server.installed_binaries", list)
         with embedded_redis(data_dir):
             pass
     with embedded_redis(data_dir) as embedded:

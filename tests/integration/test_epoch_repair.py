@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from core.accounts import Accounts
-from core.database import open_engine
-from core.schema import upgrade
+from core.accounts.accounts import Accounts
+from core.storage.database import open_engine
+from core.storage.schema import upgrade
 from core.store import Store
-from worker.embedded import ResolvedUrls
-from worker.housekeeping import Housekeeper
+from worker.celery_setup.housekeeping import Housekeeper
+from worker.embedded.urls import ResolvedUrls
 from worker.settings import Settings
 from worker.wiring import Runtime
 

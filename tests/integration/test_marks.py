@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from tests.services import free_port
-from worker.claims import reserved_key
-from worker.deliveries import DeliveryCounts
-from worker.marks import RESERVED_MS, Marks
+from worker.intake.deliveries import DeliveryCounts
+from worker.rabbitmq_broker.marks import RESERVED_MS, Marks
+from worker.redis_broker.claims import reserved_key
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(30)]

@@ -11,9 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect, text
 
-from core.database import open_engine
-from core.schema import current_version, newest_version, upgrade
-from core.tables import Base
+from core.storage.database import open_engine
+from core.storage.schema import current_version, newest_version, upgrade
+from core.storage.tables import Base
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.accounts import Accounts
-from core.decision import Facts, Policy, Request
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.accounts.spread_switches import SpreadSwitches, Switches
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.strategies import Strategy
+from core.engine.decision import Facts, Policy, Request
 from core.errors import NotFoundError
 from core.sender import Product, Sender, SenderType
-from core.senders import Senders
-from core.spread_switches import SpreadSwitches, Switches
 from core.store import Store
 from tests.accounts import message, open_store, seed
 from tests.cli_runner import Cli

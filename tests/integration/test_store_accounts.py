@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from core.accounts import Accounts, AccountStatus, Visitor
+from core.accounts.accounts import Accounts, AccountStatus, Visitor
+from core.accounts.senders import Senders
 from core.errors import ConflictError, NotFoundError, RefusedError
-from core.scopes import account_scope
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType
-from core.senders import Senders
+from core.storage.scopes import account_scope
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
 

@@ -13,18 +13,18 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from core.accounts import Accounts
-from core.at_risk import AtRisk
-from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Facts, Policy, Request
-from core.default_pages import PageRequest
-from core.default_rows import MANUAL, DefaultChange, find_default, write_changes
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.at_risk import AtRisk
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.pages import PageRequest
+from core.defaults.rows import MANUAL, DefaultChange, find_default, write_changes
+from core.defaults.strategies import Strategy
+from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
-from core.scopes import account_scope
 from core.sender import Product, Sender, SenderStatus, SenderType, TrafficClass
-from core.senders import Senders
+from core.storage.scopes import account_scope
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
 from tests.services import wait_for

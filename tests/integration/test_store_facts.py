@@ -11,17 +11,17 @@ import fakeredis
 import pytest
 from sqlalchemy import CompoundSelect, event, insert, text
 
-from core.accounts import Accounts
-from core.cache import DecisionCache
-from core.decision import DefaultSender, Facts, Policy, Request, SenderRef
+from core.accounts.accounts import Accounts
+from core.accounts.facts import _FACTS, AccountProblem
+from core.accounts.senders import Senders
+from core.cache.decisions import DecisionCache
+from core.cache.epochs import RedisEpochs
+from core.engine.decision import DefaultSender, Facts, Policy, Request, SenderRef
 from core.errors import ParkReason
-from core.redis_epochs import RedisEpochs
-from core.scopes import account_scope
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
-from core.senders import Senders
+from core.storage.scopes import account_scope
+from core.storage.tables import AccountRow, DefaultRow, SenderRow, StrategyRow
 from core.store import Store
-from core.store_facts import _FACTS, AccountProblem
-from core.tables import AccountRow, DefaultRow, SenderRow, StrategyRow
 from tests.integration.store_fixtures import NOW, counted_statements, filled_schema
 
 AU = Registration("AU", RegistrationStatus.APPROVED, NOW - timedelta(days=1), NOW + timedelta(days=1))

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from core.accounts import Accounts, AccountStatus
-from core.decision import Policy
-from core.default_pages import PageRequest
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts, AccountStatus
+from core.accounts.senders import Senders
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.pages import PageRequest
+from core.engine.decision import Policy
 from core.errors import NotFoundError, RefusedError
-from core.inventory import InventoryImport, InventorySummary
-from core.rules_file import shipped_rules
-from core.scopes import account_scope
+from core.inventory.importing import InventoryImport, InventorySummary
+from core.rules.files import shipped_rules
 from core.sender import Registration, RegistrationStatus, SenderStatus, SenderType
-from core.senders import Senders
+from core.storage.scopes import account_scope
 from core.store import Store
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
 

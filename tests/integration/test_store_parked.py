@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 
 from core.errors import FieldError, ParkReason
+from core.parked.store import ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from core.store import Store
-from core.store_parked import ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from tests.integration.store_fixtures import NOW, counted_statements, filled_schema
 
 DOCUMENT = ParkedDocument(

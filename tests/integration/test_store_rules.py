@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
-from core.database import open_engine
-from core.epochs import EpochPublishError
+from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import ConflictError, NotFoundError, RefusedError, StoreUnavailableError
-from core.rules_file import shipped_rules
-from core.scopes import RULES_SCOPE, account_scope
+from core.rules.files import shipped_rules
+from core.rules.store import OPERATOR, SHIPPED
 from core.sender import Product, SenderType
+from core.storage.database import open_engine
+from core.storage.epochs import EpochPublishError
+from core.storage.scopes import RULES_SCOPE, account_scope
 from core.store import Store
-from core.store_rules import OPERATOR, SHIPPED
 from tests.integration.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
 
 OVERRIDE = CountryRule(

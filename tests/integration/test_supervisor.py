@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.services import free_port, wait_for
-from worker.role import Role, describe_exit, port_answers
-from worker.supervisor import Limits, supervise
+from worker.supervision.role import Role, describe_exit, port_answers
+from worker.supervision.supervisor import Limits, supervise
 
 ROOT = Path(__file__).parents[2]
 QUICK = Limits(ready_s=10, grace_s=10, restarts=2, backoff_s=0.05, backoff_limit_s=0.1)
@@ -218,8 +218,8 @@ def test_it_leaves_nothing_of_a_roles_own_processes() -> None:
 def test_its_roles_end_when_it_is_killed() -> None:
     text = f"""
         import sys
-        from worker.role import Role
-        from worker.supervisor import supervise
+        from worker.supervision.role import Role
+        from worker.supervision.supervisor import supervise
         supervise([Role("worker", (sys.executable, "-S", "-c", "import os; print(os.getpid()); {FOR_EVER}"))], sys.stdout)
     """
     command = [sys.executable, "-c", textwrap.dedent(text)]
@@ -234,14 +234,14 @@ def test_its_roles_end_when_it_is_killed() -> None:
 def test_a_role_ends_with_its_supervisor_where_the_kernel_does_not_help() -> None:
     text = """
         import os, signal, sys
-        import worker.role
-        worker.role._LIBC = None
-        worker.role.PARENT_POLL_S = 0.05
+        import worker.supervision.role
+        worker.supervision.role._LIBC = None
+        worker.supervision.role.PARENT_POLL_S = 0.05
         os.environ["SMART_ASSIGN_SUPERVISOR_PID"] = str(os.getpid())
         if child := os.fork():
             print(child, flush=True)
             os._exit(0)
-        worker.role.end_with_supervisor()
+        worker.supervision.role.end_with_supervisor()
         signal.pause()
     """
     command = [sys.executable, "-c", textwrap.dedent(text)]

@@ -8,16 +8,16 @@ from datetime import timedelta
 
 import pytest
 
-from core.accounts import Accounts
-from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Policy
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
-from core.rules_diff import diff_rules
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.strategies import Strategy
+from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Policy
+from core.previews.rule_change import WhatIf, changed_countries
+from core.rules.diff import diff_rules
 from core.sender import Product, Sender, SenderType
-from core.senders import Senders
 from core.store import Store
-from core.what_if import WhatIf, changed_countries
 from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
 
 LONG, NAME, POOL = SenderType.LONGCODE, SenderType.ALPHA_TAG, SenderType.SHARED_LONGCODE
@@ -150,7 +150,7 @@ def test_it_finds_the_same_page_by_page(store: Store, monkeypatch: pytest.Monkey
         Senders(store).add(Sender(f"more{number}", f"NAME{number}", NAME))
     after = changed("AU", NAME, BLOCKED)
     whole = smart(store, after)
-    monkeypatch.setattr("core.what_if._ACCOUNTS", limits[0])
-    monkeypatch.setattr("core.what_if._REQUESTS", limits[1])
+    monkeypatch.setattr("core.previews.rule_change._ACCOUNTS", limits[0])
+    monkeypatch.setattr("core.previews.rule_change._REQUESTS", limits[1])
     assert smart(store, after) == whole
     assert len(whole) == 8

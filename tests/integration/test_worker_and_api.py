@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
-from core.accounts import Accounts
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
-from core.senders import Senders
 from core.store import Store
 from tests.accounts import AU, AU_NUMBER, NAME, SENDERS, add_account, message
 from tests.api.served import DEFAULTS, NAME_STRATEGY, body_of, running_server

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 import redis
 
+from core.accounts.senders import Senders
+from core.campaigns.progress import CampaignProgress, Progress
 from core.errors import NotFoundError, ParkReason
-from core.progress import CampaignProgress, Progress
+from core.parked.store import ParkedFilter
 from core.sender import Sender, SenderType
-from core.senders import Senders
 from core.store import Store
-from core.store_parked import ParkedFilter
 from tests.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
 from tests.running_worker import Deployment, until
 from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
-from worker.envelope import Sealer
-from worker.events import event_outbox
+from worker.envelopes.task_messages import Sealer
+from worker.handoff.events import event_outbox
 
 pytestmark = pytest.mark.timeout(120)
 SENDABLE = [AU, GB, FR, US]

@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 import pytest
 
-from core.accounts import Accounts
-from core.country_rules import CountryRule, RuleStatus, SenderOrigin
-from core.decision import Policy
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.strategies import Strategy
+from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
+from core.engine.decision import Policy
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
-from core.senders import Senders
 from core.store import Store
 from tests.accounts import AU, AU_NUMBER, FR, NAME, US, US_NUMBER, add_account, message
 from tests.running_worker import Deployment

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 import redis
 
-from core.assigner import Assigner
-from core.cache import DecisionCache
-from core.database import open_engine
-from core.decision import Facts, Policy, Request
+from core.accounts.facts import AccountProblem
+from core.cache.decisions import DecisionCache
+from core.engine.decision import Facts, Policy, Request
+from core.messages.assigner import Assigner
+from core.storage.database import open_engine
 from core.store import Store
-from core.store_facts import AccountProblem
 from tests.accounts import AU, FR, GB, US, message
 from tests.integration.conftest import MakeDeployment
 from tests.running_worker import Deployment, RunningWorker, running, until

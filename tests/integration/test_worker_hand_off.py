@@ -14,7 +14,7 @@ from tests.accounts import ACCOUNT, AU, message
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.running_worker import Deployment, RunningWorker, running, until
 from tests.stock_clients import dispatched, purge, push, waiting
-from worker.claims import Claims, Lane
+from worker.redis_broker.claims import Claims, Lane
 from worker.settings import Settings
 
 pytestmark = pytest.mark.timeout(90)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.store_parked import ParkedFilter
+from core.parked.store import ParkedFilter
 from tests.accounts import message, open_store
 from tests.hostile import DEEP, DEEP_EXTRA, HUGE, hostile_documents, odd_but_good
 from tests.integration.conftest import MakeDeployment

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.country_rules import CountryRule, RuleStatus, SenderOrigin
+from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
 from core.sender import Sender, SenderType
 from core.store import Store
 from tests.accounts import AU, AU_NUMBER, GB, add_account, message, open_store

@@ -9,11 +9,11 @@ import uuid
 
 import pytest
 
-from core.decision import Policy
-from core.default_strategies import Strategy
-from core.defaults import DefaultSenders
+from core.accounts.senders import Senders
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.strategies import Strategy
+from core.engine.decision import Policy
 from core.sender import Product, SenderStatus, SenderType
-from core.senders import Senders
 from core.store import Store
 from tests.accounts import AU_NUMBER, add_account
 from tests.running_worker import ROOT, Deployment

@@ -7,8 +7,9 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from core.country_rules import CountryProfile, CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
-from core.decision import (
+from core.engine.country_rules import CountryProfile, CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decide import decide
+from core.engine.decision import (
     AlteredSenders,
     Decision,
     DefaultSender,
@@ -19,7 +20,6 @@ from core.decision import (
     SenderRef,
     UnknownRule,
 )
-from core.engine import decide
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 
 T = TypeVar("T")

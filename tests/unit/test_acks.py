@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.acks import Acks
+from worker.intake.acks import Acks
 
 
 class StrictChannel:

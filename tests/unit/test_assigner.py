@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from core.assigner import Assigner, Outcome
-from core.cache import Answer
-from core.contracts import message_digest
-from core.decision import Request
+from core.cache.decisions import Answer
+from core.cache.verdict import NOTHING, Verdict, sender_fields
+from core.contract.documents import message_digest
+from core.engine.decision import Request
 from core.errors import ParkReason
-from core.verdict import NOTHING, Verdict, sender_fields
+from core.messages.assigner import Assigner, Outcome
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.campaign import Batch, RefusedRow, decode_batch
-from core.contracts import BatchRecipient, CampaignBatch, ContractError, decode_json, validated
+from core.campaigns.batch import Batch, RefusedRow, decode_batch
+from core.contract.documents import BatchRecipient, CampaignBatch, ContractError, decode_json, validated
 from tests.documents import BATCH_FIELDS, GOOD_BATCH, GOOD_RECIPIENT, RECIPIENT_FIELDS, dressed, near, written
 from tests.unit.test_contracts_agree import anything, likely
 

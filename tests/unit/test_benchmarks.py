@@ -14,9 +14,9 @@ from benchmarks.findings import Table
 from benchmarks.goals import GOALS, Goal, scoreboard, told
 from benchmarks.lanes.board import Board
 from benchmarks.options import Options
-from core.contracts import CampaignBatch, OutgoingMessage
+from core.contract.documents import CampaignBatch, OutgoingMessage
 from core.phone import settled_country
-from worker.envelope import MESSAGE_TASK, open_kombu_message
+from worker.envelopes.task_messages import MESSAGE_TASK, open_kombu_message
 
 
 def test_it_divides_time_and_cpu_by_messages() -> None:

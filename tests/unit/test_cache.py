@@ -9,14 +9,14 @@ import fakeredis
 import pytest
 import redis
 
-from core.cache import CLOCK_TOLERANCE_S, LEASE_MS, STORE_PAUSE_S, DecisionCache
-from core.country_rules import RuleBook, RuleStatus
-from core.decision import AlteredSenders, Facts, Policy, Request
+from core.accounts.facts import AccountProblem
+from core.cache.decisions import CLOCK_TOLERANCE_S, LEASE_MS, STORE_PAUSE_S, DecisionCache
+from core.cache.epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
+from core.engine.country_rules import RuleBook, RuleStatus
+from core.engine.decision import AlteredSenders, Facts, Policy, Request
 from core.errors import ParkReason, StoreUnavailableError
-from core.redis_epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
-from core.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from core.sender import SenderType
-from core.store_facts import AccountProblem
+from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 from tests.unit.worlds import book, number, rule, sender_named
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)

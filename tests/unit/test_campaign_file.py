@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from core.errors import RefusedError
-from worker.campaign_encoding import as_utf8
-from worker.campaign_file import (
+from worker.sending.encoding import as_utf8
+from worker.sending.recipients import (
     LINE_BYTES,
     Addressed,
     ExtendedRecipient,

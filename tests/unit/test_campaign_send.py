@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import redis
 
-from core.database import utc_now
 from core.errors import RefusedError
-from worker.campaign_file import Format, Hints, Position, RecipientsReader, read_layout
-from worker.campaign_send import (
+from core.storage.database import utc_now
+from worker.sending.campaign import (
     BATCH_BYTES,
     TRIP_BATCHES,
     CampaignSender,
@@ -23,7 +22,8 @@ from worker.campaign_send import (
     begin,
     plan,
 )
-from worker.campaign_state import CampaignState, CampaignStateError, StateFile, identity_of, option_digests
+from worker.sending.recipients import Format, Hints, Position, RecipientsReader, read_layout
+from worker.sending.state import CampaignState, CampaignStateError, StateFile, identity_of, option_digests
 
 SHARED = {"account_id": "acme", "body": "Hello"}
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from worker.claims import Claimed, Lane
-from worker.ingress import PRIORITY_WAIT_S, WAIT_S, Claimer, Door
-from worker.room import Room
+from worker.intake.redis import PRIORITY_WAIT_S, WAIT_S, Claimer, Door
+from worker.intake.room import Room
+from worker.redis_broker.claims import Claimed, Lane
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.contracts import (
+from core.contract.documents import (
     ContractError,
     Message,
     decode_json,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.contracts import ContractError, ExtendedMessage, Message, decode_json, decode_message, read_message
+from core.contract.documents import ContractError, ExtendedMessage, Message, decode_json, decode_message, read_message
 from tests.documents import GOOD_MESSAGE, MESSAGE_FIELDS, dressed, near, written
 
 #: Every field of a message but those that a plain one keeps apart.

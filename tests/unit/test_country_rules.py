@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.country_rules import (
+from core.engine.country_rules import (
     AllowedType,
     CompliantTypes,
     CountryProfile,
@@ -18,7 +18,7 @@ from core.country_rules import (
     SenderOrigin,
     grade_of,
 )
-from core.rule_documents import (
+from core.rules.documents import (
     book_as_dict,
     book_from_dict,
     parse_moment,
@@ -27,7 +27,7 @@ from core.rule_documents import (
     rule_as_dict,
     rule_from_dict,
 )
-from core.rules_file import shipped_rules
+from core.rules.files import shipped_rules
 from core.sender import Product, SenderType
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from core.errors import StoreUnavailableError
-from worker.amqp import DEFER_PAUSE_S, Outgoing
-from worker.campaigns import BatchResult, BatchWork, Work
-from worker.campaigns_amqp import AmqpBatches
-from worker.deliveries import AGAIN, delivered_before, was_redelivered
+from worker.handoff.campaigns import BatchResult, BatchWork, Work
+from worker.intake.deliveries import AGAIN, delivered_before, was_redelivered
+from worker.rabbitmq_broker.campaigns import AmqpBatches
+from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, Outgoing
 from worker.settings import Settings
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.redis_url import client_url
-from worker.embedded import driver_url, private_folder, resolve_urls, sqlite_url
-from worker.redis_binary import RedisBinary, newest_reader, parse_version
-from worker.redis_home import (
+from core.process.redis_url import client_url
+from worker.embedded.binary import RedisBinary, newest_reader, parse_version
+from worker.embedded.server import (
     EmbeddedRedis,
     EmbeddedRedisError,
     Patience,
@@ -23,6 +22,7 @@ from worker.redis_home import (
     parse_address,
     socket_path,
 )
+from worker.embedded.urls import driver_url, private_folder, resolve_urls, sqlite_url
 from worker.settings import Settings
 
 REDIS_62 = RedisBinary("redis", (6, 2, 14), "/r62")
@@ -154,7 +154,7 @@ def test_it_finds_one_where_the_folder_for_temporary_files_is_deep_too(
     short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/" + "t" * 120)
-    monkeypatch.setattr("worker.redis_home.SHORT_FOLDER", short_folder)
+    monkeypatch.setattr("worker.embedded.server.SHORT_FOLDER", short_folder)
     assert socket_path(Path("/" + "d" * 120)).parent.parent == short_folder
 
 

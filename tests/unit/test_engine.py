@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
-from core.decision import (
+from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decide import decide
+from core.engine.decision import (
     AlteredSenders,
     Decision,
     DefaultSender,
@@ -20,7 +21,6 @@ from core.decision import (
     Request,
     SenderRef,
 )
-from core.engine import decide
 from core.sender import Product, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from tests.unit.worlds import DAY, NOW, ask, book, chosen, default, fate, name, number, pool, registered, rule
 

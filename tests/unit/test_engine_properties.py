@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from core.case import case_of, ground_of
-from core.country_rules import Grade
-from core.explanation import explanation, sentence
-from core.ranking import rank_key
-from core.screening import Verdict, screen
+from core.engine.case import case_of, ground_of
+from core.engine.country_rules import Grade
+from core.engine.explanation import explanation, sentence
+from core.engine.filters import Verdict, screen
+from core.engine.ranking import rank_key
 from core.sender import Sender, bare_sender_id, same_sender_id
 from tests.unit.strategies import OWN, PARENT, World, senders, worlds
 from tests.unit.worlds import sample_decisions

@@ -15,8 +15,8 @@ from kombu import Connection
 from kombu.compression import compress
 from kombu.transport.virtual import Message
 
-from worker.envelope import Opened, Sealer, TaskHeaders, open_kombu_message, open_task
-from worker.handover import HIDDEN, MOST_LEVELS, has_passed
+from worker.envelopes.handover import HIDDEN, MOST_LEVELS, has_passed
+from worker.envelopes.task_messages import Opened, Sealer, TaskHeaders, open_kombu_message, open_task
 
 DOCUMENT = {"message_id": "m1", "body": "héllo"}
 EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import fakeredis
 import pytest
 
-from worker.amqp import NotConfirmedError, Outgoing
-from worker.envelope import Sealer
-from worker.events import EventOutbox, RedisEvents, event_outbox
+from worker.envelopes.task_messages import Sealer
+from worker.handoff.events import EventOutbox, RedisEvents, event_outbox
+from worker.rabbitmq_broker.publisher import NotConfirmedError, Outgoing
 from worker.settings import Settings
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta, timezone
 
 import pytest
 
-from core.country_rules import RuleStatus
-from core.decision import Decision, InvalidOverride, Policy, SenderRef
-from core.explanation import explanation, sentence
+from core.engine.country_rules import RuleStatus
+from core.engine.decision import Decision, InvalidOverride, Policy, SenderRef
+from core.engine.explanation import explanation, sentence
 from core.sender import Product, SenderStatus, SenderType
 from tests.unit.worlds import DAY, NOW, ask, book, default, name, number, pool, registered, rule
 

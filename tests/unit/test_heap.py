@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from core.heap import YOUNG_OBJECTS, spare_the_collector
+from core.process.garbage import YOUNG_OBJECTS, spare_the_collector
 
 
 def test_it_takes_what_is_loaded_out_of_the_rounds() -> None:

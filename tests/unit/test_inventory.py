@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.accounts import AccountStatus
-from core.default_strategies import Strategy
+from core.accounts.accounts import AccountStatus
+from core.defaults.strategies import Strategy
 from core.errors import FieldError
-from core.inventory_fields import parse_moment
-from core.inventory_lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
-from core.inventory_spool import Spool
+from core.inventory.fields import parse_moment
+from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
+from core.inventory.spool import Spool
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 
 ACCOUNT = {"kind": "account", "account_id": "acme"}

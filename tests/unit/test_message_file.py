@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from core.contracts import encode_json
-from worker.message_file import read_lines
-from worker.producer import TRIP_DOCUMENTS, in_trips
+from core.contract.documents import encode_json
+from worker.handoff.producer import TRIP_DOCUMENTS, in_trips
+from worker.sending.message_lines import read_lines
 
 GOOD = encode_json({"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "Hello"})
 LONG = GOOD[:-1] + b',"filler":"' + b"x" * 3_000_000 + b'"}'

@@ -10,7 +10,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from core.database import open_engine
+from core.storage.database import open_engine
 
 WAYS_OUT: dict[str, Callable[[], object]] = {
     "a socket": lambda: socket.create_connection(("127.0.0.1", 1)),

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from core.assigner import Assigner
-from core.cache import Answer
-from core.campaign import CampaignAssigner, read_batch
-from core.country_rules import CountryProfile, RuleBook
-from core.decision import Facts, Policy, Request
-from core.engine import decide
+from core.accounts.facts import AccountProblem
+from core.cache.decisions import Answer
+from core.cache.verdict import decision_verdict, problem_verdict
+from core.campaigns.batch import CampaignAssigner, read_batch
+from core.engine.country_rules import CountryProfile, RuleBook
+from core.engine.decide import decide
+from core.engine.decision import Facts, Policy, Request
 from core.errors import ParkReason
-from core.preview import Audience, audience_of, preview
+from core.messages.assigner import Assigner
+from core.previews.campaign import Audience, audience_of, preview
 from core.sender import SenderType
-from core.store_facts import AccountProblem
-from core.verdict import decision_verdict, problem_verdict
 from tests.unit.worlds import NOW, number, rule
 
 AU_ONE, AU_TWO, NZ, US, SATELLITE = "+61491570156", "+61491570157", "+64211234567", "+12025550123", "+870773111632"

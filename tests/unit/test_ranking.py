@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from core.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Policy, Rejection, UnknownRule
-from core.ranking import RANKING
+from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Policy, Rejection, UnknownRule
+from core.engine.ranking import RANKING
 from core.sender import Sender, SenderType
 from tests.unit.worlds import DAY, NOW, ask, book, chosen, fate, name, number, pool, registered, rule
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from core.assigner import Assigner
-from core.cache import Answer
-from core.campaign import CampaignAssigner, read_batch
-from core.decision import Request
+from core.cache.decisions import Answer
+from core.campaigns.batch import CampaignAssigner, read_batch
+from core.engine.decision import Request
+from core.messages.assigner import Assigner
 
 BATCH = {"account_id": "acme", "campaign_id": "c", "batch_id": "b"}
 AU = "+61491570156"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from worker.room import Room
+from worker.intake.room import Room
 
 
 def taken(room: Room, *, campaign: bool) -> int:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import fakeredis
 import pytest
 
-from core.assigner import Assigner
-from core.cache import DecisionCache
-from core.country_rules import RuleBook, RuleStatus
-from core.decision import Facts, Policy, Request
+from core.accounts.facts import AccountProblem
+from core.cache.decisions import DecisionCache
+from core.engine.country_rules import RuleBook, RuleStatus
+from core.engine.decision import Facts, Policy, Request
+from core.messages.assigner import Assigner
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
-from core.store_facts import AccountProblem
 from tests.unit.worlds import book, name, number, rule, sender_named
 
 MIDNIGHT = datetime(2026, 8, 2, tzinfo=UTC)

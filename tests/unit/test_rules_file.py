@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from core.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import RefusedError
-from core.rules_csv import COLUMNS, OPTIONAL_COLUMNS
-from core.rules_file import (
+from core.rules.files import (
     SHIPPED_FILE,
     RuleChange,
     diff_rules,
@@ -25,6 +24,7 @@ from core.rules_file import (
     shipped_rules,
     written_lines,
 )
+from core.rules.wide_file import COLUMNS, OPTIONAL_COLUMNS
 from core.sender import Product, SenderType
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from core.database import open_engine
-from core.decision import Policy
-from core.inventory import InventoryImport
-from core.schema import upgrade
+from core.engine.decision import Policy
+from core.inventory.importing import InventoryImport
 from core.sender import RegistrationStatus, SenderType
+from core.storage.database import open_engine
+from core.storage.schema import upgrade
 from core.store import Store
-from worker.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, regions, sample_campaign, sample_messages
+from worker.demo.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, regions, sample_campaign, sample_messages
 
 
 @pytest.fixture(scope="module")

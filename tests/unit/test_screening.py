@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from core.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
-from core.decision import AlteredSenders, InvalidOverride, Policy, Rejection, UnknownRule
-from core.generic_names import GENERIC_NAMES, is_generic
-from core.screening import FILTERS
+from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import AlteredSenders, InvalidOverride, Policy, Rejection, UnknownRule
+from core.engine.filters import FILTERS
+from core.engine.generic_names import GENERIC_NAMES, is_generic
 from core.sender import Product, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass, form_error
 from tests.unit.worlds import DAY, NOW, ask, book, fate, name, number, pool, registered, rule
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.decision import Facts, Policy, Reason, Rejection, Request
-from core.engine import decide
-from core.rules_file import shipped_rules
+from core.engine.decide import decide
+from core.engine.decision import Facts, Policy, Reason, Rejection, Request
+from core.rules.files import shipped_rules
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.assigner import Assigner
-from core.cache import Answer
-from core.contracts import decode_json, decode_message
-from core.decision import Decision, Facts, PoolMember, Request, SenderRef
-from core.engine import decide
-from core.enriched import SpreadWriter, Writer, writer_of
-from core.explanation import explanation, for_recipient
+from core.cache.decisions import Answer
+from core.cache.verdict import Verdict, decision_verdict
+from core.contract.documents import decode_json, decode_message
+from core.engine.decide import decide
+from core.engine.decision import Decision, Facts, PoolMember, Request, SenderRef
+from core.engine.explanation import explanation, for_recipient
+from core.engine.spread import draws_of, pick
+from core.messages.assigner import Assigner
+from core.messages.enriched import SpreadWriter, Writer, writer_of
 from core.sender import Sender, SenderType
-from core.spread import draws_of, pick
-from core.verdict import Verdict, decision_verdict
 from tests.unit.worlds import NOW, REVERT, ask, book, chosen, default, name, number, registered
 
 RECIPIENTS = [f"+614{n * 7919 % 100_000_000:08d}" for n in range(6_000)]
@@ -79,9 +79,9 @@ def test_it_picks_the_same_sender_in_whatever_order(pool: list[PoolMember], digi
 
 HASH_SEEDS = """
 import json, sys
-from core.decision import PoolMember
+from core.engine.decision import PoolMember
 from core.sender import Sender, SenderType
-from core.spread import draws_of, pick
+from core.engine.spread import draws_of, pick
 
 ids, recipients = json.loads(sys.argv[1])
 pool = [PoolMember(Sender("acme", each, SenderType.LONGCODE, "AU"), 1.0) for each in ids]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from worker.task_events import GATHER_S, Gathering
+from worker.celery_setup.task_events import GATHER_S, Gathering
 
 
 @dataclass

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
-from core.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
-from core.engine import decide
+from core.cache.verdict import Verdict
+from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decide import decide
+from core.engine.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderType, TrafficClass
-from core.verdict import Verdict
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from core.accounts import Account
+from core.accounts.accounts import Account
 from core.documents import account_document, key_document
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
 from worker.cli.session import Session, open_session

@@ -10,11 +10,11 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import SmartAssignError
-from worker import celery
+from worker.celery import app
 from worker.cli.output import command, fail, json_option, print_json, say
 from worker.cli.session import make_ready, open_session
-from worker.embedded import ResolvedUrls
-from worker.fitness import Check, Fitness, workers_check
+from worker.embedded.urls import ResolvedUrls
+from worker.supervision.fitness import Check, Fitness, workers_check
 from worker.wiring import configured
 
 
@@ -49,7 +49,7 @@ def _checks(workers: bool) -> Iterator[Check]:
     yield from found
     if workers:
         broker = found[0]
-        yield workers_check(celery) if broker.ok else Check("workers", ok=False, detail="the broker does not answer")
+        yield workers_check(app) if broker.ok else Check("workers", ok=False, detail="the broker does not answer")
 
 
 def _urls() -> ResolvedUrls:

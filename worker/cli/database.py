@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from core.schema import newest_version
+from core.storage.schema import newest_version
 from worker.addresses import masked
 from worker.cli.output import command, json_option, print_json, say
 from worker.cli.session import database_version, migrate, open_session

@@ -9,7 +9,7 @@ from contextlib import closing
 import click
 
 from worker.cli.output import command, json_option
-from worker.tail import open_tail
+from worker.handoff.tail import open_tail
 from worker.wiring import runtime
 
 FOLLOW_POLL_S = 0.5

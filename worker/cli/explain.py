@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from core.errors import NotFoundError
-from core.inquiry import inquire
+from core.previews.message import inquire
 from core.sender import Product
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
 from worker.cli.parameters import (

@@ -10,7 +10,7 @@ from typing import IO
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from core.inventory import InventoryImport, InventorySummary
+from core.inventory.importing import InventoryImport, InventorySummary
 from worker.cli.output import command, json_option, print_json, print_table, say, stderr
 from worker.cli.session import open_session, operator
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import click
 
 from worker.cli.accounts import accounts
-from worker.cli.api import api
-from worker.cli.campaign import campaign
+from worker.cli.campaign.send import campaign
 from worker.cli.check import check
 from worker.cli.database import database
-from worker.cli.defaults import defaults
-from worker.cli.demo import demo
+from worker.cli.defaults.commands import defaults
 from worker.cli.dispatch import dispatch
 from worker.cli.explain import explain
 from worker.cli.inventory import inventory
 from worker.cli.parked import parked
-from worker.cli.roles import flower, scheduler, worker
-from worker.cli.rules import rules
+from worker.cli.roles.api import api
+from worker.cli.roles.celery_programs import flower, scheduler, worker
+from worker.cli.roles.demo import demo
+from worker.cli.roles.up import up
+from worker.cli.rules.commands import rules
 from worker.cli.send import send
 from worker.cli.senders import senders
 from worker.cli.spread import spread
-from worker.cli.up import up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -11,8 +11,8 @@ import click
 
 from core.errors import NotFoundError
 from core.phone import normal_country
-from core.rule_documents import parse_moment
-from core.rules_file import shipped_rules
+from core.rules.documents import parse_moment
+from core.rules.files import shipped_rules
 from core.sender import Product, SenderType, TrafficClass
 
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -12,13 +12,13 @@ import click
 
 from core.documents import original_document, parked_document
 from core.errors import PARK_REASONS, NotFoundError, ParkReason
+from core.parked.replay import parked_ids
+from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
-from core.replay import parked_ids
-from core.store_parked import ParkedEntry, ParkedFilter, ParkedState
 from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, told_moment, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
-from worker.replay import replay_over
+from worker.handoff.replay import replay_over
 from worker.wiring import runtime
 
 #: `--state` for every state.

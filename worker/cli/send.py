@@ -13,14 +13,14 @@ import click
 import redis
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.contracts import encode_json
+from core.contract.documents import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
-from worker.amqp import PUBLISH_ERRORS
 from worker.cli.output import command, console, fail, json_option, print_json, stderr
 from worker.cli.parameters import enum_option
-from worker.message_file import Line, contract_errors, read_lines
-from worker.producer import Producer, in_trips
+from worker.handoff.producer import Producer, in_trips
+from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
+from worker.sending.message_lines import Line, contract_errors, read_lines
 from worker.wiring import runtime
 
 #: What a single message needs -> the option that gives it.

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from core.accounts.senders import TRUST_MAX, Senders
 from core.documents import sender_document
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
-from core.senders import TRUST_MAX, Senders
 from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import (
     Moment,

@@ -11,13 +11,13 @@ from functools import cached_property
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts import Accounts
-from core.assign_all import AssignAll
-from core.defaults import DefaultSenders
+from core.accounts.accounts import Accounts
+from core.accounts.senders import Senders
+from core.defaults.assign_all import AssignAll
+from core.defaults.default_senders import DefaultSenders
 from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
-from core.rules_file import shipped_rules
-from core.schema import current_version, newest_version, upgrade
-from core.senders import Senders
+from core.rules.files import shipped_rules
+from core.storage.schema import current_version, newest_version, upgrade
 from core.store import Store
 from worker.logs import set_up_logs
 from worker.settings import Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from core.accounts.spread_switches import SpreadSwitches, Switches
 from core.errors import RefusedError
 from core.sender import Product
-from core.spread_switches import SpreadSwitches, Switches
 from worker.cli.output import command, json_option, print_json, say
 from worker.cli.parameters import account_option, country_option, known_country, product_option
 from worker.cli.session import open_session

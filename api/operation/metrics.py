@@ -1,0 +1,116 @@
+"""What `/metrics` tells: requests by route and how long they took; messages and defaults at risk of the deployment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import redis
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.services import Services
+from core.defaults.risk_warnings import count_warnings
+from core.errors import SmartAssignError
+
+log = structlog.get_logger(__name__)
+
+#: Seconds.
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+#: A path that no route has; its text would make a label without bound.
+_NO_ROUTE = "none"
+
+
+class ApiMetrics:
+    """The counts of one application, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "smart_assign_api_requests",
+            "Requests answered, by method, route and status",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "smart_assign_api_request_seconds",
+            "Time until the end of the answer, by method and route",
+            ["method", "route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+
+    def note(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+
+class SharedCounts(Collector):
+    """What all processes of a deployment have in common, read when it is asked for: every process tells the same.
+
+    What cannot be read is left out, for the other figures are needed most while something is away.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def collect(self) -> Iterator[Metric]:
+        """As prometheus_client asks."""
+        families: list[Callable[[], Metric]] = [self._at_risk]
+        if self._services.settings.broker_is_redis:
+            families.append(self._messages)
+        for family in families:
+            try:
+                yield family()
+            except (SmartAssignError, SQLAlchemyError, redis.RedisError) as error:
+                log.warning("api.metric_left_out", error=str(error))
+
+    def _at_risk(self) -> Metric:
+        words = "Senders of default senders at risk, as the last check found them, by reason and whether usable now"
+        family = GaugeMetricFamily("smart_assign_defaults_at_risk", words, labels=["reason", "usable_now"])
+        for found in count_warnings(self._services.store):
+            family.add_metric([found.reason, "true" if found.usable_now else "false"], found.count)
+        return family
+
+    def _messages(self) -> Metric:
+        words = "Messages that left the workers, by outcome: dispatched, parked, or dropped as a repeat"
+        family = CounterMetricFamily("smart_assign_messages", words, labels=["outcome"])
+        for outcome, count in sorted(self._services.progress.outcomes().items()):
+            family.add_metric([outcome], count)
+        return family
+
+
+class CountedRequests:
+    """Counts every HTTP request that passes through it."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI asks; a request that ends in an exception counts as 500."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            route = getattr(scope.get("route"), "path", _NO_ROUTE)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.note(method, route, status, time.perf_counter() - started)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -1,0 +1,286 @@
+"""Accounts, sub-accounts and their API keys."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from core.storage.database import Database
+from core.storage.statements import storable
+from core.storage.tables import AccountRow, ApiKeyRow
+
+ACCOUNT_ID_MAX_CHARACTERS = 64
+
+_KEY_BYTES = 32
+_SALT_BYTES = 16
+_PREFIX_CHARACTERS = 6
+
+
+class AccountStatus(StrEnum):
+    """Whether an account may send."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account or sub-account. `user_id` is its number in the HTTP API; `parent` and `parent_user_id` its account."""
+
+    account_id: str
+    user_id: int
+    name: str | None
+    parent: str | None
+    parent_user_id: int | None
+    may_borrow: bool
+    status: AccountStatus
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """An account that has shown its key; `suspended`: it, or the account above it, may not send."""
+
+    account: Account
+    suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as a list may show it."""
+
+    key_id: int
+    prefix: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHash:
+    """What is kept of an API key: enough to recognise it, too little to use it."""
+
+    prefix: str
+    salt: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, key: str) -> KeyHash:
+        """A fast hash is enough: the keys made here have 256 random bits, which nobody guesses."""
+        salt = secrets.token_bytes(_SALT_BYTES)
+        return cls(key[: min(_PREFIX_CHARACTERS, len(key) // 2)], salt, _digest(salt, key))
+
+    def fits(self, key: str) -> bool:
+        """Whether it is the hash of `key`; takes the same time either way."""
+        return hmac.compare_digest(self.digest, _digest(self.salt, key))
+
+
+#: Compared where an account is unknown, so that the time of a refusal does not tell.
+_NOBODY = KeyHash("", bytes(_SALT_BYTES), bytes(hashlib.sha256().digest_size))
+
+
+def new_key() -> str:
+    """A random API key of 256 bits."""
+    return secrets.token_urlsafe(_KEY_BYTES)
+
+
+def account_id_error(account_id: str) -> str | None:
+    """What is wrong with the form of an account id, as a clause for people, or None."""
+    if not 1 <= len(account_id) <= ACCOUNT_ID_MAX_CHARACTERS:
+        return f"must have 1 to {ACCOUNT_ID_MAX_CHARACTERS} characters"
+    return None if account_id.isprintable() else "must contain printable characters only"
+
+
+class Accounts:
+    """The accounts of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, account_id: str) -> Account:
+        """Raises NotFoundError."""
+        with self._database.single() as connection:
+            return account_row(connection, account_id)
+
+    def page(
+        self, *, parent: Account | str | None = None, after: str | None = None, limit: int = 100
+    ) -> Sequence[Account]:
+        """Accounts by id; `parent`, at hand or its id: its sub-accounts only; `after`: those behind this id."""
+        query = _accounts().order_by(AccountRow.account_id).limit(limit)
+        if after is not None:
+            query = query.where(AccountRow.account_id > after)
+        with self._database.single() as connection:
+            if parent is not None:
+                query = query.where(AccountRow.parent_ref == account_at_hand(connection, parent).user_id)
+            return [_account(row) for row in connection.execute(query)]
+
+    def add(
+        self, account_id: str, *, name: str | None = None, parent: str | None = None, may_borrow: bool = True
+    ) -> tuple[Account, str]:
+        """Adds an account, or with `parent` a sub-account; also its API key, which is shown this once.
+
+        Raises RefusedError, ConflictError where the id is taken.
+        """
+        if words := account_id_error(account_id):
+            raise RefusedError(f"the account id {words}", [FieldError("account_id", words)])
+        key = new_key()
+        try:
+            with self._database.writing() as write:
+                values = {
+                    "account_id": account_id,
+                    "name": name,
+                    "parent_ref": None if parent is None else _parent_ref(write.connection, parent),
+                    "may_borrow": may_borrow,
+                    "status": AccountStatus.ACTIVE.value,
+                    "created_at": self._database.clock(),
+                }
+                write.connection.execute(insert(AccountRow).values(values))
+                account = account_row(write.connection, account_id)
+                write.connection.execute(insert(ApiKeyRow).values(key_values(account.user_id, key, account.created_at)))
+                write.touch_account(account.user_id)
+        except IntegrityError:
+            raise ConflictError(f"there is an account {account_id!r} already") from None
+        return account, key
+
+    def suspend(self, account_id: str) -> Account:
+        """Stops an account and its sub-accounts from sending. Raises NotFoundError."""
+        return self._change(account_id, status=AccountStatus.SUSPENDED.value)
+
+    def resume(self, account_id: str) -> Account:
+        """Lets an account send again. Raises NotFoundError."""
+        return self._change(account_id, status=AccountStatus.ACTIVE.value)
+
+    def set_may_borrow(self, account_id: str, may_borrow: bool) -> Account:
+        """Whether a sub-account may use its account's senders. Raises NotFoundError."""
+        return self._change(account_id, may_borrow=may_borrow)
+
+    def keys(self, account_id: str) -> list[ApiKey]:
+        """The keys of an account, the oldest first. Raises NotFoundError."""
+        account = self.get(account_id)
+        query = select(ApiKeyRow.id, ApiKeyRow.prefix, ApiKeyRow.created_at, ApiKeyRow.revoked_at)
+        with self._database.single() as connection:
+            rows = connection.execute(query.where(ApiKeyRow.account_ref == account.user_id).order_by(ApiKeyRow.id))
+            return [ApiKey(*row) for row in rows]
+
+    def add_key(self, account_id: str) -> str:
+        """A further API key, shown this once. Raises NotFoundError."""
+        key = new_key()
+        with self._database.writing() as write:
+            account = account_row(write.connection, account_id)
+            values = key_values(account.user_id, key, self._database.clock())
+            write.connection.execute(insert(ApiKeyRow).values(values))
+        return key
+
+    def revoke_key(self, account_id: str, key_id: int) -> None:
+        """Raises NotFoundError where the account has no such key in use."""
+        with self._database.writing() as write:
+            account = account_row(write.connection, account_id)
+            in_use = (ApiKeyRow.account_ref == account.user_id) & ApiKeyRow.revoked_at.is_(None)
+            change = update(ApiKeyRow).where(in_use, ApiKeyRow.id == key_id).values(revoked_at=self._database.clock())
+            if write.connection.execute(change).rowcount == 0:
+                raise NotFoundError(f"account {account_id!r} has no key {key_id} in use")
+
+    def authenticate(self, user_name: str, key: str) -> Visitor | None:
+        """Whoever has the id `user_name`, where the key is one of its own; a suspended one too."""
+        with self._database.single() as connection:
+            rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
+        hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [_NOBODY]
+        fitting = [known for known in hashes if known.fits(key)]
+        if not rows or not fitting:
+            return None
+        inactive = {rows[0].status, rows[0].parent_status} - {AccountStatus.ACTIVE, None}
+        return Visitor(_account(rows[0]), bool(inactive))
+
+    def _change(self, account_id: str, **values: Any) -> Account:
+        with self._database.writing() as write:
+            account = account_row(write.connection, account_id)
+            if any(getattr(account, name) != value for name, value in values.items()):
+                change = update(AccountRow).where(AccountRow.user_id == account.user_id)
+                write.connection.execute(change.values(**values))
+                write.touch_account(account.user_id)
+            return account_row(write.connection, account_id)
+
+
+def account_row(connection: Connection, account_id: str) -> Account:
+    """The account of an id, within a transaction. Raises NotFoundError."""
+    row = connection.execute(_ONE, {"account_id": account_id}).one_or_none() if storable(account_id) else None
+    if row is None:
+        raise NotFoundError(f"there is no account {account_id!r}")
+    return _account(row)
+
+
+def account_at_hand(connection: Connection, account: Account | str) -> Account:
+    """The account itself, or the one of that id. Raises NotFoundError."""
+    return account_row(connection, account) if isinstance(account, str) else account
+
+
+def account_id_of(account: Account | str) -> str:
+    """The id of an account that is given by it, or whole."""
+    return account if isinstance(account, str) else account.account_id
+
+
+def key_values(account_ref: int, key: str, now: datetime) -> dict[str, Any]:
+    """The columns of a new API key."""
+    kept = KeyHash.of(key)
+    return {
+        "account_ref": account_ref,
+        "prefix": kept.prefix,
+        "salt": kept.salt,
+        "digest": kept.digest,
+        "created_at": now,
+    }
+
+
+def _parent_ref(connection: Connection, parent: str) -> int:
+    try:
+        account = account_row(connection, parent)
+    except NotFoundError as error:
+        raise RefusedError(str(error), [FieldError("parent", "does not exist")]) from None
+    if account.parent is not None:
+        words = "is a sub-account itself"
+        raise RefusedError(f"account {parent!r} {words}", [FieldError("parent", words)])
+    return account.user_id
+
+
+def _accounts() -> Select[*tuple[Any, ...]]:
+    parent = aliased(AccountRow)
+    above = (parent.account_id.label("parent_id"), parent.status.label("parent_status"))
+    return select(*AccountRow.__table__.columns, *above).outerjoin(parent, parent.user_id == AccountRow.parent_ref)
+
+
+def _keys() -> Select[*tuple[Any, ...]]:
+    keys = (ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest)
+    joined = _accounts().join(ApiKeyRow, ApiKeyRow.account_ref == AccountRow.user_id).add_columns(*keys)
+    return joined.where(AccountRow.account_id == bindparam("user_name"), ApiKeyRow.revoked_at.is_(None))
+
+
+# Built once: every request asks them, and to build a statement takes longer than to run it.
+_ONE = _accounts().where(AccountRow.account_id == bindparam("account_id"))
+_KEYS = _keys()
+
+
+def _account(row: Row[*tuple[Any, ...]]) -> Account:
+    return Account(
+        account_id=row.account_id,
+        user_id=row.user_id,
+        name=row.name,
+        parent=row.parent_id,
+        parent_user_id=row.parent_ref,
+        may_borrow=row.may_borrow,
+        status=AccountStatus(row.status),
+        created_at=row.created_at,
+    )
+
+
+def _digest(salt: bytes, key: str) -> bytes:
+    return hashlib.sha256(salt + key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,231 @@
+"""The senders of an account or of the platform pool: list, add, change, register."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from core.accounts.accounts import Account, account_at_hand, account_row
+from core.accounts.sender_rows import (
+    REGISTRATION_COLUMNS,
+    SENDER_COLUMNS,
+    identity_of,
+    registration_of,
+    registration_values,
+    sender_of,
+    sender_values,
+)
+from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from core.phone import country_of
+from core.rules.files import shipped_rules
+from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
+from core.storage.database import Database, Write
+from core.storage.statements import CHUNK, chunks, insert_into, storable
+from core.storage.tables import RegistrationRow, SenderRow
+
+TRUST_MAX = 100
+
+#: Built once: to build a statement takes longer than to run it.
+_SENDERS = select(SenderRow.id, *SENDER_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderPage:
+    """Senders with all their registrations; `next_after` None: the last page."""
+
+    senders: tuple[Sender, ...]
+    next_after: int | None
+
+
+class Senders:
+    """The sender inventory of a database; `account_id` None is the platform pool."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(
+        self,
+        account: Account | str | None,
+        *,
+        sender_type: SenderType | None = None,
+        status: SenderStatus | None = None,
+        country: str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> SenderPage:
+        """Senders in the order in which they were added; `account`: at hand, or its id; `after`: `next_after` of before.
+
+        Raises NotFoundError where there is no such account.
+        """
+        wanted = {SenderRow.sender_type: sender_type, SenderRow.status: status, SenderRow.country: country}
+        matches = [column == value for column, value in wanted.items() if value is not None]
+        with self._database.single() as connection:
+            holder = None if account is None else account_at_hand(connection, account)
+            owner = _owned_by(None if holder is None else holder.user_id)
+            query = _SENDERS.where(owner, SenderRow.id > after, *matches)
+            rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()
+            senders = _with_registrations(connection, rows[:limit], None if holder is None else holder.account_id)
+        return SenderPage(senders, rows[limit - 1].id if len(rows) > limit else None)
+
+    def get(self, account_id: str | None, sender_id: str | None, sender_type: SenderType | None = None) -> Sender:
+        """Raises NotFoundError; RefusedError where the text is the sender of several types."""
+        with self._database.single() as connection:
+            row = _found(connection, _account_ref(connection, account_id), sender_id, sender_type)
+            return _with_registrations(connection, [row], account_id)[0]
+
+    def add(self, sender: Sender) -> Sender:
+        """Adds a sender with its registrations; a number's country is derived where it is missing.
+
+        Raises NotFoundError (account), RefusedError naming the fields, ConflictError where the owner has it.
+        """
+        complete = completed(sender)
+        if errors := sender_errors(complete):
+            raise RefusedError("the sender is refused", errors)
+        try:
+            with self._database.writing() as write:
+                owner = _account_ref(write.connection, complete.account_id)
+                added = insert(SenderRow).values(sender_values(complete, owner)).returning(SenderRow.id)
+                sender_ref = write.connection.scalar(added)
+                assert sender_ref is not None
+                if rows := [registration_values(each, sender_ref) for each in complete.registrations]:
+                    write.connection.execute(insert(RegistrationRow), rows)
+                write.touch_account(owner)
+        except IntegrityError:
+            name = f"{complete.sender_type} {complete.sender_id}"
+            raise ConflictError(f"{_words(complete.account_id)} has {name} already") from None
+        return complete
+
+    def set_status(
+        self,
+        account_id: str | None,
+        sender_id: str | None,
+        status: SenderStatus,
+        sender_type: SenderType | None = None,
+    ) -> Sender:
+        """Raises NotFoundError; RefusedError where the text is the sender of several types."""
+        with self._database.writing() as write:
+            owner = _account_ref(write.connection, account_id)
+            row = _found(write.connection, owner, sender_id, sender_type)
+            if row.status != status:
+                change = update(SenderRow).where(SenderRow.id == row.id).values(status=status.value)
+                write.connection.execute(change)
+                write.touch_account(owner)
+            return replace(_with_registrations(write.connection, [row], account_id)[0], status=status)
+
+    def register(
+        self,
+        account_id: str | None,
+        sender_id: str | None,
+        registration: Registration,
+        sender_type: SenderType | None = None,
+    ) -> Sender:
+        """Sets a sender's standing in one country. Raises NotFoundError, RefusedError."""
+        if errors := registration_errors(registration):
+            raise RefusedError("the registration is refused", errors)
+        with self._database.writing() as write:
+            owner = _account_ref(write.connection, account_id)
+            row = _found(write.connection, owner, sender_id, sender_type)
+            if registration not in _with_registrations(write.connection, [row], account_id)[0].registrations:
+                _set_registration(write, row.id, registration)
+                write.touch_account(owner)
+            return _with_registrations(write.connection, [row], account_id)[0]
+
+
+def completed(sender: Sender) -> Sender:
+    """The sender with the country of its number, where it names none itself."""
+    if sender.country is not None or sender.sender_type not in NUMBER_TYPES or not sender.sender_id:
+        return sender
+    if form_error(sender.sender_type, sender.sender_id):
+        return sender
+    country = country_of(f"+{sender.sender_id.removeprefix('+')}")
+    known = country is not None and shipped_rules().knows(country)
+    return replace(sender, country=country if known else None)
+
+
+def sender_errors(sender: Sender) -> list[FieldError]:
+    """Every field of a sender that breaks its rule, by the names of the inventory file."""
+    errors = []
+    if words := form_error(sender.sender_type, sender.sender_id):
+        errors.append(FieldError("sender_id", words))
+    if sender.country is not None and not shipped_rules().knows(sender.country):
+        errors.append(FieldError("sender_country_code", "is not a country code of ISO 3166-1"))
+    if not 0 <= sender.trust <= TRUST_MAX:
+        errors.append(FieldError("trust", f"must be from 0 to {TRUST_MAX}"))
+    rate = sender.messages_per_second
+    if rate is not None and not (math.isfinite(rate) and rate > 0):
+        errors.append(FieldError("messages_per_second", "must be greater than 0"))
+    if sender.traffic_classes is not None and not sender.traffic_classes:
+        errors.append(FieldError("traffic_classes", "must name a class, or be left out for all"))
+    for registration in sender.registrations:
+        errors.extend(registration_errors(registration))
+    return errors
+
+
+def registration_errors(registration: Registration) -> list[FieldError]:
+    """Every field of a registration that breaks its rule."""
+    errors = []
+    if not shipped_rules().knows(registration.country):
+        errors.append(FieldError("country", "is not a country code of ISO 3166-1"))
+    start, end = registration.valid_from, registration.valid_until
+    if start is not None and end is not None and end <= start:
+        errors.append(FieldError("valid_until", "must be later than valid_from"))
+    return errors
+
+
+def _account_ref(connection: Connection, account_id: str | None) -> int | None:
+    return None if account_id is None else account_row(connection, account_id).user_id
+
+
+def _owned_by(account_ref: int | None) -> ColumnElement[bool]:
+    return SenderRow.account_ref.is_(None) if account_ref is None else SenderRow.account_ref == account_ref
+
+
+def _found(
+    connection: Connection, account_ref: int | None, sender_id: str | None, sender_type: SenderType | None
+) -> Row[*tuple[Any, ...]]:
+    types = list(SenderType) if sender_type is None else [sender_type]
+    identities = [identity_of(account_ref, each, sender_id) for each in types]
+    query = _SENDERS.where(SenderRow.identity.in_(list(filter(storable, identities))))
+    rows = connection.execute(query).all()
+    if not rows:
+        raise NotFoundError(f"there is no sender {sender_id!r} in this inventory")
+    if len(rows) > 1:
+        names = ", ".join(sorted(row.sender_type for row in rows))
+        raise RefusedError(f"{sender_id!r} is a sender of several types ({names}); say which")
+    return rows[0]
+
+
+def _with_registrations(
+    connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], account_id: str | None
+) -> tuple[Sender, ...]:
+    registrations: defaultdict[int, list[Registration]] = defaultdict(list)
+    for part in chunks([row.id for row in rows], CHUNK):
+        for row in connection.execute(_registrations(part)):
+            registrations[row.sender_ref].append(registration_of(row[1:]))
+    return tuple(replace(sender_of(row[1:], account_id), registrations=tuple(registrations[row.id])) for row in rows)
+
+
+def _registrations(sender_refs: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(RegistrationRow.sender_ref, *REGISTRATION_COLUMNS)
+        .where(RegistrationRow.sender_ref.in_(sender_refs))
+        .order_by(RegistrationRow.sender_ref, RegistrationRow.country)
+    )
+
+
+def _set_registration(write: Write, sender_ref: int, registration: Registration) -> None:
+    values = registration_values(registration, sender_ref)
+    statement = insert_into(write.connection, RegistrationRow).values(values)
+    changed = {name: values[name] for name in ("status", "valid_from", "valid_until")}
+    keys = [RegistrationRow.sender_ref, RegistrationRow.country]
+    write.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def _words(account_id: str | None) -> str:
+    return "the platform pool" if account_id is None else f"account {account_id!r}"

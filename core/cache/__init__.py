@@ -1,0 +1,1 @@
+"""Decisions, epochs and rules kept in the process and in Redis, and what happens when Redis is away."""

@@ -1,0 +1,276 @@
+"""Decisions, cached: in the process, in Redis, and computed from SQL when neither knows.
+
+A decision is keyed by what it was made for and by the epochs of all that it depends on, so a raised epoch makes the
+old entry unreachable; nothing is scanned or deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import redis
+from msgspec.structs import replace
+
+from core.accounts.facts import AccountProblem
+from core.cache.epochs import Breaker, Epochs, RedisEpochs
+from core.cache.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_verdict
+from core.contract.documents import encode_json
+from core.engine.country_rules import RuleBook
+from core.engine.decide import decide
+from core.engine.decision import Facts, Policy, Request
+from core.engine.explanation import explanation
+from core.errors import StoreUnavailableError
+from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
+
+DECISION_TTL_S = 900
+LEASE_MS = 2_000
+LEASE_POLL_S = 0.02
+#: A shared verdict from further ahead than this is not used: a clock is off, and a rule may turn in between. It is more
+#: than a lease, for a batch that waits for another's verdict keeps the time at which it began.
+CLOCK_TOLERANCE_S = 5.0
+#: How long SQL is left alone after it failed; what needs it is told at once that it is away.
+STORE_PAUSE_S = 1.0
+
+
+# What Redis holds of the keys; of those that it does not, 1 where the caller now has the lease. MGET takes a few
+# thousand keys at a time, for Lua's stack holds no more.
+_TAKE = """
+local taken = {}
+for first = 1, #KEYS, 4000 do
+  local last = math.min(first + 3999, #KEYS)
+  local held = redis.call('MGET', unpack(KEYS, first, last))
+  for i = first, last do
+    taken[i] = held[i - first + 1]
+    if not taken[i] and redis.call('SET', KEYS[i] .. ':lease', 1, 'NX', 'PX', ARGV[1]) then
+      taken[i] = 1
+    end
+  end
+end
+return taken
+"""
+
+
+class DecisionStore(Protocol):
+    """What the cache asks of SQL; every method may raise StoreUnavailableError."""
+
+    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
+        """All facts of many requests, in one statement for every few hundred."""
+
+    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
+        """Keep decisions by their id; known ones stay as they are."""
+
+    def active_rules(self) -> RuleBook:
+        """The rules in use, local corrections included."""
+
+    def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
+        """The epochs of the scopes that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Verdicts by request, and the requests that have none at present because SQL is away."""
+
+    verdicts: dict[Request, Verdict] = field(default_factory=dict)
+    unavailable: frozenset[Request] = frozenset()
+
+
+class SharedVerdicts:
+    """Verdicts in Redis, and the leases that keep a hundred workers from computing the same one."""
+
+    def __init__(self, client: redis.Redis, prefix: str, breaker: Breaker) -> None:
+        self._client, self._prefix, self._breaker = client, prefix, breaker
+        self._take = client.register_script(_TAKE)
+        self._decoder = msgspec.json.Decoder(Verdict)
+        self._encoder = msgspec.json.Encoder()
+
+    def key(self, text: str) -> str:
+        """The Redis key of the verdict that `text` stands for."""
+        return f"{self._prefix}:decision:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis is being left alone."""
+        return self._breaker.open
+
+    def read(self, keys: Mapping[Request, str], now: float) -> dict[Request, Verdict]:
+        """The verdicts that Redis holds and that are good at `now`."""
+        if not keys or self.away:
+            return {}
+        try:
+            values = self._client.mget(list(keys.values()))
+        except redis.RedisError:
+            self._breaker.trip()
+            return {}
+        return self._good({request: value for request, value in zip(keys, values, strict=True) if value}, now)
+
+    def take(self, keys: Mapping[Request, str], now: float) -> tuple[dict[Request, Verdict], set[Request]]:
+        """The same, and those that this process is to compute, in one trip; the rest are being computed elsewhere."""
+        if self.away:
+            return {}, set(keys)
+        try:
+            taken: dict[Request, object] = dict(
+                zip(keys, self._take(keys=list(keys.values()), args=[LEASE_MS]), strict=True)
+            )
+        except redis.RedisError:
+            self._breaker.trip()
+            return {}, set(keys)
+        held = {request: value for request, value in taken.items() if isinstance(value, bytes)}
+        good = self._good(held, now)
+        return good, {request for request, value in taken.items() if value == 1} | (held.keys() - good.keys())
+
+    def _good(self, values: Mapping[Request, bytes | str], now: float) -> dict[Request, Verdict]:
+        decoded = {request: self._decoder.decode(value) for request, value in values.items()}
+        latest = now + CLOCK_TOLERANCE_S
+        return {
+            request: verdict
+            for request, verdict in decoded.items()
+            if not verdict.over(now) and verdict.decided_at <= latest
+        }
+
+    def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
+        """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
+        if self.away:
+            return
+        try:
+            with self._client.pipeline(transaction=False) as pipe:
+                for request, verdict in verdicts.items():
+                    left = DECISION_TTL_S if verdict.valid_until is None else verdict.valid_until - now
+                    ttl_ms = max(1, int(min(DECISION_TTL_S, left) * 1000))
+                    pipe.set(keys[request], self._encoder.encode(verdict), px=ttl_ms)
+                    pipe.delete(f"{keys[request]}:lease")
+                pipe.execute()
+        except redis.RedisError:
+            self._breaker.trip()
+
+
+class DecisionCache:
+    """Gives every request its verdict; the same one on every worker, as long as the epochs stand."""
+
+    def __init__(
+        self,
+        store: DecisionStore,
+        client: redis.Redis,
+        policy: Policy,
+        *,
+        prefix: str,
+        size: int,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        breaker = Breaker(clock=clock)
+        self._store, self._policy, self._size = store, policy, size
+        self._sleep, self._clock = sleep, clock
+        self._store_breaker = Breaker(STORE_PAUSE_S, clock)
+        self._shared = SharedVerdicts(client, prefix, breaker)
+        self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
+        self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
+        self._rules: tuple[int, RuleBook] | None = None
+        # Verdicts depend on the policy too, so that workers of different policies share none; nor do those of versions
+        # that write them differently.
+        self._policy_mark = f"{VERDICT_FORM} {policy!r}"
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+        """The verdict of each of `requests` (no repeats) at `now`; three SQL statements for all of them at the most."""
+        moment, generation = now.timestamp(), self._epochs.generation()
+        found: dict[Request, Verdict] = {}
+        unsure: list[Request] = []
+        for request in requests:
+            entry = self._entries.get(request)
+            if entry is None or entry[0] != generation or entry[2].over(moment):
+                unsure.append(request)
+            else:
+                found[request] = entry[2]
+        return self._find(unsure, found, generation, now) if unsure else Answer(found)
+
+    def _find(self, unsure: Sequence[Request], found: dict[Request, Verdict], generation: int, now: datetime) -> Answer:
+        marks = self._marks(unsure)
+        fresh = self._from_process(marks, now.timestamp())
+        missing = {
+            request: self._shared.key(f"{self._policy_mark}{request!r}{mark!r}")
+            for request, mark in marks.items()
+            if request not in fresh
+        }
+        if missing:
+            fresh |= self._from_others(missing, now)
+        for request, verdict in fresh.items():
+            self._remember(request, (generation, marks[request], verdict))
+        found |= fresh
+        return Answer(found, frozenset(request for request in unsure if request not in fresh))
+
+    def _marks(self, requests: Sequence[Request]) -> dict[Request, tuple[int, ...]]:
+        scopes = {request: scopes_of(request) for request in requests}
+        epochs = self._epochs.current(list({scope for each in scopes.values() for scope in each}))
+        return {request: tuple(epochs[scope] for scope in each) for request, each in scopes.items()}
+
+    def _from_process(self, marks: Mapping[Request, tuple[int, ...]], moment: float) -> dict[Request, Verdict]:
+        entries = ((request, mark, self._entries.get(request)) for request, mark in marks.items())
+        return {request: e[2] for request, mark, e in entries if e and e[1] == mark and not e[2].over(moment)}
+
+    def _remember(self, request: Request, entry: tuple[int, tuple[int, ...], Verdict]) -> None:
+        self._entries[request] = entry
+        self._entries.move_to_end(request)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def _from_others(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
+        """From Redis; else computed, by this process or by the one that holds the lease."""
+        found, mine = self._shared.take(keys, now.timestamp())
+        missing = {request: key for request, key in keys.items() if request not in found}
+        found |= self._computed({request: key for request, key in missing.items() if request in mine}, now)
+        return found | self._awaited({request: key for request, key in missing.items() if request not in mine}, now)
+
+    def _awaited(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
+        """What others compute; what they do not bring within the time of a lease is computed here."""
+        found: dict[Request, Verdict] = {}
+        give_up = self._clock() + LEASE_MS / 1000
+        while keys and self._clock() < give_up and not self._shared.away:
+            self._sleep(LEASE_POLL_S)
+            found |= self._shared.read(keys, now.timestamp())
+            keys = {request: key for request, key in keys.items() if request not in found}
+        return found | self._computed(keys, now)
+
+    def _computed(self, keys: Mapping[Request, str], now: datetime) -> dict[Request, Verdict]:
+        if not keys or self._store_breaker.open:
+            return {}
+        try:
+            verdicts = self._decide(list(keys), now)
+        except StoreUnavailableError:
+            self._store_breaker.trip()
+            return {}
+        self._shared.write(verdicts, keys, now.timestamp())
+        return verdicts
+
+    def _decide(self, requests: Sequence[Request], now: datetime) -> dict[Request, Verdict]:
+        rules = self._current_rules()
+        verdicts: dict[Request, Verdict] = {}
+        documents: dict[str, bytes] = {}
+        for request, facts in self._store.load_facts(requests).items():
+            if isinstance(facts, AccountProblem):
+                verdicts[request] = problem_verdict(facts)
+                continue
+            decision = decide(request, facts, rules, self._policy, now)
+            documents[decision.decision_id] = encode_json(explanation(decision))
+            verdicts[request] = decision_verdict(decision)
+        if documents:
+            self._store.save_decisions(documents, now)
+        moment = now.timestamp()
+        return {request: replace(verdict, decided_at=moment) for request, verdict in verdicts.items()}
+
+    def _current_rules(self) -> RuleBook:
+        epoch = self._epochs.current([RULES_SCOPE])[RULES_SCOPE]
+        if self._rules is None or self._rules[0] != epoch:
+            self._rules = (epoch, self._store.active_rules())
+        return self._rules[1]
+
+
+def scopes_of(request: Request) -> tuple[str, ...]:
+    """The epoch scopes that a decision for `request` depends on."""
+    scopes = (RULES_SCOPE, PLATFORM_SCOPE, account_scope(request.account_id))
+    return scopes if request.subaccount_id is None else (*scopes, account_scope(request.subaccount_id))

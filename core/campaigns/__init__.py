@@ -1,0 +1,1 @@
+"""Campaign batches and the arithmetic of their progress."""

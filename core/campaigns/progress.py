@@ -1,0 +1,126 @@
+"""A campaign's progress, as the hand-off counts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+import redis
+
+from core.contract.documents import parse_rfc3339
+from core.errors import NotFoundError, RefusedError
+
+_PARKED = "parked:"
+
+
+def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
+    """The Redis key of a campaign's progress."""
+    return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
+
+
+def counts_key(prefix: str) -> str:
+    """The Redis hash of how many messages were dispatched, parked and dropped as repeats, by all workers together."""
+    return f"{prefix}:counts"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignProgress:
+    """Counts of one campaign's recipients: each was dispatched, parked, or dropped as a duplicate.
+
+    `started_at` and `updated_at` are when its first and its latest batch were settled.
+    """
+
+    account_id: str
+    campaign_id: str
+    dispatched: int = 0
+    parked: Mapping[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    batches: int = 0
+    total_batches: int | None = None
+    complete: bool = False
+    started_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def received(self) -> int:
+        """Recipients whose batch was worked on."""
+        return self.dispatched + self.duplicates + sum(self.parked.values())
+
+    @property
+    def percent(self) -> float | None:
+        """How much of the campaign is settled, where its number of batches is known."""
+        return 100 * self.batches / self.total_batches if self.total_batches else None
+
+    def document(self) -> dict[str, object]:
+        """As `campaign status --json` prints it."""
+        names = (
+            "campaign_id",
+            "received",
+            "dispatched",
+            "parked",
+            "duplicates",
+            "batches",
+            "total_batches",
+            "complete",
+        )
+        values = asdict(self) | {"received": self.received}
+        return {name: values[name] for name in names}
+
+
+class Progress:
+    """Reads campaigns' progress. Every method may raise redis.RedisError."""
+
+    def __init__(self, client: redis.Redis, prefix: str) -> None:
+        self._client, self._prefix = client, prefix
+
+    def find(self, campaign_id: str, account_id: str | None = None) -> CampaignProgress:
+        """The progress of a campaign; `account_id` tells apart campaigns of one id.
+
+        Raises NotFoundError where nothing of it was settled yet, RefusedError where several accounts have one.
+        """
+        if account_id is None:
+            account_id = self._account_of(campaign_id)
+        found: dict[bytes, bytes] = self._client.hgetall(  # type: ignore[assignment]
+            progress_key(self._prefix, account_id, campaign_id)
+        )
+        if not found:
+            raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
+        return _read(account_id, campaign_id, {name.decode(): value.decode() for name, value in found.items()})
+
+    def outcomes(self) -> dict[str, int]:
+        """How many messages were `dispatched`, `parked` and dropped as `duplicates` since this Redis began.
+
+        Counted whole on a Redis broker alone; on RabbitMQ the hash holds campaigns only.
+        """
+        found: dict[bytes, bytes] = self._client.hgetall(counts_key(self._prefix))  # type: ignore[assignment]
+        return {name.decode(): int(value) for name, value in found.items()}
+
+    def _account_of(self, campaign_id: str) -> str:
+        key = f"{self._prefix}:campaign-accounts:{campaign_id}"
+        members: set[bytes] = self._client.smembers(key)  # type: ignore[assignment]
+        accounts = sorted(member.decode() for member in members)
+        if not accounts:
+            raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
+        if len(accounts) > 1:
+            raise RefusedError(f"campaign {campaign_id} exists for the accounts {', '.join(accounts)}: name one")
+        return accounts[0]
+
+
+def _read(account_id: str, campaign_id: str, found: Mapping[str, str]) -> CampaignProgress:
+    def number(name: str) -> int:
+        return int(found.get(name, 0))
+
+    parked = {name.removeprefix(_PARKED): int(value) for name, value in found.items() if name.startswith(_PARKED)}
+    times = {name: parse_rfc3339(found[name]) for name in ("started_at", "updated_at") if name in found}
+    return CampaignProgress(
+        account_id=account_id,
+        campaign_id=campaign_id,
+        dispatched=number("dispatched"),
+        parked={code: count for code, count in sorted(parked.items()) if count > 0},
+        duplicates=number("duplicates"),
+        batches=number("batches"),
+        total_batches=number("total_batches") or None,
+        complete="completed_at" in found,
+        **times,
+    )

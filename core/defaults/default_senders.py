@@ -1,0 +1,244 @@
+"""Default senders: the sender that an account has chosen for a country and a product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from core.accounts.accounts import Account, account_at_hand, account_id_of, account_row
+from core.accounts.facts import read_facts
+from core.defaults.pages import DefaultPage, PageRequest
+from core.defaults.rows import (
+    MANUAL,
+    DefaultChange,
+    StoredDefault,
+    defaults_query,
+    find_default,
+    find_default_by_id,
+    read_defaults,
+    stored_defaults,
+    write_changes,
+)
+from core.defaults.strategies import (
+    ENABLED,
+    Judge,
+    Strategy,
+    form_errors,
+    with_country,
+)
+from core.engine.country_rules import RuleBook
+from core.engine.decision import Facts, Policy, Request
+from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
+from core.sender import Product
+from core.storage.database import Database, Write
+from core.storage.tables import DefaultHistoryRow, DefaultRow
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One change of a default; `before` None: created, `after` None: removed."""
+
+    country: str
+    product: Product
+    changed_at: datetime
+    changed_by: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A default as it stands, or the frame of a new one; `as_http`: strategies are written as the HTTP API asks."""
+
+    stored: StoredDefault
+    new: bool
+    as_http: bool
+
+    @property
+    def request(self) -> Request:
+        """What the engine is asked to judge the default's senders."""
+        return Request(self.stored.account_id, None, self.stored.country, self.stored.product)
+
+
+class DefaultSenders:
+    """The default senders of a database, judged by the rules and the policy that messages are judged by."""
+
+    def __init__(self, database: Database, rules: Callable[[], RuleBook], policy: Policy) -> None:
+        self._database, self._rules, self._policy = database, rules, policy
+
+    def create(
+        self, account: Account | str, country: str, product: Product, strategies: Sequence[Strategy], by: str
+    ) -> StoredDefault:
+        """A new default, under the HTTP API's rules; `account`: at hand, or its id.
+
+        Raises NotFoundError, RefusedError, ConflictError. That there is one already, the database tells when it is
+        written; it is asked beforehand only where the strategies are refused.
+        """
+        judge = self._judge()
+        _refuse_unknown(country, judge.rules)
+        _refuse(form_errors(strategies, judge.rules, as_http=True))
+        words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
+        with conflicts_told(words), self._database.writing() as write:
+            frame = _frame(account_at_hand(write.connection, account), country, product, judge.now)
+            try:
+                return self._write(write, judge, _Wanted(frame, True, True), strategies, by)
+            except RefusedError:
+                if find_default(write.connection, frame.account_id, country, product) is not None:
+                    raise ConflictError(words) from None
+                raise
+
+    def put(
+        self, account_id: str, country: str, product: Product, strategies: Sequence[Strategy], by: str
+    ) -> StoredDefault:
+        """Creates or replaces a default; a sender's country is taken from the inventory where it is not given.
+
+        Raises NotFoundError, RefusedError.
+        """
+        judge = self._judge()
+        _refuse_unknown(country, judge.rules)
+        _refuse(form_errors(strategies, judge.rules, as_http=False))
+        with conflicts_told(), self._database.writing() as write:
+            before = find_default(write.connection, account_id, country, product)
+            if before is not None:
+                return self._write(write, judge, _Wanted(before, False, False), strategies, by)
+            frame = _frame(account_row(write.connection, account_id), country, product, judge.now)
+            return self._write(write, judge, _Wanted(frame, True, False), strategies, by)
+
+    def get(self, account_id: str, default_id: UUID) -> StoredDefault:
+        """Raises NotFoundError, also for another account's default."""
+        with self._database.single() as connection:
+            return _by_id(connection, account_id, default_id)
+
+    def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
+        """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
+        judge = self._judge()
+        _refuse(form_errors(strategies, judge.rules, as_http=True))
+        with conflicts_told(), self._database.writing() as write:
+            before = _by_id(write.connection, account_id, default_id, lock=True)
+            return self._write(write, judge, _Wanted(before, False, True), strategies, by)
+
+    def delete(self, account_id: str, default_id: UUID, by: str) -> None:
+        """Raises NotFoundError."""
+        with self._database.writing() as write:
+            self._remove(write, _by_id(write.connection, account_id, default_id, lock=True), by)
+
+    def unset(self, account_id: str, country: str, product: Product, by: str) -> None:
+        """Raises NotFoundError where there is no such default."""
+        with self._database.writing() as write:
+            stored = find_default(write.connection, account_id, country, product)
+            if stored is None:
+                account_row(write.connection, account_id)
+                raise NotFoundError(f"account {account_id!r} has no default for {country} and {product}")
+            self._remove(write, stored, by)
+
+    def page(self, account_id: str, wanted: PageRequest) -> DefaultPage:
+        """One page of an account's own defaults. Raises NotFoundError."""
+        with self._database.single() as connection:
+            account = account_row(connection, account_id)
+            query = defaults_query(DefaultRow.account_ref == account.user_id, *wanted.behind())
+            rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1))
+            return wanted.page_of(stored_defaults(rows))
+
+    def inherited(self, account_id: str) -> list[StoredDefault]:
+        """The defaults of the account above that count for a sub-account, because it has none of its own there."""
+        with self._database.single() as connection:
+            account = account_row(connection, account_id)
+            if account.parent_user_id is None:
+                return []
+            refs = [account.user_id, account.parent_user_id]
+            found = read_defaults(connection, DefaultRow.account_ref.in_(refs), DefaultRow.status == ENABLED)
+        own = {each.key[1:] for each in found if each.account_id == account_id}
+        parents = [each for each in found if each.account_id != account_id and each.key[1:] not in own]
+        return sorted(parents, key=lambda each: each.key[1:])
+
+    def history(self, account: Account | str, *, limit: int = 100) -> list[HistoryEntry]:
+        """The latest changes of the defaults of an account, at hand or by its id, newest first. Raises NotFoundError."""
+        columns = [column for column in DefaultHistoryRow.__table__.columns if column.name not in {"id", "account_ref"}]
+        with self._database.single() as connection:
+            holder = account_at_hand(connection, account)
+            query = select(*columns).where(DefaultHistoryRow.account_ref == holder.user_id)
+            newest = (DefaultHistoryRow.changed_at.desc(), DefaultHistoryRow.id.desc())
+            rows = connection.execute(query.order_by(*newest).limit(limit)).mappings()
+            return [HistoryEntry(**({**row} | {"product": Product(row["product"])})) for row in rows]
+
+    def _write(
+        self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
+    ) -> StoredDefault:
+        stored, request = wanted.stored, wanted.request
+        facts = facts_for_defaults(write.connection, [request])[request]
+        known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]
+        _refuse(judge.errors(known, request, facts))
+        change = DefaultChange(stored.key, None if wanted.new else stored, tuple(known))
+        written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
+        return _written(stored, written[change.key], change.strategies, judge.now) if written else stored
+
+    def _judge(self) -> Judge:
+        return Judge(self._rules(), self._policy, self._database.clock())
+
+    def _remove(self, write: Write, stored: StoredDefault, by: str) -> None:
+        removal = DefaultChange(stored.key, stored, ())
+        write_changes(write, [removal], origin=MANUAL, by=by, now=self._database.clock())
+
+
+@contextmanager
+def conflicts_told(words: str = "somebody else has set this default at the same moment") -> Iterator[None]:
+    """Turns the refusal of a second default for one account, country and product into ConflictError."""
+    try:
+        yield
+    except IntegrityError:
+        raise ConflictError(words) from None
+
+
+def _frame(account: Account, country: str, product: Product, now: datetime) -> StoredDefault:
+    """A default that is not there yet: it has no id and no strategies."""
+    return StoredDefault(
+        default_id=UUID(int=0),
+        account_id=account.account_id,
+        user_id=account.user_id if account.parent_user_id is None else account.parent_user_id,
+        subaccount_user_id=None if account.parent_user_id is None else account.user_id,
+        country=country,
+        product=product,
+        strategies=(),
+        status=ENABLED,
+        origin=MANUAL,
+        created_timestamp=now,
+        updated_timestamp=now,
+    )
+
+
+def _written(stored: StoredDefault, default_id: UUID, strategies: Sequence[Strategy], now: datetime) -> StoredDefault:
+    """What the database holds now, without asking it again."""
+    held = tuple(replace(strategy, sender_id=strategy.sender_id or None) for strategy in strategies)
+    fresh = replace(stored, default_id=default_id, strategies=held, updated_timestamp=now)
+    return replace(fresh, status=ENABLED, origin=MANUAL)
+
+
+def _refuse_unknown(country: str, rules: RuleBook) -> None:
+    """First of all: a text that is no country may not even be fit for a statement."""
+    _refuse([] if rules.knows(country) else [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")])
+
+
+def _refuse(errors: Sequence[FieldError]) -> None:
+    if errors:
+        raise RefusedError("the default sender is refused", errors)
+
+
+def facts_for_defaults(connection: Connection, requests: Sequence[Request]) -> dict[Request, Facts]:
+    """The facts by which defaults of accounts that exist are judged, suspended accounts included."""
+    found = read_facts(connection, requests, suspended_too=True)
+    return {request: facts for request, facts in found.items() if isinstance(facts, Facts)}
+
+
+def _by_id(connection: Connection, account_id: str, default_id: UUID, *, lock: bool = False) -> StoredDefault:
+    found = find_default_by_id(connection, account_id, default_id, lock=lock)
+    if found is None:
+        account_row(connection, account_id)
+        raise NotFoundError(f"account {account_id!r} has no default sender {default_id}")
+    return found

@@ -1,0 +1,314 @@
+"""Default senders as rows: read whole, written with their history and epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, or_, select, update
+
+from core.defaults.strategies import ENABLED, Strategy
+from core.sender import Product, SenderType
+from core.storage.database import Write
+from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, chunks, storable
+from core.storage.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
+
+#: Who chose a default: a person (or an inventory file), or assign-all.
+MANUAL, ASSIGNED = "manual", "assigned"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDefault:
+    """The default sender of an account, one country and one product.
+
+    `user_id` is the number of the account, or of the account above it, where `subaccount_user_id` is its own.
+    """
+
+    default_id: UUID
+    account_id: str
+    user_id: int
+    subaccount_user_id: int | None
+    country: str
+    product: Product
+    strategies: tuple[Strategy, ...]
+    status: str
+    origin: str
+    created_timestamp: datetime
+    updated_timestamp: datetime
+
+    @property
+    def account_ref(self) -> int:
+        """The number of the account that holds it."""
+        return self.subaccount_user_id or self.user_id
+
+    @property
+    def key(self) -> DefaultKey:
+        """What is unique about it."""
+        return self.account_ref, self.country, self.product
+
+
+#: Account number, country and product.
+DefaultKey = tuple[int, str, Product]
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultChange:
+    """A default as it shall be; `before` None: it is new. No strategies: it is removed."""
+
+    key: DefaultKey
+    before: StoredDefault | None
+    strategies: tuple[Strategy, ...]
+
+    @property
+    def default_id(self) -> UUID | None:
+        """None: it is new, and has none yet."""
+        return None if self.before is None else self.before.default_id
+
+    @property
+    def shorter(self) -> bool:
+        """Whether some of its strategies go while it stays."""
+        return self.before is not None and 0 < len(self.strategies) < len(self.before.strategies)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is so already."""
+        return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
+
+
+# As much as can be is built once: to build a statement takes longer than to run it.
+_STRATEGY_COLUMNS = (
+    StrategyRow.position,
+    StrategyRow.sender_type,
+    StrategyRow.sender_id,
+    StrategyRow.sender_country_code,
+    StrategyRow.note,
+    StrategyRow.status,
+)
+_STRATEGIES = (
+    select(JsonRows(*_STRATEGY_COLUMNS))
+    .where(StrategyRow.default_ref == DefaultRow.id)
+    .correlate(DefaultRow)
+    .scalar_subquery()
+    .label("strategies")
+)
+_DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, _STRATEGIES).join(
+    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+)
+_IDS = select(DefaultRow.id, DefaultRow.updated_timestamp).join(
+    AccountRow, AccountRow.user_id == DefaultRow.account_ref
+)
+
+
+def _put_strategies(dialect: str) -> Any:
+    """In the place of those that were there; what is beyond is deleted for itself."""
+    put = INSERT[dialect](StrategyRow)
+    names = ("sender_type", "sender_id", "sender_country_code", "note", "status")
+    keys = [StrategyRow.default_ref, StrategyRow.position]
+    return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in names})
+
+
+_REFRESH = {
+    dialect: update(DefaultRow)
+    .where(among(DefaultRow.id, "kept"))
+    .values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
+    for dialect, among in AMONG.items()
+}
+_REMOVE = {dialect: delete(DefaultRow).where(among(DefaultRow.id, "gone")) for dialect, among in AMONG.items()}
+_CREATE, _REMEMBER = insert(DefaultRow), insert(DefaultHistoryRow)
+_PUT_STRATEGIES = {dialect: _put_strategies(dialect) for dialect in INSERT}
+
+
+def _locking(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Locks and reads in one statement; `unchanged` is false in the rows that it had to wait for and read too soon."""
+    locked = _IDS.where(*conditions).with_for_update(of=DefaultRow).cte("locked")
+    unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
+    return _DEFAULTS.add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
+
+
+class _Search:
+    """Finds defaults by conditions whose values come later."""
+
+    def __init__(self, *conditions: ColumnElement[bool]) -> None:
+        self._reading, self._locking = _DEFAULTS.where(*conditions), _locking(*conditions)
+
+    def find(self, connection: Connection, values: Mapping[str, Any], *, lock: bool) -> list[StoredDefault]:
+        """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
+        if lock:
+            rows = connection.execute(self._locking, values).all()
+            if all(row.unchanged for row in rows):
+                return stored_defaults(rows)
+        return stored_defaults(connection.execute(self._reading, values))
+
+
+_HELD = AccountRow.account_id == bindparam("account_id")
+_BY_ID = _Search(_HELD, DefaultRow.id == bindparam("id"))
+_BY_KEY = _Search(_HELD, DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
+_BY_KEYS = {
+    dialect: _Search(
+        among(DefaultRow.account_ref, "account_refs"),
+        among(DefaultRow.country, "countries"),
+        among(DefaultRow.product, "products"),
+    )
+    for dialect, among in AMONG.items()
+}
+
+
+def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """Rows for `stored_defaults`."""
+    return _DEFAULTS.where(*conditions)
+
+
+def read_defaults(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredDefault]:
+    """All that meet the conditions."""
+    return stored_defaults(connection.execute(defaults_query(*conditions)))
+
+
+def defaults_after(
+    connection: Connection, after: UUID | None, limit: int, *conditions: ColumnElement[bool]
+) -> list[StoredDefault]:
+    """The next defaults by id behind `after` that meet the conditions: pages of any number, each found by the key."""
+    behind = () if after is None else (DefaultRow.id > after,)
+    query = defaults_query(*conditions, *behind).order_by(DefaultRow.id).limit(limit)
+    return stored_defaults(connection.execute(query))
+
+
+def find_defaults(connection: Connection, keys: Collection[DefaultKey], *, lock: bool) -> list[StoredDefault]:
+    """The defaults of these keys, and maybe some that have each part of theirs from another.
+
+    `lock`: until the transaction ends nobody else changes them.
+    """
+    values = {
+        "account_refs": sorted({account_ref for account_ref, _, _ in keys}),
+        "countries": sorted({country for _, country, _ in keys}),
+        "products": sorted({product.value for _, _, product in keys}),
+    }
+    return _BY_KEYS[connection.dialect.name].find(connection, values, lock=lock)
+
+
+def find_default(connection: Connection, account_id: str, country: str, product: Product) -> StoredDefault | None:
+    """The default of an account, country and product, locked until the transaction ends."""
+    values = {"account_id": account_id, "country": country, "product": product.value}
+    return _only(_BY_KEY.find(connection, values, lock=True)) if storable(account_id) else None
+
+
+def find_default_by_id(
+    connection: Connection, account_id: str, default_id: UUID, *, lock: bool = False
+) -> StoredDefault | None:
+    """A default of an account by its id; `lock`: until the transaction ends it stays so."""
+    values = {"account_id": account_id, "id": default_id}
+    return _only(_BY_ID.find(connection, values, lock=lock)) if storable(account_id) else None
+
+
+def _only(found: Sequence[StoredDefault]) -> StoredDefault | None:
+    return found[0] if found else None
+
+
+def stored_defaults(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[StoredDefault]:
+    """The defaults of rows of `defaults_query`, in their order."""
+    return [_stored(row) for row in rows]
+
+
+def write_changes(
+    write: Write, changes: Iterable[DefaultChange], *, origin: str, by: str, now: datetime
+) -> dict[DefaultKey, UUID]:
+    """Writes the changes that are not idle, with history, and raises the epochs of their accounts.
+
+    Returns the ids of what was written, by key.
+    """
+    written: dict[DefaultKey, UUID] = {}
+    for part in chunks((change for change in changes if not change.idle), CHUNK):
+        created = [change for change in part if change.before is None]
+        ids = {change.key: change.default_id or uuid4() for change in part}
+        written |= ids
+        _update(write.connection, part, origin, now)
+        if created:
+            rows = [_created(change, ids[change.key], origin, now) for change in created]
+            write.connection.execute(_CREATE, rows)
+        if rows := [row for change in part for row in _strategy_rows(ids[change.key], change.strategies)]:
+            write.connection.execute(_PUT_STRATEGIES[write.connection.dialect.name], rows)
+        write.connection.execute(_REMEMBER, [_history(change, by, now) for change in part])
+        for change in part:
+            write.touch_account(change.key[0])
+    return written
+
+
+def _update(connection: Connection, changes: Sequence[DefaultChange], origin: str, now: datetime) -> None:
+    kept = [change.default_id for change in changes if change.before is not None and change.strategies]
+    gone = [change.default_id for change in changes if not change.strategies]
+    if kept:
+        connection.execute(_REFRESH[connection.dialect.name], {"kept": kept, "now": now, "by": origin})
+    if gone:
+        connection.execute(_REMOVE[connection.dialect.name], {"gone": gone})
+    beyond = [
+        and_(StrategyRow.default_ref == change.default_id, StrategyRow.position >= len(change.strategies))
+        for change in changes
+        if change.shorter
+    ]
+    if beyond:
+        connection.execute(delete(StrategyRow).where(or_(*beyond)))
+
+
+def _created(change: DefaultChange, default_id: UUID, origin: str, now: datetime) -> dict[str, Any]:
+    account_ref, country, product = change.key
+    return {
+        "id": default_id,
+        "account_ref": account_ref,
+        "country": country,
+        "product": product.value,
+        "status": ENABLED,
+        "origin": origin,
+        "created_timestamp": now,
+        "updated_timestamp": now,
+    }
+
+
+def _strategy_rows(default_id: UUID, strategies: Sequence[Strategy]) -> Iterable[dict[str, Any]]:
+    for position, strategy in enumerate(strategies):
+        yield asdict(strategy) | {
+            "default_ref": default_id,
+            "position": position,
+            "sender_id": strategy.sender_id or None,
+            "sender_type": strategy.sender_type.value,
+        }
+
+
+def _history(change: DefaultChange, by: str, now: datetime) -> dict[str, Any]:
+    account_ref, country, product = change.key
+    return {
+        "account_ref": account_ref,
+        "country": country,
+        "product": product.value,
+        "changed_at": now,
+        "changed_by": by,
+        "before": None if change.before is None else _document(change.before.strategies),
+        "after": _document(change.strategies) if change.strategies else None,
+    }
+
+
+def _document(strategies: Sequence[Strategy]) -> dict[str, Any]:
+    return {"strategies": [asdict(strategy) for strategy in strategies]}
+
+
+def _strategies(rows: Iterable[Sequence[Any]]) -> Iterator[Strategy]:
+    for _, sender_type, *rest in sorted(rows, key=itemgetter(0)):
+        yield Strategy(SenderType(sender_type), *rest)
+
+
+def _stored(row: Row[*tuple[Any, ...]]) -> StoredDefault:
+    return StoredDefault(
+        default_id=row.id,
+        account_id=row.account_id,
+        user_id=row.account_ref if row.parent_ref is None else row.parent_ref,
+        subaccount_user_id=None if row.parent_ref is None else row.account_ref,
+        country=row.country,
+        product=Product(row.product),
+        strategies=tuple(_strategies(row.strategies or ())),
+        status=row.status,
+        origin=row.origin,
+        created_timestamp=row.created_timestamp,
+        updated_timestamp=row.updated_timestamp,
+    )

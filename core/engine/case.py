@@ -1,0 +1,178 @@
+"""One sender before one request: the facts that filters and ranking steps look at, and the words for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+from core.engine.country_rules import CountryProfile, CountryRule, Grade, grade_of
+from core.engine.decision import Policy, Request
+from core.sender import Product, Registration, Sender, SenderType
+
+#: Order of types where a country's data names none; also among the types that it leaves out.
+GLOBAL_TYPE_PREFERENCE = (
+    SenderType.SHORTCODE,
+    SenderType.TEN_DLC,
+    SenderType.LONGCODE,
+    SenderType.TOLLFREE,
+    SenderType.ALPHA_TAG,
+    SenderType.OWN_NUMBER,
+    SenderType.SHARED_LONGCODE,
+)
+
+_SOURCES_SHOWN = 3
+_AFTER_ALL_DATES = datetime.max.replace(tzinfo=UTC)
+
+#: Recency is counted from here; any fixed moment would do.
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Graded = tuple[CountryRule | None, Grade]
+
+
+class Rules(Protocol):
+    """What the engine asks of a rule book; all countries ISO 3166-1 alpha-2, all moments aware UTC."""
+
+    @property
+    def version(self) -> str:
+        """Version of the rule data."""
+
+    def rule_for(
+        self, country: str, sender_type: SenderType, sender_country: str | None, product: Product, moment: datetime
+    ) -> CountryRule | None:
+        """The rule in force for one sender type from one sender country."""
+
+    def boundaries(self, country: str, moment: datetime) -> datetime | None:
+        """The first moment after `moment` at which a rule of the country begins or ends."""
+
+    def profile(self, country: str) -> CountryProfile:
+        """What the data says of the country beside its rules."""
+
+    def knows(self, country: str) -> bool:
+        """Whether the country has any rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all senders of one request have in common.
+
+    `homes` are the recipient country and the one whose rules it reads (Ascension reads those of Saint Helena).
+    `rules_seen` and `grades_seen` spare a second look at the same rule: an inventory may hold a thousand senders.
+    """
+
+    request: Request
+    policy: Policy
+    rules: Rules
+    now: datetime
+    usable: frozenset[str]
+    homes: frozenset[str]
+    profile: CountryProfile
+    preference: Mapping[SenderType, int]
+    rules_seen: dict[tuple[SenderType, str | None, Product], CountryRule | None] = field(default_factory=dict)
+    grades_seen: dict[tuple[SenderType, str | None, Product, bool], Graded] = field(default_factory=dict)
+
+    def rule(self, sender_type: SenderType, sender_country: str | None, product: Product) -> CountryRule | None:
+        """The recipient country's rule in force now."""
+        key = (sender_type, sender_country, product)
+        if key not in self.rules_seen:
+            self.rules_seen[key] = self.rules.rule_for(self.request.country, *key, self.now)
+        return self.rules_seen[key]
+
+    def graded(self, sender_type: SenderType, sender_country: str | None, registered: bool) -> Graded:
+        """The rule for the request's product, and what it makes of a sender, registered or not."""
+        key = (sender_type, sender_country, self.request.product, registered)
+        seen = self.grades_seen.get(key)
+        if seen is None:
+            rule = self.rule(sender_type, sender_country, self.request.product)
+            admitted = rule is None or rule.admits(sender_country)
+            seen = self.grades_seen[key] = (rule, grade_of(rule, registered) if admitted else Grade.BLOCKED)
+        return seen
+
+
+class Case(NamedTuple):
+    """One sender before one request, with what its country's rule makes of it. A tuple: quick to make."""
+
+    ground: Ground
+    sender: Sender
+    rule: CountryRule | None
+    registered: bool
+    grade: Grade
+
+
+def ground_of(request: Request, usable: frozenset[str], rules: Rules, policy: Policy, now: datetime) -> Ground:
+    """The common ground of a request; `usable` names the accounts whose senders may be used."""
+    profile = rules.profile(request.country)
+    named = dict.fromkeys((*profile.type_preference, *GLOBAL_TYPE_PREFERENCE))
+    preference = {sender_type: index for index, sender_type in enumerate(named)}
+    homes = frozenset({request.country, profile.country})
+    return Ground(request, policy, rules, now, usable, homes, profile, preference)
+
+
+def _origin(ground: Ground, sender: Sender, registered: bool) -> str | None:
+    """The sender's country. A short code that names none is at home where it is registered: nobody leases one abroad."""
+    if sender.country is None and registered and sender.sender_type is SenderType.SHORTCODE:
+        return ground.request.country
+    return sender.country
+
+
+def case_of(ground: Ground, sender: Sender) -> Case:
+    """The sender's case: its rule, whether it is registered in the country now, and its grade."""
+    registered = bool(sender.registrations) and _registered(ground, sender)
+    rule, grade = ground.graded(sender.sender_type, _origin(ground, sender, registered), registered)
+    return Case(ground, sender, rule, registered, grade)
+
+
+def _registered(ground: Ground, sender: Sender) -> bool:
+    return any(r.country in ground.homes and r.approved_at(ground.now) for r in sender.registrations)
+
+
+def when(moment: datetime) -> str:
+    """RFC 3339 in UTC with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def label(sender_id: str | None, sender_type: SenderType | None) -> str:
+    """What people call a sender: its Sender ID, or its type where a pool has none."""
+    return sender_id or (f"the {sender_type} pool" if sender_type else "a sender without a name")
+
+
+def rule_words(rule: CountryRule | None) -> str:
+    """The rule as a parenthesis: its status, who says so, and as of when."""
+    if rule is None:
+        return "no rule"
+    if rule.override_reason:
+        return f"rule: {rule.status}, corrected here: {rule.override_reason}"
+    return f"rule: {rule.status}{_source_words(rule)}"
+
+
+def _source_words(rule: CountryRule) -> str:
+    """Shipped data dates each source for itself (`aws:2026; bird:2025`), other data all of them at once."""
+    dated = ":" in rule.as_of
+    sources = tuple(rule.as_of.split("; ")) if dated else rule.sources
+    more = len(sources) - _SOURCES_SHOWN
+    by = f", by {', '.join(sources[:_SOURCES_SHOWN])}" + (f" and {more} more" if more > 0 else "") if sources else ""
+    return by if dated or not rule.as_of else f"{by}, as of {rule.as_of}"
+
+
+def standing_words(case: Case) -> str:
+    """How the sender stands in the recipient country's registry."""
+    country = case.ground.request.country
+    here = sorted((r for r in case.sender.registrations if r.country in case.ground.homes), key=_registration_order)
+    if not here:
+        return f"not registered in {country}"
+    return f"registration in {country} " + ", ".join(_registration_words(r, case.ground.now) for r in here)
+
+
+def _registration_words(registration: Registration, now: datetime) -> str:
+    start, end = registration.valid_from, registration.valid_until
+    if start is not None and now < start:
+        return f"{registration.status} from {when(start)} only"
+    if end is not None and end <= now:
+        return f"{registration.status} until {when(end)} only"
+    return registration.status
+
+
+def _registration_order(registration: Registration) -> tuple[str, datetime, datetime]:
+    start, end = registration.valid_from, registration.valid_until
+    return (registration.status, start or _AFTER_ALL_DATES, end or _AFTER_ALL_DATES)

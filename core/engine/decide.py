@@ -1,0 +1,269 @@
+"""`decide`: who sends this message, and why nobody else. Pure: the same inputs give the same answer everywhere.
+
+The decision order is that of the product: the sender that the message names, the one that its batch names, the
+defaults, then the best of all that pass the filters (core/screening.py) by the ranking steps (core/ranking.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+from core.engine.case import Ground, Rules, case_of, ground_of, when
+from core.engine.country_rules import Grade
+from core.engine.decision import (
+    Candidate,
+    Decision,
+    Facts,
+    Policy,
+    PoolMember,
+    Reason,
+    Rejection,
+    Request,
+    SenderRef,
+    Source,
+    Warn,
+)
+from core.engine.filters import Verdict, not_owned, screen
+from core.engine.named_senders import SPURNED, Board, NamedChoice, choose_named
+from core.engine.ranking import Key, equals, is_local, places, rank_key
+from core.errors import ParkReason
+from core.sender import Product, Sender, SenderType
+
+__all__ = ["Rules", "decide"]
+
+_DIGEST_BYTES = 16
+
+_Placed = tuple[Key, Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the decision order came to: a sender's verdict with source and reason, or why there is none."""
+
+    verdict: Verdict | None
+    source: Source | None
+    reason: Reason | None
+    park: ParkReason | None
+    detail: str
+    pool: tuple[PoolMember, ...] = ()
+
+
+def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: datetime) -> Decision:
+    """The decision for all messages like `request`, good until its `valid_until`; `now` is aware UTC."""
+    usable = facts.borrowed_from | {request.subaccount_id or request.account_id}
+    ground = ground_of(request, usable, rules, policy, now)
+    if not rules.knows(request.country):
+        return _unknown_country(ground, facts)
+    board = Board.of(screen(case_of(ground, sender)) for sender in facts.senders)
+    named = choose_named(request, facts.defaults, policy, board)
+    ranked, rejected = _shortlist(board, named)
+    answer = _named_answer(named) or _smart_answer(ground, facts, board, ranked)
+    candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
+    detail = "; ".join((answer.detail, *named.notes))
+    warnings = (*named.warnings, *_grade_warnings(answer.verdict))
+    return _decision(ground, facts, replace(answer, detail=detail), warnings, candidates)
+
+
+# -- the answer --------------------------------------------------------------------
+
+
+def _named_answer(named: NamedChoice) -> _Answer | None:
+    if named.verdict is None and named.park is None:
+        return None
+    answer = _Answer(named.verdict, named.source, named.reason, named.park, named.detail)
+    return _spread(answer, named.pool)
+
+
+def _smart_answer(ground: Ground, facts: Facts, board: Board, ranked: Sequence[_Placed]) -> _Answer:
+    if not ranked:
+        return _Answer(None, None, None, _park_reason(ground, facts), _nobody(board))
+    key, best = ranked[0]
+    words = f"it is the best of {len(ranked)}" if len(ranked) > 1 else "nothing else fits"
+    answer = _Answer(best, Source.SMART, _smart_reason(best), None, words)
+    return _spread(answer, [verdict for other, verdict in ranked if equals(key, other)]) if facts.spread else answer
+
+
+def _spread(answer: _Answer, equal: Sequence[Verdict]) -> _Answer:
+    """The answer with its pool, where there are several senders to spread over; two rows of one sender are one."""
+    held: dict[tuple[str | None, SenderType, str | None], Sender] = {}
+    for sender in (verdict.case.sender for verdict in equal):
+        held.setdefault((sender.account_id, sender.sender_type, sender.sender_id), sender)
+    if len(held) < 2:
+        return answer
+    pool = tuple(PoolMember(sender, sender.messages_per_second or 1.0) for sender in held.values())
+    namer = "" if answer.source is Source.SMART else f", {answer.detail.removeprefix('it is ')}"
+    return replace(answer, detail=f"recipients are spread over {len(pool)} equal senders{namer}", pool=pool)
+
+
+def _smart_reason(verdict: Verdict) -> Reason:
+    case = verdict.case
+    if case.sender.sender_type is SenderType.ALPHA_TAG:
+        return Reason.REGISTERED_NAME if case.registered else Reason.NAME
+    if case.sender.shared:
+        return Reason.LOCAL_SHARED if is_local(case) else Reason.FOREIGN_SHARED
+    return Reason.LOCAL_DEDICATED if is_local(case) else Reason.FOREIGN_DEDICATED
+
+
+def _park_reason(ground: Ground, facts: Facts) -> ParkReason:
+    """Which requirement stood in the way, found by asking again without it."""
+    request = ground.request
+    no_replies, no_product = {"reply_expected": False}, {"product": Product.SMS}
+    for reason, changes in (
+        (ParkReason.NO_SENDER_FOR_REPLIES, no_replies),
+        (ParkReason.NO_SENDER_FOR_PRODUCT, no_product),
+        (ParkReason.NO_SENDER_FOR_PRODUCT, no_replies | no_product),
+    ):
+        easier = request._replace(**changes)
+        if easier != request and _anybody(replace(ground, request=easier), facts):
+            return reason
+    return ParkReason.NO_COMPLIANT_SENDER
+
+
+def _anybody(ground: Ground, facts: Facts) -> bool:
+    return any(screen(case_of(ground, sender)).rejected is None for sender in facts.senders)
+
+
+def _nobody(board: Board) -> str:
+    counts = Counter(verdict.rejected for verdict in board.verdicts if verdict.rejected)
+    if not counts:
+        return "the account has no sender"
+    codes = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
+    return f"none of {counts.total()} senders fits ({codes})"
+
+
+def _grade_warnings(verdict: Verdict | None) -> tuple[Warn, ...]:
+    if verdict is None or verdict.case.grade is Grade.COMPLIANT:
+        return ()
+    return (Warn.SENDER_ALTERED,) if verdict.case.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
+
+
+# -- the candidates --------------------------------------------------------------------
+
+
+def _shortlist(board: Board, named: NamedChoice) -> tuple[list[_Placed], list[_Placed]]:
+    """The verdicts that are ranked and those that are not, each best first, after the two rules on the whole set."""
+    ranked: list[_Placed] = []
+    rejected: list[_Placed] = []
+    for verdict in board.verdicts:
+        final = _in_company(verdict, board, named)
+        (rejected if final.rejected else ranked).append((rank_key(final.case), final))
+    return sorted(ranked, key=_key), sorted(rejected, key=_key)
+
+
+def _in_company(verdict: Verdict, board: Board, named: NamedChoice) -> Verdict:
+    if verdict.rejected is not None:
+        return verdict
+    if verdict.case.sender.shared and board.dedicated:
+        words = "shared, and the account holds a compliant dedicated sender"
+        return verdict._replace(rejected=Rejection.DEDICATED_AVAILABLE, words=words)
+    if verdict in named.spurned:
+        return verdict._replace(rejected=Rejection.COMPLIANT_AVAILABLE, words=SPURNED)
+    return verdict
+
+
+def _key(placed: _Placed) -> Key:
+    return placed[0]
+
+
+def _ranked(ranked: list[_Placed]) -> Iterator[Candidate]:
+    words = places([(key, verdict.case) for key, verdict in ranked])
+    for rank, ((_, verdict), place) in enumerate(zip(ranked, words, strict=True), 1):
+        yield _candidate(verdict, rank, place)
+
+
+def _rejected(rejected: list[_Placed]) -> Iterator[Candidate]:
+    return (_candidate(verdict, None, verdict.words) for _, verdict in rejected)
+
+
+def _candidate(verdict: Verdict, rank: int | None, detail: str) -> Candidate:
+    sender = verdict.case.sender
+    names = (sender.sender_id, sender.sender_type, sender.country, sender.account_id)
+    return Candidate(*names, verdict.case.grade, rank, verdict.rejected, detail)
+
+
+def _absent(refs: Sequence[SenderRef]) -> Iterator[Candidate]:
+    words = "named, but in no inventory that may be used"
+    for ref in refs:
+        names = (ref.sender_id, ref.sender_type, ref.sender_country, None)
+        yield Candidate(*names, Grade.UNKNOWN, None, Rejection.NOT_OWNED, words)
+
+
+# -- the decision --------------------------------------------------------------------
+
+
+def _unknown_country(ground: Ground, facts: Facts) -> Decision:
+    """Parked, whatever the senders: without rules for the country none can be called compliant."""
+    words = f"there are no rules for {ground.request.country}"
+    placed = []
+    for sender in facts.senders:
+        case = case_of(ground, sender)
+        foreign = not_owned(case)
+        code = Rejection.RULE_UNKNOWN if foreign is None else Rejection.NOT_OWNED
+        placed.append((rank_key(case), Verdict(case, code, foreign or words)))
+    answer = _Answer(None, None, None, ParkReason.UNKNOWN_COUNTRY, words)
+    return _decision(ground, facts, answer, (), tuple(_rejected(sorted(placed, key=_key))))
+
+
+def _decision(
+    ground: Ground, facts: Facts, answer: _Answer, warnings: Sequence[Warn], candidates: tuple[Candidate, ...]
+) -> Decision:
+    case = None if answer.verdict is None else answer.verdict.case
+    grade = None if case is None else Grade.ALTERED if case.grade is Grade.ALTERED else Grade.COMPLIANT
+    undigested = Decision(
+        decision_id="",
+        request=ground.request,
+        sender=None if case is None else case.sender,
+        source=answer.source,
+        grade=grade,
+        reason=answer.reason,
+        park=answer.park,
+        detail=answer.detail,
+        warnings=tuple(dict.fromkeys(warnings)),
+        candidates=candidates,
+        rules_version=ground.rules.version,
+        valid_until=_valid_until(ground, facts),
+        pool=answer.pool,
+    )
+    return replace(undigested, decision_id=_digest(undigested))
+
+
+def _valid_until(ground: Ground, facts: Facts) -> datetime | None:
+    boundary = ground.rules.boundaries(ground.request.country, ground.now)
+    moments = [] if boundary is None else [boundary]
+    for sender in facts.senders:
+        if (end := sender.ends_at) is not None:
+            moments.append(end)
+        if sender.registrations:
+            moments.extend(_turns(sender, ground.homes))
+    return min((moment for moment in moments if moment > ground.now), default=None)
+
+
+def _turns(sender: Sender, countries: frozenset[str]) -> Iterator[datetime]:
+    """The moments at which a registration of the sender in the countries begins or ends."""
+    for registration in sender.registrations:
+        if registration.country in countries:
+            yield from (at for at in (registration.valid_from, registration.valid_until) if at is not None)
+
+
+def _digest(decision: Decision) -> str:
+    """Names the decision by its content; JSON text, because it is the same on every Python and hash seed."""
+    request = decision.request
+    asked = (request.account_id, request.subaccount_id, request.country, request.product, request.traffic_class)
+    named = [
+        ref and (ref.sender_id, ref.sender_type, ref.sender_country) for ref in (request.explicit, request.override)
+    ]
+    sender = decision.sender
+    chosen = sender and (sender.account_id, sender.sender_id, sender.sender_type, sender.country)
+    answer = (decision.source, decision.reason, decision.grade, decision.park, decision.detail, decision.warnings)
+    until = decision.valid_until and when(decision.valid_until)
+    content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, decision.candidates)
+    content += (decision.rules_version, until)
+    if decision.pool:
+        content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
+    return f"dec_{blake2b(msgspec.json.encode(content), digest_size=_DIGEST_BYTES).hexdigest()}"

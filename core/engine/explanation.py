@@ -1,0 +1,109 @@
+"""A decision as people and programs read it: the document of `explain --json`, and one sentence why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.engine.case import label, when
+from core.engine.decision import Candidate, Decision, PoolMember, Reason, Warn
+from core.engine.spread import draws_of, pick
+from core.sender import Sender
+
+_REASON_WORDS = {
+    Reason.REGISTERED_NAME: "a name registered in {country}",
+    Reason.NAME: "a name",
+    Reason.LOCAL_DEDICATED: "a dedicated number of {country}",
+    Reason.FOREIGN_DEDICATED: "a dedicated number from abroad",
+    Reason.LOCAL_SHARED: "a shared number of {country}",
+    Reason.FOREIGN_SHARED: "a shared number from abroad",
+}
+
+_WARNING_WORDS = {
+    Warn.SENDER_ALTERED: "it arrives replaced or labelled",
+    Warn.RULE_UNKNOWN: "nothing is known of the rule",
+}
+
+
+def explanation(decision: Decision) -> dict[str, object]:
+    """The decision as plain JSON values, complete: printing it later needs nothing else. `pool` only where there is one."""
+    request = decision.request
+    return {
+        "decision_id": decision.decision_id,
+        "sender": None if decision.sender is None else _sender(decision.sender),
+        "account_id": request.account_id,
+        "subaccount_id": request.subaccount_id,
+        "country": request.country,
+        "product": request.product.value,
+        "traffic_class": request.traffic_class.value,
+        "reply_expected": request.reply_expected,
+        "source": decision.source and decision.source.value,
+        "grade": decision.grade and decision.grade.value,
+        "reason": _reason(decision),
+        "warnings": [warning.value for warning in decision.warnings],
+        "rules_version": decision.rules_version,
+        "valid_until": decision.valid_until and when(decision.valid_until),
+        "sentence": sentence(decision),
+        "candidates": [_candidate(candidate) for candidate in decision.candidates],
+        **({"pool": _pool(decision.pool)} if decision.pool else {}),
+    }
+
+
+def for_recipient(decision: Decision, e164: str) -> Decision:
+    """The decision as one recipient meets it: where recipients are spread, with the sender that this one gets."""
+    if not decision.pool:
+        return decision
+    return replace(decision, sender=decision.pool[pick(e164, draws_of(decision.pool))].sender)
+
+
+def sentence(decision: Decision) -> str:
+    """Why this sender, or why none, in one English sentence."""
+    request = decision.request
+    what = f"{request.product} to {request.country}"
+    if decision.sender is None:
+        return f"No sender for {what} ({decision.park}): {decision.detail}."
+    name = label(decision.sender.sender_id, decision.sender.sender_type)
+    return f"{name} sends {what}{as_what(decision)}: {decision.detail}."
+
+
+def as_what(decision: Decision) -> str:
+    """What the sender is, as a clause that begins with a comma; empty where another than Smart Assign named it."""
+    words = _REASON_WORDS.get(decision.reason) if decision.reason else None
+    kind = f", {words.format(country=decision.request.country)}" if words else ""
+    return kind + "".join(
+        f", though {_WARNING_WORDS[warning]}" for warning in decision.warnings if warning in _WARNING_WORDS
+    )
+
+
+def _reason(decision: Decision) -> str | None:
+    """With no sender, the parking code."""
+    code = decision.park or decision.reason
+    return code.value if code else None
+
+
+def _sender(sender: Sender) -> dict[str, object]:
+    return {
+        "sender_id": sender.sender_id,
+        "sender_type": sender.sender_type.value,
+        "sender_country_code": sender.country,
+    }
+
+
+def _pool(pool: Sequence[PoolMember]) -> list[dict[str, object]]:
+    """The senders over which recipients are spread, each with its share of them."""
+    whole = sum(member.weight for member in pool)
+    return [_sender(member.sender) | {"share": round(member.weight / whole, 4)} for member in pool]
+
+
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    """`str` is quicker than `.value`, and there may be a thousand."""
+    return {
+        "sender_id": candidate.sender_id,
+        "sender_type": candidate.sender_type and str(candidate.sender_type),
+        "sender_country_code": candidate.sender_country,
+        "account_id": candidate.account_id,
+        "grade": str(candidate.grade),
+        "rank": candidate.rank,
+        "rejected": candidate.rejected and str(candidate.rejected),
+        "detail": candidate.detail,
+    }

@@ -1,0 +1,244 @@
+"""Steps 1 to 3 of the decision order: the senders that a message, its batch or a default names.
+
+One that fails its conditions is never used, and never dropped in silence: it is parked, or leaves a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.engine.case import label
+from core.engine.country_rules import Grade
+from core.engine.decision import (
+    DefaultSender,
+    InvalidOverride,
+    Policy,
+    Reason,
+    Rejection,
+    Request,
+    SenderRef,
+    Source,
+    Warn,
+)
+from core.engine.filters import FILTERS, Verdict
+from core.engine.ranking import Key, equals, rank_key
+from core.errors import ParkReason
+from core.sender import SenderType, bare_sender_id
+
+_OVERRIDE_WARNS = {
+    Rejection.NOT_OWNED: Warn.OVERRIDE_NOT_OWNED_REVERTED,
+    Rejection.NOT_ACTIVE: Warn.OVERRIDE_NOT_ACTIVE_REVERTED,
+}
+_DEFAULT_WARNS = {
+    Rejection.NOT_OWNED: Warn.DEFAULT_NOT_OWNED_REVERTED,
+    Rejection.NOT_ACTIVE: Warn.DEFAULT_NOT_ACTIVE_REVERTED,
+}
+_PARKED_AS = {
+    Rejection.NOT_OWNED: ParkReason.SENDER_NOT_OWNED,
+    Rejection.NOT_ACTIVE: ParkReason.SENDER_NOT_ACTIVE,
+    Rejection.NO_REPLIES: ParkReason.NO_SENDER_FOR_REPLIES,
+    Rejection.PRODUCT_NOT_SUPPORTED: ParkReason.NO_SENDER_FOR_PRODUCT,
+}
+SPURNED = "arrives replaced or labelled, and the account holds a compliant sender"
+
+_FILTER_INDEX = {each.code: index for index, each in enumerate(FILTERS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All verdicts of one request: whether a compliant sender passed, and whether a dedicated one did."""
+
+    verdicts: tuple[Verdict, ...]
+    compliant: bool
+    dedicated: bool
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict]) -> Board:
+        """The board of these verdicts, in the order given."""
+        held = tuple(verdicts)
+        fit = [v.case.sender for v in held if v.rejected is None and v.case.grade is Grade.COMPLIANT]
+        return cls(held, bool(fit), any(not sender.shared for sender in fit))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChoice:
+    """What steps 1 to 3 came to. Neither `verdict` nor `park`: no named sender can be used, the next step decides.
+
+    `notes` say in words why named senders were passed over. `spurned` passed every filter, but arrive altered where
+    something compliant exists. `absent` are in no inventory. `pool` are the senders of a default that is spread.
+    """
+
+    verdict: Verdict | None = None
+    source: Source | None = None
+    reason: Reason | None = None
+    park: ParkReason | None = None
+    detail: str = ""
+    warnings: tuple[Warn, ...] = ()
+    notes: tuple[str, ...] = ()
+    spurned: tuple[Verdict, ...] = ()
+    absent: tuple[SenderRef, ...] = ()
+    pool: tuple[Verdict, ...] = ()
+
+
+def choose_named(request: Request, defaults: Sequence[DefaultSender], policy: Policy, board: Board) -> NamedChoice:
+    """The first named sender that can be used, with what was passed over on the way."""
+    failures: list[_Failure] = []
+    by_id = _by_id(board) if request.explicit or request.override or defaults else {}
+    for naming in _namings(request, defaults):
+        fit: list[Verdict] = []
+        for ref in naming.refs:
+            found = _look_up(naming, ref, by_id, board)
+            if isinstance(found, _Failure):
+                failures.append(found)
+                continue
+            fit.append(found)
+            if not naming.spread:
+                break
+        if fit:
+            return _chosen(naming, fit, failures)
+        if policy.invalid_override is InvalidOverride.PARK:
+            return _parked(failures)
+    return _passed_over(failures)
+
+
+# -- who names senders --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """One place that names senders, `refs` in order of priority; `namer` as in `ACME, named by {namer}`."""
+
+    source: Source
+    reason: Reason
+    refs: tuple[SenderRef, ...]
+    namer: str
+    spread: bool = False
+
+
+def _namings(request: Request, defaults: Sequence[DefaultSender]) -> Iterator[_Naming]:
+    if request.explicit is not None and request.explicit.sender_id:
+        yield _Naming(Source.EXPLICIT, Reason.EXPLICIT, (request.explicit,), "the message")
+    if request.override is not None and _names_somebody(request.override):
+        yield _Naming(Source.OVERRIDE, Reason.OVERRIDE, (request.override,), "the batch")
+    own = request.subaccount_id or request.account_id
+    for default in defaults:
+        refs = tuple(filter(_names_somebody, default.strategies))
+        if refs and (default.country, default.product) == (request.country, request.product):
+            yield _default_naming(default, own, refs)
+
+
+def _default_naming(default: DefaultSender, own: str, refs: tuple[SenderRef, ...]) -> _Naming:
+    whose, spread = default.account_id, default.spread
+    if whose == own:
+        return _Naming(Source.DEFAULT, Reason.DEFAULT, refs, f"the default of {whose}", spread)
+    return _Naming(
+        Source.INHERITED_DEFAULT, Reason.INHERITED_DEFAULT, refs, f"the inherited default of {whose}", spread
+    )
+
+
+def _names_somebody(ref: SenderRef) -> bool:
+    """A reference without a Sender ID names the shared numbers, or nobody."""
+    return bool(ref.sender_id) or ref.sender_type is SenderType.SHARED_LONGCODE
+
+
+# -- whom they mean --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A named sender that cannot be used, and why."""
+
+    naming: _Naming
+    ref: SenderRef
+    rejected: Rejection
+    words: str
+    spurned: tuple[Verdict, ...] = ()
+    absent: bool = False
+
+
+def _by_id(board: Board) -> dict[str, list[Verdict]]:
+    """Verdicts by bare Sender ID; all shared numbers under the empty one, which means any of them."""
+    by_id: dict[str, list[Verdict]] = {"": [v for v in board.verdicts if v.case.sender.shared]}
+    for verdict in board.verdicts:
+        if bare := bare_sender_id(verdict.case.sender.sender_id):
+            by_id.setdefault(bare, []).append(verdict)
+    return by_id
+
+
+def _look_up(naming: _Naming, ref: SenderRef, by_id: Mapping[str, list[Verdict]], board: Board) -> Verdict | _Failure:
+    meant = [v for v in by_id.get(bare_sender_id(ref.sender_id), ()) if _fits(ref, v)]
+    usable = [v for v in meant if v.rejected is None and not _is_spurned(v, board)]
+    if usable:
+        return min(usable, key=_rank)
+    spurned = tuple(v for v in meant if v.rejected is None)
+    if spurned:
+        return _Failure(naming, ref, Rejection.COMPLIANT_AVAILABLE, SPURNED, spurned)
+    if not meant:
+        return _Failure(naming, ref, Rejection.NOT_OWNED, "it is in no inventory that may be used", absent=True)
+    nearest = min(meant, key=_nearness)
+    return _Failure(naming, ref, nearest.rejected or Rejection.NOT_OWNED, nearest.words)
+
+
+def _fits(ref: SenderRef, verdict: Verdict) -> bool:
+    """A sender without a country of its own (a name) fits whatever country is asked for."""
+    sender = verdict.case.sender
+    if ref.sender_type not in (None, sender.sender_type):
+        return False
+    return ref.sender_country is None or sender.country in (None, ref.sender_country)
+
+
+def _is_spurned(verdict: Verdict, board: Board) -> bool:
+    return verdict.case.grade is Grade.ALTERED and board.compliant
+
+
+def _rank(verdict: Verdict) -> Key:
+    return rank_key(verdict.case)
+
+
+def _nearness(verdict: Verdict) -> Key:
+    """Of several failures under one name the one that came furthest speaks for all."""
+    return (-_FILTER_INDEX[verdict.rejected or Rejection.NOT_OWNED], *rank_key(verdict.case))
+
+
+# -- what comes of it --------------------------------------------------------------------
+
+
+def _chosen(naming: _Naming, fit: Sequence[Verdict], failures: Sequence[_Failure]) -> NamedChoice:
+    first = fit[0]
+    pool = tuple(verdict for verdict in fit if equals(_rank(verdict), _rank(first))) if len(fit) > 1 else ()
+    return replace(
+        _passed_over(failures),
+        verdict=first,
+        source=naming.source,
+        reason=naming.reason,
+        detail=f"it is named by {naming.namer}",
+        pool=pool,
+    )
+
+
+def _parked(failures: Sequence[_Failure]) -> NamedChoice:
+    """Nothing was reverted, so no warning; the first strategy speaks for the rest."""
+    park = _PARKED_AS.get(failures[0].rejected, ParkReason.SENDER_NOT_COMPLIANT)
+    detail = "the policy is to park a message whose named sender cannot be used"
+    return replace(_passed_over(failures), park=park, detail=detail, warnings=())
+
+
+def _passed_over(failures: Sequence[_Failure]) -> NamedChoice:
+    return NamedChoice(
+        warnings=tuple(map(_warning, failures)),
+        notes=tuple(map(_note, failures)),
+        spurned=tuple(verdict for failure in failures for verdict in failure.spurned),
+        absent=tuple(dict.fromkeys(failure.ref for failure in failures if failure.absent)),
+    )
+
+
+def _warning(failure: _Failure) -> Warn:
+    if failure.naming.source in (Source.EXPLICIT, Source.OVERRIDE):
+        return _OVERRIDE_WARNS.get(failure.rejected, Warn.OVERRIDE_NOT_COMPLIANT_REVERTED)
+    return _DEFAULT_WARNS.get(failure.rejected, Warn.DEFAULT_NOT_COMPLIANT_REVERTED)
+
+
+def _note(failure: _Failure) -> str:
+    name = label(failure.ref.sender_id, failure.ref.sender_type)
+    return f"{name}, named by {failure.naming.namer}, cannot be used: {failure.words} ({failure.rejected})"

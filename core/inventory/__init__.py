@@ -1,0 +1,1 @@
+"""The inventory file: accounts, senders, registrations and defaults, line by line into SQL."""

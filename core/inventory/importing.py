@@ -1,0 +1,160 @@
+"""The inventory file: accounts, senders, registrations and defaults as JSON lines, taken whole or refused whole.
+
+The file is read once and never held: checked lines wait on disk by kind until all are checked, then the kinds are
+written in the order in which they need each other. So the order within the file does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from core.defaults.strategies import Judge
+from core.engine.country_rules import RuleBook
+from core.engine.decision import Policy
+from core.errors import ConflictError, FieldError, RefusedError
+from core.inventory.accounts import write_accounts
+from core.inventory.defaults import write_defaults
+from core.inventory.lines import AccountLine, DefaultLine, Kind, Line, RegistrationLine, SenderLine, read_line
+from core.inventory.senders import write_registrations, write_senders
+from core.inventory.spool import Spool
+from core.inventory.tally import Counts, Tally
+from core.storage.database import Database, Write
+from core.storage.statements import chunks
+
+#: A refusal names this many errors; the rest of the file is not read.
+MAX_ERRORS = 100
+
+#: Lines written at a time: four statements for as many rows, and at most 17,000 parameters in one of them.
+CHUNK_LINES = 1000
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class InventorySummary:
+    """What an import did, by kind."""
+
+    counts: Mapping[Kind, Counts] = field(default_factory=dict)
+
+    @property
+    def changed(self) -> int:
+        """Rows created or updated."""
+        return sum(counts.created + counts.updated for counts in self.counts.values())
+
+    def as_dict(self) -> dict[str, dict[str, int]]:
+        """For `--json`: kind -> created, updated, unchanged."""
+        return {kind.value: counts.as_dict() for kind, counts in self.counts.items()}
+
+
+class InventoryImport:
+    """Brings inventory files into the database; defaults are judged by the rules and policy of messages."""
+
+    def __init__(self, database: Database, rules: Callable[[], RuleBook], policy: Policy) -> None:
+        self._database, self._rules, self._policy = database, rules, policy
+
+    def run(self, source: Path | Iterable[bytes], by: str) -> InventorySummary:
+        """Imports a file, or lines from elsewhere, in one transaction; `by` stands in the history of defaults.
+
+        Raises RefusedError with every bad line, up to 100 errors; ConflictError where somebody else changed the same
+        rows meanwhile. Either way nothing was changed.
+        """
+        with ExitStack() as stack:
+            spools = _checked(_lines_of(source), stack)
+            judge = Judge(self._rules(), self._policy, self._database.clock())
+            tally = Tally()
+            try:
+                with self._database.writing() as write:
+                    _write_all(write, spools, tally, judge, by)
+            except IntegrityError:
+                raise ConflictError("somebody else changed the inventory at the same moment; run it again") from None
+        summary = InventorySummary(tally.counts)
+        if summary.changed:
+            self._database.refresh_statistics("accounts", "senders", "registrations", "default_senders")
+        return summary
+
+
+@dataclass(slots=True)
+class _Spools:
+    """The checked lines of a file by kind, on disk; sub-accounts are written after their accounts."""
+
+    accounts: Spool[AccountLine]
+    subaccounts: Spool[AccountLine]
+    senders: Spool[SenderLine]
+    registrations: Spool[RegistrationLine]
+    defaults: Spool[DefaultLine]
+
+    def add(self, line: Line) -> None:
+        match line:
+            case AccountLine():
+                (self.accounts if line.parent is None else self.subaccounts).add(line)
+            case SenderLine():
+                self.senders.add(line)
+            case RegistrationLine():
+                self.registrations.add(line)
+            case DefaultLine():
+                self.defaults.add(line)
+
+
+def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Spools:
+    spools = _Spools(
+        stack.enter_context(Spool(AccountLine)),
+        stack.enter_context(Spool(AccountLine)),
+        stack.enter_context(Spool(SenderLine)),
+        stack.enter_context(Spool(RegistrationLine)),
+        stack.enter_context(Spool(DefaultLine)),
+    )
+    errors: list[FieldError] = []
+    seen: dict[int, int] = {}
+    for number, text in enumerate(texts, 1):
+        line = read_line(text.removeprefix(_BOM) if number == 1 else text, number, errors)
+        if line is not None:
+            spools.add(line)
+            first = seen.setdefault(hash(line.key), number)
+            if first != number:
+                errors.append(FieldError(f"line {number}", f"repeats what line {first} is about"))
+        if len(errors) >= MAX_ERRORS:
+            break
+    refuse(errors)
+    return spools
+
+
+def _write_all(write: Write, spools: _Spools, tally: Tally, judge: Judge, by: str) -> None:
+    """Each kind needs the ones before; an error in one would only bring forth errors in the next."""
+    for accounts in (spools.accounts, spools.subaccounts):
+        for part in chunks(accounts, CHUNK_LINES):
+            write_accounts(write, part, tally, judge.now)
+        refuse(tally.errors)
+    for senders in chunks(spools.senders, CHUNK_LINES):
+        write_senders(write, senders, tally)
+    refuse(tally.errors)
+    for registrations in chunks(spools.registrations, CHUNK_LINES):
+        write_registrations(write, registrations, tally)
+    refuse(tally.errors)
+    for defaults in chunks(spools.defaults, CHUNK_LINES):
+        write_defaults(write, defaults, tally, judge, by)
+    refuse(tally.errors)
+
+
+def refuse(errors: list[FieldError]) -> None:
+    """Raises RefusedError where there are errors."""
+    if errors:
+        count = f"{MAX_ERRORS} errors or more" if len(errors) >= MAX_ERRORS else f"{len(errors)} errors"
+        first = f"{errors[0].field}: {errors[0].reason}"
+        more = f" ({count})" if len(errors) > 1 else ""
+        raise RefusedError(f"the inventory file is refused, nothing was changed: {first}{more}", errors[:MAX_ERRORS])
+
+
+def _lines_of(source: Path | Iterable[bytes]) -> Iterator[bytes]:
+    if not isinstance(source, Path):
+        yield from source
+        return
+    try:
+        with source.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise RefusedError(f"the inventory file cannot be read: {error}") from error

@@ -1,0 +1,136 @@
+"""Senders and registrations of an inventory file, written a thousand at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from core.accounts.sender_rows import identity_of, registration_values, sender_values
+from core.inventory.lines import Kind, RegistrationLine, SenderLine
+from core.inventory.tally import Tally
+from core.storage.database import Write
+from core.storage.statements import any_of, insert_into
+from core.storage.tables import AccountRow, RegistrationRow, SenderRow
+
+#: Field of a line -> column, where the two are named differently.
+_COLUMNS = {"sender_country_code": "country"}
+
+_SENDER_FIELDS = (
+    "sender_id",
+    "sender_country_code",
+    "status",
+    "purchased_at",
+    "activated_at",
+    "expires_at",
+    "trust",
+    "two_way",
+    "mms",
+    "messages_per_second",
+    "traffic_classes",
+)
+_REGISTRATION_FIELDS = ("status", "valid_from", "valid_until")
+
+_Rows = Mapping[Any, Row[*tuple[Any, ...]]]
+
+
+def account_refs(connection: Connection, account_ids: Iterable[str | None]) -> dict[str | None, int | None]:
+    """The numbers of the accounts that exist; None, the platform pool, always does."""
+    wanted = {account_id for account_id in account_ids if account_id is not None}
+    here = any_of(connection, AccountRow.account_id, wanted)
+    query = select(AccountRow.account_id, AccountRow.user_id).where(here)
+    return {None: None} | {row.account_id: row.user_id for row in connection.execute(query)}
+
+
+def write_senders(write: Write, lines: Sequence[SenderLine], tally: Tally) -> None:
+    """Inserts and updates senders."""
+    refs = account_refs(write.connection, (line.account_id for line in lines))
+    rows = [
+        (line, sender_values(line.sender, refs[line.account_id])) for line in lines if _has_owner(line, refs, tally)
+    ]
+    known = _read_senders(write.connection, [values["identity"] for _, values in rows])
+    created, updated = [], []
+    for line, values in rows:
+        row = known.get(values["identity"])
+        if row is None:
+            created.append(values)
+        elif changes := _changes(line.given, _SENDER_FIELDS, row, values):
+            updated.append({"row_id": row.id} | {name: getattr(row, name) for name in values} | changes)
+    if created:
+        write.connection.execute(insert(SenderRow), created)
+    if updated:
+        write.connection.execute(update(SenderRow).where(SenderRow.id == bindparam("row_id")), updated)
+    _touch(write, (values["account_ref"] for values in (*created, *updated)))
+    tally.count(Kind.SENDER, created=len(created), updated=len(updated), total=len(rows))
+
+
+def write_registrations(write: Write, lines: Sequence[RegistrationLine], tally: Tally) -> None:
+    """Inserts and updates registrations of senders that exist."""
+    refs = account_refs(write.connection, (line.account_id for line in lines))
+    named = [
+        (line, identity_of(refs[line.account_id], line.sender_type, line.sender_id))
+        for line in lines
+        if _has_owner(line, refs, tally)
+    ]
+    senders = _read_senders(write.connection, [identity for _, identity in named])
+    rows = []
+    for line, identity in named:
+        if identity in senders:
+            rows.append((line, registration_values(line.registration, senders[identity].id)))
+        else:
+            tally.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
+    known = _read_registrations(write.connection, [values for _, values in rows])
+    created, updated = [], []
+    for line, values in rows:
+        row = known.get((values["sender_ref"], values["country"]))
+        if row is None:
+            created.append(values)
+        elif changes := _changes(line.given, _REGISTRATION_FIELDS, row, values):
+            updated.append({name: getattr(row, name) for name in values} | changes)
+    _upsert_registrations(write.connection, created + updated)
+    owners = {sender.id: sender.account_ref for sender in senders.values()}
+    _touch(write, (owners[values["sender_ref"]] for values in (*created, *updated)))
+    tally.count(Kind.REGISTRATION, created=len(created), updated=len(updated), total=len(rows))
+
+
+def _touch(write: Write, owners: Iterable[int | None]) -> None:
+    for owner in owners:
+        write.touch_account(owner)
+
+
+def _has_owner(line: SenderLine | RegistrationLine, refs: Mapping[str | None, int | None], tally: Tally) -> bool:
+    if line.account_id in refs:
+        return True
+    tally.refuse(line, "account_id", f"there is no account {line.account_id!r}")
+    return False
+
+
+def _changes(
+    given: frozenset[str], fields: Sequence[str], row: Row[*tuple[Any, ...]], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    columns = [_COLUMNS.get(name, name) for name in fields if name in given]
+    return {column: values[column] for column in columns if values[column] != getattr(row, column)}
+
+
+def _read_senders(connection: Connection, identities: Sequence[str]) -> _Rows:
+    query = select(*SenderRow.__table__.columns).where(any_of(connection, SenderRow.identity, identities))
+    return {row.identity: row for row in connection.execute(query)}
+
+
+def _read_registrations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> _Rows:
+    """All that the senders have in the countries named: somewhat more than asked for, by one index."""
+    senders, countries = {row["sender_ref"] for row in rows}, {row["country"] for row in rows}
+    query = select(*RegistrationRow.__table__.columns).where(
+        any_of(connection, RegistrationRow.sender_ref, senders), any_of(connection, RegistrationRow.country, countries)
+    )
+    return {(row.sender_ref, row.country): row for row in connection.execute(query)}
+
+
+def _upsert_registrations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert_into(connection, RegistrationRow)
+    new = {name: statement.excluded[name] for name in _REGISTRATION_FIELDS}
+    keys = [RegistrationRow.sender_ref, RegistrationRow.country]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)

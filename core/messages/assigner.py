@@ -1,0 +1,282 @@
+"""The use case: a batch of message documents in; enriched messages and parked ones out.
+
+The batch is the unit. Messages are grouped by what a decision depends on, each group gets one verdict, and every
+message is written with the verdict of its group. Nothing here moves a message: that is the caller's.
+"""
+
+from __future__ import annotations
+
+from binascii import hexlify
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from core.cache.decisions import Answer
+from core.cache.verdict import Verdict
+from core.contract.documents import (
+    WHOLE_DOCUMENT,
+    ContractError,
+    Message,
+    account_hash,
+    decode_message,
+    digest_of,
+    parse_rfc3339,
+    rfc3339,
+)
+from core.engine.decision import Request, SenderRef
+from core.errors import FieldError, ParkReason
+from core.messages.enriched import SpreadWriter, Writer, tail_of, writer_of
+from core.phone import InvalidRecipientError, parse_recipient, settled_country
+from core.sender import Product, TrafficClass
+
+#: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
+MAX_SENDER_ID = 32
+
+_NO_OVERRIDES: Mapping[str, SenderRef] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """One document that cannot be dispatched: where it stood in the batch, and why; ids as far as they are known."""
+
+    index: int
+    reason: ParkReason
+    detail: str
+    fields: tuple[FieldError, ...] = ()
+    message_id: str | None = None
+    account_id: str | None = None
+    subaccount_id: str | None = None
+    campaign_id: str | None = None
+    batch_id: str | None = None
+    country: str | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: every document is enriched, parked or deferred.
+
+    `payloads`, `digests`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the 16 bytes that name the
+    message, the same in hexadecimal ASCII, and the place in the batch. `deferred` are the places of documents that wait
+    until SQL can be read again.
+    """
+
+    payloads: list[bytes] = field(default_factory=list)
+    digests: list[bytes] = field(default_factory=list)
+    dispatch_ids: list[bytes] = field(default_factory=list)
+    indexes: list[int] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    deferred: list[int] = field(default_factory=list)
+
+
+class Verdicts(Protocol):
+    """What gives a request its verdict: the decision cache, or a double."""
+
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+        """The verdicts of `requests` at `now`."""
+
+
+#: What a group's decision depends on: the fields of a Request. A plain tuple is the quickest to make, and equal to it.
+_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None]
+
+
+class Group:
+    """Messages of a batch that share one decision; they differ in recipient, text, id and the last fields alone."""
+
+    __slots__ = ("account", "country", "example", "key", "verdict", "writer")
+
+    def __init__(self, key: _Key, example: Message) -> None:
+        self.key, self.example, self.country = key, example, key[2]
+        self.account = account_hash(example.account_id)
+        self.verdict: Verdict | None = None
+        self.writer: Writer | SpreadWriter | None = None
+
+
+#: A message that is to be written: its place in the batch, its group, and what is its own: message id, number in E.164,
+#: body, tail. A plain tuple is the quickest to make.
+Entry = tuple[int, Group, str, str, str, bytes]
+
+
+class Messages:
+    """The messages of one batch that can be sent to somebody, by group; and those that are parked before that."""
+
+    def __init__(self, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> None:
+        self.now, self._overrides = now, overrides
+        self.groups: dict[_Key, Group] = {}
+        self.entries: list[Entry] = []
+        self.parked: list[Parked] = []
+
+    def add(self, place: int, message: Message) -> None:
+        """Add one message in normal form."""
+        located = _locate(place, message, self.now)
+        if isinstance(located, Parked):
+            self.parked.append(located)
+            return
+        e164, country = located
+        group = self.group(message, country)
+        self.entries.append((place, group, message.message_id, e164, message.body, tail_of(message)))
+
+    def group(self, message: Message, country: str) -> Group:
+        """The group of a message to `country`."""
+        key = _key(message, country, self._overrides.get(country))
+        found = self.groups.get(key)
+        if found is None:
+            found = self.groups[key] = Group(key, message)
+        return found
+
+
+class Assigner:
+    """Gives every message of a batch its sender."""
+
+    def __init__(
+        self, decisions: Verdicts, *, max_bytes: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._decisions, self._max_bytes, self._clock = decisions, max_bytes, clock
+
+    def assign(self, documents: Sequence[bytes]) -> Outcome:
+        """Assign a batch of JSON documents. Total: no document, however broken, makes it raise."""
+        batch = self.new_batch()
+        for place, document in enumerate(documents):
+            try:
+                batch.add(place, self._decoded(document))
+            except ContractError as error:
+                batch.parked.append(_refused(place, error))
+        return self.finish(batch)
+
+    def new_batch(self, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> Messages:
+        """An empty batch; `overrides` are its own senders by country."""
+        return Messages(self._clock(), overrides)
+
+    def finish(self, batch: Messages) -> Outcome:
+        """Write every message of a batch with the verdict of its group."""
+        outcome = Outcome(parked=batch.parked)
+        self._decide(batch)
+        for place, group, message_id, e164, body, tail in batch.entries:
+            if group.writer is None:
+                _not_sent(place, group, message_id, outcome)
+                continue
+            digest = digest_of(group.account, message_id)
+            dispatch_id = hexlify(digest)
+            outcome.payloads.append(group.writer.write(message_id, e164, body, tail, dispatch_id))
+            outcome.digests.append(digest)
+            outcome.dispatch_ids.append(dispatch_id)
+            outcome.indexes.append(place)
+        return outcome
+
+    def _decide(self, batch: Messages) -> None:
+        verdicts = self._decisions.verdicts([Request(*key) for key in batch.groups], batch.now).verdicts
+        assigned_at = rfc3339(batch.now)
+        for key, group in batch.groups.items():
+            verdict = group.verdict = verdicts.get(key)  # type: ignore[call-overload]  # a Request is such a tuple
+            if verdict is not None and verdict.park is None:
+                group.writer = writer_of(group.example, group.country, verdict, assigned_at)
+
+    def _decoded(self, document: bytes) -> Message:
+        if len(document) > self._max_bytes:
+            reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
+            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+        return decode_message(document)
+
+
+def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:
+    if group.verdict is None:
+        outcome.deferred.append(place)
+    else:
+        parked = _unsendable(place, group, group.verdict)
+        outcome.parked.append(replace(parked, message_id=message_id))
+
+
+def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Parked:
+    """The recipient in E.164 and its country; or why the message is parked before anything is decided."""
+    e164, country = message.to, settled_country(message.to)
+    if country is None:
+        try:
+            recipient = parse_recipient(message.to, message.country)
+        except InvalidRecipientError as error:
+            fields = (FieldError("to", error.reason),)
+            return _parked(place, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
+        e164, country = recipient.e164, recipient.country
+    if message.expires_at is not None and parse_rfc3339(message.expires_at) <= now:
+        return _parked(place, message, ParkReason.EXPIRED, "expires_at had passed", country=country)
+    return e164, country
+
+
+def _key(message: Message, country: str, override: SenderRef | None) -> _Key:
+    return (
+        message.account_id,
+        message.subaccount_id,
+        country,
+        message.product,
+        message.traffic_class,
+        message.reply_expected,
+        SenderRef(clean_sender_id(message.sender_id), message.sender_type) if message.sender_id else None,
+        override,
+    )
+
+
+def request_for(
+    message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
+) -> Request | Parked:
+    """What is to be decided for one message, by the steps that a batch takes; or why it is parked before that."""
+    located = _locate(0, message, now)
+    if isinstance(located, Parked):
+        return located
+    country = located[1]
+    return Request(*_key(message, country, overrides.get(country)))
+
+
+def clean_sender_id(sender_id: str) -> str:
+    """`sender_id` as it may stand in a log and a cache key: short, and printable."""
+    text = sender_id if len(sender_id) <= MAX_SENDER_ID else sender_id[: MAX_SENDER_ID - 1] + "…"
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _unsendable(place: int, group: Group, verdict: Verdict) -> Parked:
+    reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
+    fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
+    return _parked(place, group.example, reason, verdict.detail, country=group.country, fields=fields)
+
+
+def _parked(
+    index: int,
+    message: Message,
+    reason: ParkReason,
+    detail: str,
+    *,
+    country: str | None = None,
+    fields: tuple[FieldError, ...] = (),
+) -> Parked:
+    return Parked(
+        index,
+        reason,
+        detail,
+        fields,
+        message.message_id,
+        message.account_id,
+        message.subaccount_id,
+        message.campaign_id,
+        message.batch_id,
+        country,
+    )
+
+
+def _refused(index: int, error: ContractError) -> Parked:
+    return parked_unread(index, ParkReason.INVALID_MESSAGE, str(error), error.known, error.errors)
+
+
+def parked_unread(
+    index: int, reason: ParkReason, detail: str, known: Mapping[str, str], fields: tuple[FieldError, ...] = ()
+) -> Parked:
+    """A document parked without having been read as a message; `known` are the ids found in it."""
+    return Parked(
+        index,
+        reason,
+        detail,
+        fields,
+        known.get("message_id"),
+        known.get("account_id"),
+        known.get("subaccount_id"),
+        known.get("campaign_id"),
+        known.get("batch_id"),
+        known.get("country"),
+    )

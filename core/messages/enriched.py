@@ -1,0 +1,125 @@
+"""Enriched messages, written fast: what a group of messages shares is encoded once, the rest for each message.
+
+The result is the JSON of `core.contract.documents.EnrichedMessage`, field by field in its order; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from core.cache.verdict import PoolSender, Verdict
+from core.contract.documents import SCHEMA_VERSION, Message, encode_json
+from core.engine.spread import pick
+from core.sender import Product, TrafficClass
+
+_HEAD = b'{"schema":%d,"dispatch_id":"' % SCHEMA_VERSION
+_BEFORE_ID = b'","message_id":'
+_encode = msgspec.json.Encoder().encode
+
+
+class _Tail(msgspec.Struct, gc=False):
+    """The fields that are null in most messages: they come last, so that their usual text is one constant."""
+
+    media_urls: list[str] | None = None
+    source: str | None = None
+    custom_string: str | None = None
+    schedule: int | float | None = None
+    expires_at: str | None = None
+    campaign_id: str | None = None
+    batch_id: str | None = None
+    extra: Mapping[str, Any] = {}
+
+
+_USUAL_TAIL = encode_json(_Tail())[1:]
+
+
+class Writer:
+    """Writes the messages of one group, with the verdict that they share."""
+
+    __slots__ = ("_after_body", "_before_body", "_before_to", "_body", "_rest", "_tail")
+
+    def __init__(self, message: Message, country: str, shared: bytes, assigned_at: str) -> None:
+        owner = encode_json({"account_id": message.account_id, "subaccount_id": message.subaccount_id})
+        wanted = _wanted(message.product, message.traffic_class, message.reply_expected)
+        self._before_to = b',%b,"to":"' % owner[1:-1]
+        self._before_body = b'","country":%b,"body":' % encode_json(country)
+        self._after_body = b'%b%b,"assigned_at":"%b",' % (wanted, shared[1:-1], assigned_at.encode())
+        self._body: str | None = None
+        self._tail = self._rest = b""
+
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
+        """The JSON of one message of the group; `tail` is what `tail_of` gives for it, `dispatch_id` in ASCII."""
+        if body is self._body and tail is self._tail:  # a campaign's: the very same objects again and again
+            rest = self._rest = self._rest or b"".join((self._before_body, _encode(body), self._after_body, tail))
+            return b"".join((_HEAD, dispatch_id, _BEFORE_ID, _encode(message_id), self._before_to, e164.encode(), rest))
+        self._body, self._tail, self._rest = body, tail, b""
+        return b"".join(
+            (
+                _HEAD,
+                dispatch_id,
+                _BEFORE_ID,
+                _encode(message_id),
+                self._before_to,
+                e164.encode(),
+                self._before_body,
+                _encode(body),
+                self._after_body,
+                tail,
+            )
+        )
+
+
+@cache
+def _wanted(product: Product, traffic_class: TrafficClass, reply_expected: bool) -> bytes:
+    wanted = {"product": product, "traffic_class": traffic_class, "reply_expected": reply_expected}
+    return b",%b," % encode_json(wanted)[1:-1]
+
+
+class SpreadWriter:
+    """Writes the messages of one group whose recipients are spread over a pool: each with the sender of its recipient."""
+
+    __slots__ = ("_draws", "_writers")
+
+    def __init__(self, message: Message, country: str, pool: Sequence[PoolSender], assigned_at: str) -> None:
+        self._draws = [member.draw for member in pool]
+        self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
+
+    def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
+        """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
+        return self._writers[pick(e164, self._draws)].write(message_id, e164, body, tail, dispatch_id)
+
+
+def writer_of(message: Message, country: str, verdict: Verdict, assigned_at: str) -> Writer | SpreadWriter:
+    """What writes the messages of a group; `message` is one of them."""
+    if verdict.pool:
+        return SpreadWriter(message, country, verdict.pool, assigned_at)
+    return Writer(message, country, bytes(verdict.shared), assigned_at)
+
+
+def tail_of(message: Message) -> bytes:
+    """The last fields of a message's JSON; a message of a batch has them with it."""
+    if message.tail is not None:
+        return message.tail
+    if type(message) is Message and message.is_plain:
+        return _USUAL_TAIL
+    return encode_tail(message)
+
+
+def encode_tail(message: Message) -> bytes:
+    """The last fields of a message's JSON; whoever writes many with the same ones may keep it in `message.tail`."""
+    return encode_json(
+        _Tail(
+            message.media_urls,
+            message.source,
+            message.custom_string,
+            message.schedule,
+            message.expires_at,
+            message.campaign_id,
+            message.batch_id,
+            message.extra,
+        )
+    )[1:]

@@ -1,0 +1,1 @@
+"""What could not be dispatched: its record, its store and its replay."""

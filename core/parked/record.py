@@ -1,0 +1,63 @@
+"""Parked messages on their way: from the assigner to the outbox, to the store, to the notice."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from core.contract.documents import SCHEMA_VERSION, encode_json, rfc3339
+from core.messages.assigner import Parked
+from core.parked.store import ParkedDocument, ParkedEntry
+
+_decoder = msgspec.json.Decoder(ParkedDocument)
+
+
+def parked_id(work_id: str, index: int) -> str:
+    """The id of a document parked out of a piece of work: the same at every attempt."""
+    return "prk_" + hashlib.blake2b(f"{work_id}/{index}".encode(), digest_size=12).hexdigest()
+
+
+def parked_document(parked: Parked, *, work_id: str, lane: str, document: bytes, now: datetime) -> ParkedDocument:
+    """What is kept of one parked document: the original to the byte, where it came in, and why it stays."""
+    return ParkedDocument(
+        parked_id=parked_id(work_id, parked.index),
+        reason=parked.reason,
+        detail=parked.detail,
+        lane=lane,
+        parked_at=now,
+        fields=parked.fields,
+        message_id=parked.message_id,
+        campaign_id=parked.campaign_id,
+        batch_id=parked.batch_id,
+        account_id=parked.account_id,
+        subaccount_id=parked.subaccount_id,
+        country=parked.country,
+        document=document,
+    )
+
+
+def encode_parked(parked: ParkedDocument) -> bytes:
+    """As JSON for the outbox, the document in base64."""
+    return encode_json(parked)
+
+
+def decode_parked(text: bytes) -> ParkedDocument:
+    """The inverse of `encode_parked`."""
+    return _decoder.decode(text)
+
+
+def parked_notice(parked: ParkedEntry) -> bytes:
+    """The notice of contract 2.4: everything but the body; what is not known is left out."""
+    notice: dict[str, object] = {
+        "schema": SCHEMA_VERSION,
+        "parked_id": parked.parked_id,
+        "reason": parked.reason,
+        "detail": parked.detail,
+    }
+    if parked.fields:
+        notice["fields"] = [{"field": error.field, "reason": error.reason} for error in parked.fields]
+    ids = {name: getattr(parked, name) for name in ("message_id", "campaign_id", "batch_id", "account_id", "country")}
+    notice |= {name: value for name, value in ids.items() if value is not None}
+    return encode_json(notice | {"parked_at": rfc3339(parked.parked_at)})

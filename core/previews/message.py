@@ -1,0 +1,76 @@
+"""Asking who would send a message, without sending it: its decision, explained and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from core.accounts.facts import AccountProblem
+from core.contract.documents import ContractError, encode_json, known_ids, read_message
+from core.engine.country_rules import RuleBook
+from core.engine.decide import decide
+from core.engine.decision import Facts, Policy, Request
+from core.engine.explanation import explanation, for_recipient
+from core.errors import ParkReason
+from core.messages.assigner import request_for
+from core.phone import parse_recipient
+
+
+class InquiryStore(Protocol):
+    """What an inquiry asks of SQL; every method may raise StoreUnavailableError."""
+
+    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
+        """The facts of each request, or why it has none."""
+
+    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
+        """Keep decisions by their id; known ones stay as they are."""
+
+    def active_rules(self) -> RuleBook:
+        """The rules in use, local corrections included. Raises NotFoundError where there are none."""
+
+
+def inquire(
+    store: InquiryStore, document: Mapping[str, object], policy: Policy, moment: datetime, now: datetime
+) -> dict[str, object]:
+    """The decision that the message `document` meets at `moment`, as `explain --json` shows it; kept by its id at `now`.
+
+    Where the message is parked before anything is decided, the shape is the same, with neither id nor candidates.
+    """
+    try:
+        message = read_message(document)
+    except ContractError as error:
+        return _undecided(document, None, ParkReason.INVALID_MESSAGE, str(error))
+    request = request_for(message, moment)
+    if not isinstance(request, Request):
+        return _undecided(document, request.country, request.reason, request.detail)
+    facts = store.load_facts([request])[request]
+    if isinstance(facts, AccountProblem):
+        return _undecided(document, request.country, facts.reason, facts.detail)
+    decision = decide(request, facts, store.active_rules(), policy, moment)
+    store.save_decisions({decision.decision_id: encode_json(explanation(decision))}, now)
+    return explanation(for_recipient(decision, parse_recipient(message.to, message.country).e164))
+
+
+def _undecided(
+    document: Mapping[str, object], country: str | None, reason: ParkReason, detail: str
+) -> dict[str, object]:
+    known = known_ids(document)
+    return {
+        "decision_id": None,
+        "sender": None,
+        "account_id": known.get("account_id"),
+        "subaccount_id": known.get("subaccount_id"),
+        "country": country,
+        "product": document.get("product"),
+        "traffic_class": document.get("traffic_class"),
+        "reply_expected": document.get("reply_expected"),
+        "source": None,
+        "grade": None,
+        "reason": reason.value,
+        "warnings": [],
+        "rules_version": None,
+        "valid_until": None,
+        "sentence": f"No sender ({reason}): {detail}.",
+        "candidates": [],
+    }

@@ -1,0 +1,1 @@
+"""What any process of ours sets up for itself: logs, garbage collection, Redis clients."""

@@ -1,0 +1,1 @@
+"""Country rules as files and in SQL: read, compared, imported, corrected."""

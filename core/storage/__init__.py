@@ -1,0 +1,1 @@
+"""SQL for everybody: engine and sessions, tables, statements, migrations, epochs and stored decisions."""

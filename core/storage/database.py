@@ -1,0 +1,184 @@
+"""The engine for either database, and the two ways to use it: reading, and writing with epochs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from sqlite3 import Connection as SqliteConnection
+from typing import Any
+
+from psycopg import Error as PsycopgError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from core.errors import StoreUnavailableError
+from core.storage.epochs import EpochPublishError, EpochSink, NoSink, increment, increment_families
+from core.storage.scopes import PLATFORM_SCOPE
+from core.storage.statements import chunks
+
+#: How long a SQLite writer waits for another one.
+BUSY_TIMEOUT_MS = 30_000
+
+#: How long a connection to PostgreSQL may take before it counts as away.
+CONNECT_TIMEOUT_S = 5
+
+#: A connection unused for longer is tried before its next use.
+IDLE_S = 2.0
+
+_USED_AT = "smart_assign_used_at"
+
+#: Epochs published at a time; an import may raise a hundred thousand.
+_PUBLISH_CHUNK = 1000
+
+#: Execution option: the statement that begins a transaction on SQLite, where the driver begins none by itself.
+_SQLITE_BEGIN = "smart_assign_sqlite_begin"
+
+
+def utc_now() -> datetime:
+    """The present moment, aware."""
+    return datetime.now(UTC)
+
+
+def open_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(url, pool_size)
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        hide_parameters=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
+    )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _ping_if_idle)
+    return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Replaces a connection that broke while nobody used it; a ping at every use would cost a round trip each."""
+    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < IDLE_S:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except PsycopgError as error:
+        raise DisconnectionError from error
+
+
+def _open_sqlite(url: str, pool_size: int) -> Engine:
+    in_memory = make_url(url).database in {None, "", ":memory:"}
+    options: dict[str, Any] = {"poolclass": StaticPool} if in_memory else {"pool_size": pool_size}
+    # An error's text ends in logs, and parameters hold message bodies.
+    options["hide_parameters"] = True
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    begin = connection.get_execution_options().get(_SQLITE_BEGIN)
+    if begin:
+        connection.exec_driver_sql(begin)
+
+
+class Write:
+    """One write transaction: its connection, and the scopes whose epochs must grow with it.
+
+    `values` holds the new epochs once the transaction has ended.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.values: dict[str, int] = {}
+        self._scopes: set[str] = set()
+        self._accounts: set[int] = set()
+
+    def touch(self, *scopes: str) -> None:
+        """Marks scopes as changed."""
+        self._scopes.update(scopes)
+
+    def touch_account(self, account_ref: int | None) -> None:
+        """Marks an account and its sub-accounts as changed; None: the platform pool."""
+        if account_ref is None:
+            self._scopes.add(PLATFORM_SCOPE)
+        else:
+            self._accounts.add(account_ref)
+
+    def settle(self, now: datetime) -> None:
+        """Increments what was marked; the last thing in the transaction, so that epoch rows are locked briefly."""
+        # In the order of the scopes' names, accounts first: so two writers cannot deadlock.
+        families = increment_families(self.connection, self._accounts, now) if self._accounts else {}
+        self.values = families | increment(self.connection, self._scopes, now)
+
+
+class Database:
+    """An engine with the manners that every query here shares; safe to share between threads, not across a fork.
+
+    Whatever uses it may raise StoreUnavailableError.
+    """
+
+    def __init__(self, engine: Engine, sink: EpochSink | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._sink: EpochSink = sink or NoSink()
+        self._single = engine
+        if engine.dialect.name == "postgresql":
+            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def single(self) -> Iterator[Connection]:
+        """A connection where each statement commits by itself: reads and one-statement writes, without BEGIN trips."""
+        with _told_when_away(), self._single.connect() as connection:
+            yield connection
+
+    def refresh_statistics(self, *tables: str) -> None:
+        """Tell PostgreSQL's planner how large tables have become; after a large import it would plan for empty ones."""
+        if self.engine.dialect.name == "postgresql":
+            with self.single() as connection:
+                connection.exec_driver_sql(f"ANALYZE {', '.join(tables)}")
+
+    @contextmanager
+    def writing(self) -> Iterator[Write]:
+        """A transaction that increments what was touched, commits, then publishes the new epochs.
+
+        A sink that fails loses nothing: the commit stands, and the epochs in SQL are compared later.
+        """
+        with transaction(self.engine) as connection:
+            write = Write(connection)
+            yield write
+            write.settle(self.clock())
+        with suppress(EpochPublishError):
+            for part in chunks(write.values.items(), _PUBLISH_CHUNK):
+                self._sink.publish(dict(part))
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
+    writer = engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
+    with _told_when_away(), writer.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def _told_when_away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailableError(f"the database cannot be used: {cause}") from error

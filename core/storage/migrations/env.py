@@ -1,0 +1,13 @@
+"""Runs the migrations on the connection that core.storage.schema hands over; the transaction is the caller's."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from core.storage.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,116 @@
+"""SQL that SQLite and PostgreSQL spell alike but SQLAlchemy keeps in two dialects, and the size of a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, any_, bindparam, literal
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from core.storage.tables import Base
+
+#: Values in one IN list and rows in one INSERT: far below SQLite's 32,766 parameters, even with 16 columns.
+CHUNK = 500
+
+T = TypeVar("T")
+
+
+#: Dialect -> the INSERT that knows ON CONFLICT.
+INSERT: Mapping[str, Callable[[type[Base]], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+
+
+def insert_into(connection: Connection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
+    return INSERT[connection.dialect.name](table)
+
+
+AnyColumn = InstrumentedAttribute[Any] | ColumnElement[Any]
+Among = Callable[[AnyColumn, str], ColumnElement[bool]]
+
+
+def _among_array(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+    return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
+
+
+def _among_list(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(parameter, expanding=True))
+
+
+#: Dialect -> a condition that the column is one of a named list of values. PostgreSQL gets the list as one array: its
+#: driver takes ten times as long over a list of parameters, and the statement stays the same for every length.
+AMONG: Mapping[str, Among] = {"postgresql": _among_array, "sqlite": _among_list}
+
+
+def equals(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+    """For a list of one value: plain equality, of which PostgreSQL keeps the plan.
+
+    For an array it makes a new one each time, since it cannot know the length, and that may take longer than the rest.
+    """
+    return column == bindparam(parameter)
+
+
+class OneOrSeveral:
+    """A statement over a list, in two forms for each database: by plain equality for one value, by `AMONG` for several.
+
+    `build`: makes it for a dialect out of the condition.
+    """
+
+    def __init__(self, build: Callable[[str, Among], Executable]) -> None:
+        self._one = {dialect: build(dialect, equals) for dialect in AMONG}
+        self._several = {dialect: build(dialect, among) for dialect, among in AMONG.items()}
+
+    def execute(self, connection: Connection, name: str, values: Sequence[Any], **more: Any) -> CursorResult[Any]:
+        """Ask it with the list `name`, which is not empty, and other parameters."""
+        dialect = connection.dialect.name
+        if len(values) == 1:
+            return connection.execute(self._one[dialect], {name: values[0], **more})
+        return connection.execute(self._several[dialect], {name: list(values), **more})
+
+
+def any_of(connection: Connection, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
+    """Whether the column is one of these values, in the form of `AMONG`."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(list(values))
+
+
+class JsonRows(FunctionElement[list[list[Any]] | None]):
+    """An aggregate: its columns of all rows, in no order, as one list of lists; NULL or empty where there is no row.
+
+    In a subquery it brings the rows that belong to another one along with it, in the same statement.
+    """
+
+    name = "json_rows"
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(JsonRows, "postgresql")
+def _json_rows_postgresql(rows: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_agg(json_build_array({compiler.process(rows.clauses, **options)}))"
+
+
+@compiles(JsonRows, "sqlite")
+def _json_rows_sqlite(rows: JsonRows, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(rows.clauses, **options)}))"
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in lists of at most `size`."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def storable(text: str) -> bool:
+    """Whether a text from outside can be bound at all: PostgreSQL refuses NUL, UTF-8 refuses lone surrogates."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

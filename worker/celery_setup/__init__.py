@@ -1,0 +1,1 @@
+"""What our Celery application is made of: its settings, routes, schedule, events and the threads beside its consumer."""

@@ -1,0 +1,149 @@
+"""The Celery application. Nothing connects, and nothing is read from the environment, before it is configured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, Task, signals
+from celery.worker.request import Request
+from kombu import Queue
+
+from core.process.garbage import spare_the_collector
+from worker.celery_setup.drain import Drain
+from worker.celery_setup.housekeeping import Housekeeping
+from worker.celery_setup.routing import Routing
+from worker.celery_setup.schedule import BEAT_SCHEDULE
+from worker.celery_setup.task_events import TaskEvents
+from worker.envelopes.handover import HIDDEN
+from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.intake.rabbitmq import AmqpIntake
+from worker.intake.redis import RedisIntake
+from worker.logs import set_up_logs
+from worker.rabbitmq_broker.publisher import QUORUM
+from worker.wiring import configured, release_runtime
+
+#: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
+VISIBILITY_TIMEOUT_S = 120
+#: Flower asks from up to 32 threads, each with two connections at once: with fewer they wait for each other for ever.
+BROKER_POOL_LIMIT = 80
+
+
+class HiddenArguments(Request):  # type: ignore[misc]  # celery is untyped
+    """A request whose arguments hold a message: neither Flower nor a log shows them."""
+
+    @property
+    def argsrepr(self) -> str:
+        """What is shown in the place of the arguments."""
+        return HIDDEN
+
+    @property
+    def kwargsrepr(self) -> str:
+        """What is shown in the place of the keyword arguments."""
+        return HIDDEN
+
+    def info(self, safe: bool = False) -> dict[str, Any]:
+        """What `inspect` tells of the request."""
+        told: dict[str, Any] = super().info(safe=safe)
+        return told | {"args": HIDDEN, "kwargs": HIDDEN}
+
+    def reject(self, requeue: bool = False) -> None:  # noqa: ARG002
+        """Always give back: Celery throws a task away whose retry could not be enqueued, and its message with it."""
+        super().reject(requeue=True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.humaninfo()}>"
+
+
+class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
+    """Base of every task: acknowledged when its work is handed off, given back when its process dies."""
+
+    acks_late = True
+    acks_on_timeout = False
+    reject_on_worker_lost = True
+    abstract = True
+
+
+class WorkTask(AssignTask):
+    """Base of the task that works on a claim; one that fails is given back, not acknowledged."""
+
+    acks_on_failure_or_timeout = False
+    abstract = True
+
+
+class MessageTask(AssignTask):
+    """Base of the tasks whose arguments hold a message."""
+
+    Request = HiddenArguments
+    abstract = True
+
+
+def celery_settings() -> dict[str, Any]:
+    """The application's configuration, out of our settings."""
+    settings, urls = configured()
+    quorum = None if settings.broker_is_redis else QUORUM
+    # Single messages first: a child that is free takes a campaign's chunk only where no single message waits.
+    redis_options = {
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        "unacked_restore_throttle": 1,
+        "queue_order_strategy": "priority",
+    }
+    work_queues = [settings.work_queue, settings.campaign_work_queue][: 2 if settings.broker_is_redis else 1]
+    return {
+        "broker_url": urls.broker_url,
+        "broker_transport_options": redis_options if settings.broker_is_redis else {"confirm_publish": True},
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_pool_limit": BROKER_POOL_LIMIT,
+        "result_backend": settings.result_backend,
+        "task_ignore_result": settings.result_backend is None,
+        "result_expires": 3600,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_default_queue": settings.work_queue,
+        "task_queues": [Queue(name, routing_key=name, queue_arguments=quorum) for name in work_queues],
+        "task_routes": {
+            MESSAGE_TASK: {"queue": settings.messages_queue},
+            CAMPAIGN_TASK: {"queue": settings.campaigns_queue},
+            WORK_TASK: {"queue": settings.work_queue},
+        },
+        "beat_schedule": BEAT_SCHEDULE,
+        "task_track_started": True,
+        "worker_concurrency": settings.concurrency,
+        # Claims wait for room of their own (worker/room.py); tasks that Celery runs should not wait for the next one to come.
+        "worker_prefetch_multiplier": 4,
+        "worker_send_task_events": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_enable_remote_control": True,
+    }
+
+
+def build_app() -> Celery:
+    """The application with its tasks and steps; configured when it is first used."""
+    app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
+    app.add_defaults(celery_settings)
+    app.steps["worker"].add(Housekeeping)
+    app.steps["consumer"].add(TaskEvents)
+    app.steps["worker"].add(Drain)
+    app.steps["consumer"].add(RedisIntake)
+    app.steps["consumer"].add(AmqpIntake)
+    return app
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _set_up_logs(**_: object) -> None:
+    set_up_logs(configured()[0])
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]
+def _spare_the_collector(**_: object) -> None:
+    """Before the pool forks."""
+    spare_the_collector()
+
+
+@signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
+def _release(**_: object) -> None:
+    release_runtime()

@@ -1,0 +1,1 @@
+"""`smart-assign campaign`: send, preview and status."""

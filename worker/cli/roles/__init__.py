@@ -1,0 +1,1 @@
+"""The roles in the foreground: worker, scheduler, API, Flower, and `up` and `demo`, which run several."""

@@ -1,0 +1,71 @@
+"""`smart-assign api`: the HTTP API as a role in the foreground."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import click
+import uvicorn
+
+from worker.cli.output import command, fail, json_option
+from worker.cli.roles.celery_programs import begin, ready_database
+from worker.settings import ENV_PREFIX
+from worker.wiring import configured
+
+#: The API is named, not imported: it stands beside the worker, and reads its settings from the environment.
+APPLICATION = "api.main:create_app"
+
+#: Seconds that answers in hand may take after SIGTERM.
+GRACE_S = 20
+#: Seconds that one of several processes may take to start, or be silent, before it is replaced.
+START_S = 60
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; API_HOST unless given.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port; API_PORT unless given.")
+@json_option
+@command
+def api(host: str | None, port: int | None, as_json: bool) -> None:
+    """Answer HTTP: ClickSend's Smart Assign endpoints under /v3, ours under /v1, the documentation at /docs.
+
+    In embedded mode the database is migrated first; a configured one is waited for until `smart-assign db upgrade`
+    has been run.
+    """
+    settings = begin("api", as_json)
+    ready_database(settings)
+    address = host or settings.api_host, port or settings.api_port
+    _look_for_free_port(*address)
+    _hand_on_addresses()
+    uvicorn.run(
+        APPLICATION,
+        factory=True,
+        host=address[0],
+        port=address[1],
+        http="h11",  # the other parser takes headers of any size
+        workers=settings.api_processes,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=START_S,
+    )
+
+
+def _hand_on_addresses() -> None:
+    """Tell the API where the services are, those of embedded mode too."""
+    _, urls = configured()
+    places = {"BROKER_URL": urls.broker_url, "REDIS_URL": urls.redis_url, "DATABASE_URL": urls.database_url}
+    os.environ.update({f"{ENV_PREFIX}{name}": place for name, place in places.items()})
+
+
+def _look_for_free_port(host: str, port: int) -> None:
+    """A sentence instead of uvicorn's log record where somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fail(f"the API cannot listen on {host}:{port}: {error.strerror}")

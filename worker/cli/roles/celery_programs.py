@@ -1,0 +1,109 @@
+"""The roles of a deployment, each a program in the foreground: what a container or a unit file runs."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import warnings
+from typing import NoReturn
+
+import click
+from celery.platforms import SecurityWarning
+
+from worker.addresses import masked
+from worker.celery import app
+from worker.cli.output import command, fail, json_option, print_json
+from worker.cli.session import make_ready
+from worker.embedded.urls import private_folder
+from worker.logs import set_up_logs
+from worker.settings import ENV_PREFIX, Settings
+from worker.supervision.readiness import wait_for_database
+from worker.supervision.role import end_with_supervisor
+from worker.wiring import configured, store_only
+
+#: Under DATA_DIR; what the scheduler did last.
+SCHEDULE_FOLDER = "scheduler"
+
+quiet_option = click.option("--quiet", is_flag=True, help="Leave out Celery's banner.")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+@quiet_option
+@json_option
+@command
+def worker(celery_options: tuple[str, ...], quiet: bool, as_json: bool) -> None:
+    """Assign messages until SIGTERM, which lets work in hand end. Options after -- go to `celery worker`.
+
+    In embedded mode the database is migrated first; a configured one is waited for until `smart-assign db upgrade`
+    has been run.
+    """
+    settings = begin("worker", as_json)
+    ready_database(settings)
+    run_celery("worker", *celery_options, quiet=quiet or as_json)
+
+
+@click.command()
+@quiet_option
+@json_option
+@command
+def scheduler(quiet: bool, as_json: bool) -> None:
+    """Enqueue the periodic tasks until SIGTERM; run one of it. What it did last stands in DATA_DIR."""
+    settings = begin("scheduler", as_json)
+    schedule = private_folder(settings.data_dir / SCHEDULE_FOLDER) / "schedule"
+    run_celery("beat", f"--schedule={schedule}", quiet=quiet or as_json)
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; FLOWER_HOST unless given.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port; FLOWER_PORT unless given.")
+@json_option
+@command
+def flower(host: str | None, port: int | None, as_json: bool) -> None:
+    """Show workers and tasks in a browser (Flower), behind a password where FLOWER_BASIC_AUTH is set."""
+    settings = begin("flower", as_json)
+    logging.getLogger("flower.inspector").setLevel(logging.ERROR)  # it warns whenever no worker runs
+    options = [f"--address={host or settings.flower_host}", f"--port={port or settings.flower_port}", "--logging=none"]
+    if settings.flower_basic_auth:
+        options.append(f"--basic-auth={settings.flower_basic_auth}")
+    try:
+        app.start(["--quiet", "flower", *options])
+    except OSError as error:
+        fail(f"Flower cannot listen on {host or settings.flower_host}:{port or settings.flower_port}: {error.strerror}")
+    end_at_once()
+
+
+def begin(role: str, as_json: bool) -> Settings:
+    """What all roles begin with; with `as_json` one line on stdout says which services they use, and logs are JSON."""
+    end_with_supervisor()
+    # Messages are JSON only, so that root runs nothing that it was sent; in a container there is often only root.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    if as_json:
+        os.environ[f"{ENV_PREFIX}LOG_FORMAT"] = "json"
+    settings, urls = configured()
+    set_up_logs(settings)
+    if as_json:
+        places = {"broker": masked(urls.broker_url), "database": masked(urls.database_url)}
+        print_json({"role": role, "embedded": urls.embedded is not None} | places)
+    return settings
+
+
+def ready_database(settings: Settings) -> None:
+    """Migrate the embedded database; wait for a configured one."""
+    with store_only(settings) as store:
+        if settings.database_url is None:
+            make_ready(store, embedded=True)
+        else:
+            wait_for_database(store)
+
+
+def end_at_once() -> NoReturn:
+    """End after what must be done at exit; Flower's threads may wait for a broker for ever, and Python for them."""
+    atexit._run_exitfuncs()  # noqa: SLF001  # there is no public way that does not join threads first
+    os._exit(0)
+
+
+def run_celery(*words: str, quiet: bool) -> NoReturn:
+    """One of Celery's programs in this process, to its end."""
+    raise SystemExit(app.start(["--quiet", *words] if quiet else list(words)) or 0)

@@ -1,0 +1,154 @@
+"""`smart-assign up`: every role in one terminal."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import click
+from rich.text import Text
+
+from core.errors import RefusedError
+from worker.addresses import masked
+from worker.cli.output import command, console, json_option, print_json
+from worker.cli.roles.celery_programs import ready_database
+from worker.logs import set_up_logs
+from worker.settings import ENV_PREFIX, Settings
+from worker.supervision.role import Role, port_answers
+from worker.supervision.supervisor import supervise
+from worker.wiring import configured
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One role of `up`: its words on the command line, and what of the settings says where it listens, if it does."""
+
+    name: str
+    words: tuple[str, ...]
+    host_setting: str | None = None
+    port_setting: str | None = None
+    ready_text: str | None = None
+
+
+#: In the order in which they start; they end in the reverse order.
+PARTS: tuple[Part, ...] = (
+    Part("worker", ("worker", "--quiet", "--", "--without-mingle", "--without-gossip"), ready_text=" ready."),
+    Part("scheduler", ("scheduler", "--quiet"), ready_text="beat: Starting"),
+    Part("api", ("api",), "api_host", "api_port"),
+    Part("flower", ("flower",), "flower_host", "flower_port"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a part listens."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+@click.command()
+@json_option
+@command
+def up(as_json: bool) -> None:
+    """Run worker, scheduler, HTTP API and Flower in this terminal until Ctrl-C.
+
+    On the services that are configured, else embedded: with a Redis and a database of its own under DATA_DIR.
+    A port that is taken is replaced by a free one, unless the settings name it.
+    """
+    settings, urls = configured()
+    set_up_logs(settings)
+    addresses = {part.name: address for part in PARTS if (address := free_address(settings, part))}
+    ready_database(settings)
+    places = {"broker": masked(urls.broker_url), "database": masked(urls.database_url)}
+    if not as_json:
+        console.print(Text(f"Broker {places['broker']}, database {places['database']}"), soft_wrap=True)
+    heard = _Heard([part.name for part in PARTS], addresses, places, as_json)
+    roles = [as_role(settings, part, addresses.get(part.name)) for part in PARTS]
+    raise SystemExit(supervise(roles, sys.stderr if as_json else sys.stdout, heard))
+
+
+class _Heard:
+    """Counts the roles that are ready, and tells the addresses when all are."""
+
+    def __init__(
+        self, names: Sequence[str], addresses: dict[str, Address], places: dict[str, str], as_json: bool
+    ) -> None:
+        self._waiting, self._names = set(names), names
+        self._addresses, self._places, self._as_json = addresses, places, as_json
+
+    def __call__(self, name: str) -> None:
+        self._waiting.discard(name)
+        if self._waiting:
+            return
+        urls = {name: str(self._addresses[name]) if name in self._addresses else None for name in self._names}
+        if self._as_json:
+            print_json({"ready": True, "roles": urls} | self._places)
+            return
+        lines = [f"  {name:<10} {url or 'running'}" for name, url in urls.items()]
+        console.print(Text("\n".join(["", "Ready. Ctrl-C ends all.", *lines, ""]), "bold"))
+
+
+def as_role(settings: Settings, part: Part, address: Address | None) -> Role:
+    """How the supervisor runs the part; its output is its log, without a banner."""
+    line = (sys.executable, "-P", "-m", "worker.cli", *part.words)
+    is_ready: Callable[[], bool] | None = None
+    environment = {}
+    if address is not None:
+        assert part.port_setting is not None
+        environment[f"{ENV_PREFIX}{part.port_setting.upper()}"] = str(address.port)
+        is_ready = port_answers(reachable(address.host), address.port)
+    return Role(
+        part.name, line, is_ready, part.ready_text if settings.log_level in {"DEBUG", "INFO"} else None, environment
+    )
+
+
+def free_address(settings: Settings, part: Part) -> Address | None:
+    """Where the part is to listen; None: it does not. Raises RefusedError where the port that is set is taken."""
+    if part.host_setting is None or part.port_setting is None:
+        return None
+    host, port = getattr(settings, part.host_setting), getattr(settings, part.port_setting)
+    if is_free(host, port):
+        return Address(host, port)
+    if part.port_setting in settings.model_fields_set:
+        name = f"{ENV_PREFIX}{part.port_setting.upper()}"
+        raise RefusedError(f"port {port} of {host} is taken: end what listens there, or set {name} to another one")
+    return Address(host, any_port(host))
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server can listen there now. Raises RefusedError where the host is none of this machine's."""
+    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise RefusedError(f"port {port} of {host} may not be used by this user") from None
+        except OSError:
+            return False
+    return True
+
+
+def any_port(host: str) -> int:
+    """A port that is free now."""
+    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def family_of(host: str) -> socket.AddressFamily:
+    """IPv4 or IPv6. Raises RefusedError where the name is unknown."""
+    try:
+        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    except socket.gaierror as error:
+        raise RefusedError(f"{host} is no address of this machine: {error.strerror}") from None
+
+
+def reachable(host: str) -> str:
+    """An address to connect to, for a server that listens on all."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # not bound here

@@ -1,0 +1,1 @@
+"""`smart-assign rules`: the country rules, local overrides, diffs and what-if."""

@@ -1,0 +1,1 @@
+"""The demonstration: sample accounts, messages and a campaign, run through a real worker."""

@@ -1,0 +1,124 @@
+"""Chunks of campaign batches: each is handed off once for its batch, and counted in the same script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import redis
+
+from core.campaigns.progress import counts_key, progress_key
+from worker.handoff.events import event_outbox
+from worker.redis_broker.claims import (
+    Settled,
+    Settlement,
+    claim_stem,
+    outbox_key,
+    reserved_key,
+    script_texts,
+    seen_stem,
+)
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One chunk of a campaign batch that is to be settled.
+
+    `sent` counts what another broker has taken already, `sent_marks` names it; `part_reason` is why a part that is sent again was parked.
+    """
+
+    batch_key: str
+    number: int
+    of: int
+    recipients: int
+    work_id: str
+    claim_id: str = ""
+    account_id: str = ""
+    campaign_id: str = ""
+    total_batches: int | None = None
+    at: str = ""
+    part_reason: str = ""
+    sent: Settled = field(default_factory=lambda: Settled(0, 0))
+    sent_marks: Sequence[bytes] = ()
+    redelivered: bool = False
+    parked_by_reason: Mapping[str, int] = field(default_factory=dict)
+
+
+SETTLED_NOW = 1
+
+
+class SettledChunk(NamedTuple):
+    """What became of a chunk. `outcome` 0: settled before by the same work, 1: now, 2: by another delivery.
+
+    `waiting` counts the queues in which single messages wait; `completed`: the campaign's last batch is settled.
+    """
+
+    outcome: int
+    dispatched: int
+    duplicates: int
+    waiting: int
+    completed: int
+
+
+class Chunks:
+    """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
+
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._client, self._settings = client, settings
+        self._batch_stem = f"{settings.key_prefix}:batch:"
+        self._script = client.register_script(script_texts()["chunk"])
+
+    def settled_chunks(self, batch_key: str) -> dict[int, str]:
+        """The chunks of a batch that are settled, by who settled them."""
+        found: dict[bytes, bytes] = self._client.hgetall(self._batch_stem + batch_key)  # type: ignore[assignment]
+        return {int(name): owner.decode() for name, owner in found.items() if name.isdigit()}
+
+    def settle_chunk(self, chunk: Chunk, outcome: Settlement) -> SettledChunk:
+        """Hand off one chunk of a campaign batch, and count it; once for each batch, whoever works on it."""
+        settings, stem = self._settings, self._settings.key_prefix
+        keys = [
+            self._batch_stem + chunk.batch_key,
+            claim_stem(stem) + chunk.claim_id if chunk.claim_id else "",
+            settings.dispatch_queue,
+            outbox_key(stem),
+            counts_key(stem),
+            seen_stem(stem),
+            progress_key(stem, chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
+            f"{stem}:campaign-accounts:{chunk.campaign_id}",
+            settings.events_queue if settings.broker_is_redis else event_outbox(stem),
+            reserved_key(stem),
+            settings.work_queue,
+            settings.ingress_queue,
+            settings.messages_queue,
+        ]
+        answer = self._script(
+            keys=keys,
+            args=[
+                chunk.number,
+                chunk.work_id,
+                chunk.of,
+                settings.idempotency_window,
+                len(outcome.sealed),
+                len(outcome.parked),
+                chunk.recipients,
+                settings.progress_ttl,
+                chunk.total_batches or "",
+                chunk.account_id,
+                chunk.campaign_id,
+                settings.events_max_length,
+                chunk.at,
+                chunk.part_reason,
+                chunk.sent.dispatched,
+                chunk.sent.duplicates + outcome.repeats,
+                len(chunk.parked_by_reason),
+                len(chunk.sent_marks),
+                *chunk.sent_marks,
+                *(part for pair in chunk.parked_by_reason.items() for part in pair),
+                *outcome.sealed,
+                *outcome.digests,
+                *(part for entry in outcome.parked for part in entry),
+            ],
+        )
+        return SettledChunk(*answer)

@@ -1,0 +1,1 @@
+"""How documents and tasks come into the worker's own pool, from Redis and from RabbitMQ."""

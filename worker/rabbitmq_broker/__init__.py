@@ -1,0 +1,1 @@
+"""How claims, marks, progress and results are kept and handed off where the broker is RabbitMQ."""

@@ -1,0 +1,104 @@
+"""Marks of what is dispatched, in Redis, for a broker that cannot keep them in the same step as the hand-off.
+
+A mark is reserved before its message is published, and remembered as dispatched after the confirm. A reservation says
+only that somebody is at it: who meets one waits, and never takes it for a dispatch. So two copies of a message in two
+batches are one dispatch, and a worker that dies between the two steps loses nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import redis
+import structlog
+
+from core.cache.epochs import Breaker
+from worker.redis_broker.claims import reserved_key, script_texts, seen_stem
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: How long a task that Celery itself runs is remembered as settled.
+TASK_MARK_S = 86_400
+#: How long a mark stays reserved for a worker that is not heard of again. Its own deliveries need not wait for that:
+#: they come as redeliveries. Copies of them do.
+RESERVED_MS = 15_000
+#: How often one looks whether another has done with a mark.
+POLL_S = 0.02
+
+
+class Marks:
+    """Message ids dispatched within the idempotency window. With Redis away nothing is known, and nothing stops."""
+
+    def __init__(self, client: redis.Redis, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client, self._sleep, self._window = client, sleep, settings.idempotency_window
+        prefix, texts = settings.key_prefix, script_texts()
+        self._keys = [seen_stem(prefix), reserved_key(prefix)]
+        self._task_stem = f"{prefix}:settled:"
+        self._reserve = client.register_script(texts["reserve"])
+        self._remember = client.register_script(texts["remember"])
+        self._breaker = Breaker()
+
+    def reserve(self, marks: Sequence[bytes], redelivered: Collection[int] = ()) -> set[int]:
+        """Reserve marks before their messages are published; waits while another holds one of them.
+
+        Gives the places of those that are not to be published: dispatched within the window, or a repeat of an earlier
+        place. `redelivered` are the places of messages that the broker delivered before: whoever had reserved those
+        holds them no more.
+        """
+        if not self._window or not marks:
+            return set()
+        first: dict[bytes, int] = {}
+        for place, mark in enumerate(marks):
+            first.setdefault(mark, place)
+        taken = set(redelivered)
+        places = sorted(first.values(), key=taken.__contains__)
+        dispatched = self._reserved([marks[place] for place in places], sum(place in taken for place in places))
+        repeats = set(range(len(marks))) - set(places)
+        return repeats | {place for place in range(len(marks)) if marks[place] in dispatched}
+
+    def remember(self, marks: Sequence[bytes]) -> None:
+        """Remember as dispatched what had been reserved."""
+        if not marks or not self._window or self._breaker.open:
+            return
+        try:
+            self._remember(keys=self._keys, args=[self._window, *marks])
+        except redis.RedisError:
+            self._trip()
+
+    def task_settled(self, task_id: str) -> bool:
+        """Whether a task that Celery runs had its outcome handed off already."""
+        try:
+            return not self._breaker.open and bool(self._client.exists(self._task_stem + task_id))
+        except redis.RedisError:
+            self._trip()
+            return False
+
+    def settle_task(self, task_id: str) -> None:
+        """Remember that a task's outcome was handed off."""
+        try:
+            self._client.set(self._task_stem + task_id, 1, ex=TASK_MARK_S)
+        except redis.RedisError:
+            self._trip()
+
+    def _reserved(self, marks: Sequence[bytes], redelivered: int) -> set[bytes]:
+        """Those of `marks`, of which the last `redelivered` came again, that were dispatched; the rest is reserved."""
+        # Others may reserve in between, so there is an end to it: then a repeat is better than to wait for ever.
+        for _ in range(int(2 * RESERVED_MS / 1000 / POLL_S)):
+            if self._breaker.open:
+                return set()
+            try:
+                found = self._reserve(keys=self._keys, args=[self._window, RESERVED_MS, redelivered, *marks])
+            except redis.RedisError:
+                self._trip()
+                return set()
+            if found is not None:
+                return {marks[place - 1] for place in found}
+            self._sleep(POLL_S)
+        log.warning("repeats_pass_after_a_long_wait", marks=len(marks))
+        return set()
+
+    def _trip(self) -> None:
+        log.warning("repeats_pass_while_redis_is_away")
+        self._breaker.trip()

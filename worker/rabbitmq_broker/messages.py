@@ -1,0 +1,131 @@
+"""Work on batches of documents on RabbitMQ: assign, publish with one wait for the confirms, then say what was done.
+
+The deliveries of a batch are acknowledged after that by the process that holds them. A crash between the confirms and
+the acknowledgement repeats the batch: the marks in Redis drop most of it, and `dispatch_id` lets the consumer drop the
+rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from core.contract.documents import ids_in
+from core.errors import ParkReason, StoreUnavailableError
+from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.parked.record import parked_document, parked_notice
+from core.parked.store import ParkedDocument, ParkedStore
+from core.storage.database import utc_now
+from worker.rabbitmq_broker.marks import Marks
+from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, ConfirmedPublisher, Outgoing
+from worker.redis_broker.messages import MARK_BYTES
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class AmqpWork:
+    """Works on batches, and on single tasks that Celery runs by itself, on RabbitMQ. May raise PUBLISH_ERRORS."""
+
+    def __init__(
+        self,
+        assigner: Assigner,
+        store: ParkedStore,
+        publisher: ConfirmedPublisher,
+        marks: Marks,
+        settings: Settings,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
+        self._settings, self._clock, self._sleep = settings, clock, sleep
+
+    def on_batch(self, batch_id: str, documents: Sequence[bytes], redelivered: Collection[int] = ()) -> dict[str, int]:
+        """Work on the documents of one batch. Gives the counts that Flower shows.
+
+        `redelivered` are the places of documents that the broker has delivered before.
+        """
+        outcome = self._assigner.assign(documents)
+        deferred = list(outcome.deferred)
+        kept = self._park(batch_id, documents, outcome.parked)
+        if kept is None:
+            deferred += [entry.index for entry in outcome.parked]
+            kept = []
+        if deferred:
+            self._sleep(DEFER_PAUSE_S)
+        again = [Outgoing(self._settings.ingress_queue, documents[index]) for index in deferred]
+        counts = self._hand_off(outcome, kept, again, redelivered)
+        return counts | {"deferred": len(again)} if again else counts
+
+    def on_task(self, task_id: str, document: bytes) -> dict[str, int]:
+        """Work on the message of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
+        if self._marks.task_settled(task_id):
+            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+        outcome = self._assigner.assign([document])
+        kept = self._park(task_id, [document], outcome.parked)
+        if outcome.deferred or kept is None:
+            raise StoreUnavailableError("the message waits until the database can be used")
+        counts = self._hand_off(outcome, kept, [])
+        self._marks.settle_task(task_id)
+        return counts
+
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+        """Park the message of a task without working on it. Raises StoreUnavailableError."""
+        return self._park_unread(task_id, document, parked_unread(0, reason, detail, ids_in(document)))
+
+    def park_exhausted(self, batch_id: str, document: bytes, known: Mapping[str, str], detail: str) -> dict[str, int]:
+        """Park a document that was delivered too often; `known` are its ids. Raises StoreUnavailableError."""
+        return self._park_unread(batch_id, document, parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known))
+
+    def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> dict[str, int]:
+        kept = self._park(work_id, [document], [parked])
+        if kept is None:
+            raise StoreUnavailableError("the document cannot be parked until the database can be used")
+        return self._hand_off(Outcome(), kept, [])
+
+    def _park(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> list[ParkedDocument] | None:
+        """The records of what is parked, safe in SQL; None where SQL is away."""
+        now, lane = self._clock(), self._settings.ingress_queue
+        kept = [
+            parked_document(entry, work_id=work_id, lane=lane, document=documents[entry.index], now=now)
+            for entry in parked
+        ]
+        try:
+            if kept:
+                self._store.park(kept)
+        except StoreUnavailableError:
+            log.warning("parked_documents_wait_for_sql", count=len(kept))
+            return None
+        return kept
+
+    def _hand_off(
+        self,
+        outcome: Outcome,
+        kept: Sequence[ParkedDocument],
+        again: Sequence[Outgoing],
+        redelivered: Collection[int] = (),
+    ) -> dict[str, int]:
+        settings = self._settings
+        marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+        came_again = set(redelivered)
+        known = self._marks.reserve(
+            marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()
+        )
+        fresh = [place for place in range(len(marks)) if place not in known]
+        self._publisher.publish(
+            [
+                *(
+                    Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.dispatch_ids[place].decode())
+                    for place in fresh
+                ),
+                *(Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept),
+                *again,
+            ]
+        )
+        self._marks.remember([marks[place] for place in fresh])
+        counts = {"dispatched": len(fresh), "parked": len(kept)}
+        return counts | {"duplicates": len(known)} if known else counts

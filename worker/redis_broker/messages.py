@@ -1,0 +1,183 @@
+"""Work on what was claimed: open, assign, hand off, park. What a Celery task calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from core.contract.documents import ids_in
+from core.errors import FieldError, ParkReason, StoreUnavailableError
+from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.parked.record import encode_parked, parked_document
+from core.parked.store import ParkedDocument
+from core.storage.database import utc_now
+from worker.envelopes.task_messages import Sealer, open_kombu_message
+from worker.handoff.parking import Parking
+from worker.redis_broker.claims import Claim, Claims, Lane, Settled, Settlement
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Bytes of a message's digest that mark it as dispatched; 14 fill the same memory in Redis as 8.
+MARK_BYTES = 14
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """A claim's documents by what is to be done with them; `places` are those of `documents` in the claim."""
+
+    documents: list[bytes]
+    places: list[int]
+    for_celery: list[bytes]
+    refused: list[Parked]
+
+
+class RedisWork:
+    """Works on claims, and on single tasks that Celery runs by itself, on a Redis broker."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        assigner: Assigner,
+        parking: Parking,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
+        self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
+
+    def on_claim(self, claim_id: str) -> dict[str, int]:
+        """Work on one claim and settle it. Gives the counts that Flower shows."""
+        claim = self._claims.begin(claim_id)
+        if claim is None:
+            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+        if claim.attempt > self._settings.claim_attempts:
+            return self._give_up(claim)
+        unpacked = self._unpack(claim)
+        outcome = self._assigner.assign(unpacked.documents)
+        return self._settle(claim, unpacked, outcome)
+
+    def on_task(self, task_id: str, document: bytes) -> dict[str, int]:
+        """Work on the message of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
+        outcome = self._assigner.assign([document])
+        if outcome.deferred:
+            raise StoreUnavailableError("the message waits until the database can be read")
+        kept = self._kept(task_id, self._settings.ingress_queue, [document], outcome.parked)
+        settlement = self._settlement(outcome, kept)
+        settled = self._claims.settle_task(task_id, settlement)
+        return self._told(settled, settlement, kept)
+
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+        """Park the message of a task without working on it."""
+        parked = [parked_unread(0, reason, detail, ids_in(document))]
+        kept = self._kept(task_id, self._settings.ingress_queue, [document], parked)
+        settlement = Settlement(parked=_outbox_entries(kept))
+        return self._told(self._claims.settle_task(task_id, settlement), settlement, kept)
+
+    def _unpack(self, claim: Claim) -> Unpacked:
+        if claim.lane is Lane.INGRESS:
+            return Unpacked(claim.documents, list(range(len(claim.documents))), [], [])
+        unpacked = Unpacked([], [], [], [])
+        for place, raw in enumerate(claim.documents):
+            opened = open_kombu_message(raw, results_kept=self._settings.result_backend is not None)
+            if opened.document is not None:
+                unpacked.documents.append(opened.document)
+                unpacked.places.append(place)
+            elif opened.for_celery is not None:
+                unpacked.for_celery.append(opened.for_celery)
+            else:
+                error = opened.refused or FieldError("$", "cannot be read")
+                reason = f"{error.field}: {error.reason}"
+                unpacked.refused.append(Parked(place, ParkReason.INVALID_MESSAGE, reason, (error,)))
+        return unpacked
+
+    def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> dict[str, int]:
+        # A document out of a task message is kept as the document: as such it can be shown, and replayed to the
+        # ingress queue. A message that cannot be opened is kept as it is.
+        kept = self._kept(claim.id, self._settings.ingress_queue, unpacked.documents, outcome.parked, unpacked.places)
+        kept += self._kept(claim.id, self._settings.messages_queue, claim.documents, unpacked.refused)
+        settlement = self._settlement(outcome, kept)
+        settlement.for_celery = unpacked.for_celery
+        settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred]
+        return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+
+    def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
+        return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
+
+    def _kept(
+        self,
+        work_id: str,
+        lane: str,
+        documents: Sequence[bytes],
+        parked: Sequence[Parked],
+        places: Sequence[int] | None = None,
+    ) -> list[ParkedDocument]:
+        now = self._clock()
+        return [
+            parked_document(
+                entry,
+                work_id=f"{work_id}/{places[entry.index] if places else entry.index}",
+                lane=lane,
+                document=documents[entry.index],
+                now=now,
+            )
+            for entry in parked
+        ]
+
+    def _told(self, settled: Settled | None, settlement: Settlement, kept: Sequence[ParkedDocument]) -> dict[str, int]:
+        if settled is None:
+            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+        self._parking.keep(kept)
+        counts = {"dispatched": settled.dispatched, "parked": len(kept)}
+        duplicates = settled.duplicates + settlement.repeats
+        rest = {
+            "duplicates": duplicates,
+            "deferred": len(settlement.deferred),
+            "for_celery": len(settlement.for_celery),
+        }
+        return counts | {name: count for name, count in rest.items() if count}
+
+    def _give_up(self, claim: Claim) -> dict[str, int]:
+        """A claim that was begun too often: each document alone once more, and the one to blame is parked."""
+        if len(claim.documents) > 1:
+            log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
+            return {"dispatched": 0, "parked": 0, "split": self._claims.split(claim)}
+        detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
+        known = _ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
+        parked = [parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known)]
+        lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
+        kept = self._kept(claim.id, lane, claim.documents, parked)
+        settlement = Settlement(parked=_outbox_entries(kept))
+        return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+
+
+def _ids_of(claim: Claim) -> dict[str, str]:
+    """The ids in a claim's only document. Tried once: its reading may be what never comes to an end."""
+    (raw,) = claim.documents
+    return ids_in(open_kombu_message(raw, results_kept=False).document or b"" if claim.lane.of_tasks else raw)
+
+
+def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:
+    """What a Redis script hands off; messages that came twice in the same work are dropped where there is a window."""
+    sealed = sealer.seal(outcome.payloads, outcome.dispatch_ids)
+    marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+    settlement = Settlement(sealed, marks, _outbox_entries(kept))
+    if window and len(set(marks)) < len(marks):
+        _drop_repeats(settlement)
+    return settlement
+
+
+def _outbox_entries(kept: Sequence[ParkedDocument]) -> list[tuple[str, bytes]]:
+    return [(document.parked_id, encode_parked(document)) for document in kept]
+
+
+def _drop_repeats(settlement: Settlement) -> None:
+    """Keep the first of messages that came twice in one piece of work."""
+    first: dict[bytes, bytes] = {}
+    for mark, sealed in zip(settlement.digests, settlement.sealed, strict=True):
+        first.setdefault(mark, sealed)
+    settlement.repeats = len(settlement.digests) - len(first)
+    settlement.digests, settlement.sealed = list(first.keys()), list(first.values())
