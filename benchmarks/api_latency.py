@@ -27,9 +27,9 @@ from benchmarks.volume import Volume, fill
 from core.accounts.accounts import Accounts
 from core.storage.schema import upgrade
 from core.store import Store
-from tests.accounts import open_store
 from tests.conftest import POSTGRES_URL
-from tests.services import RedisProcess, free_port, postgres_database, signal_group, wait_for
+from tests.support.accounts import open_store
+from tests.support.services import RedisProcess, free_port, postgres_database, signal_group, wait_for
 
 ROOT = Path(__file__).parents[1]
 START_S = 60.0

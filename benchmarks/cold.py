@@ -23,7 +23,7 @@ from core.process.garbage import spare_the_collector
 from core.sender import Product, TrafficClass
 from core.storage.database import open_engine
 from core.store import Store
-from tests.services import postgres_database
+from tests.support.services import postgres_database
 
 ACCOUNTS = 600
 BATCH = 500

@@ -11,7 +11,7 @@ from typing import Any
 import amqp
 from celery import Celery
 
-from tests.accounts import ACCOUNT, AU, EXPECTED
+from tests.support.accounts import ACCOUNT, AU, EXPECTED
 
 BODY = ("Your parcel arrives today between 14:00 and 16:00. " * 3)[:120]
 #: Makes Celery itself run a task: what only Celery gives, yet it changes nothing else.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.services import signal_group
+from tests.support.services import signal_group
 
 ROOT = Path(__file__).parents[1]
 LOG_LINES_TOLD = 15

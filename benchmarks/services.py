@@ -17,9 +17,9 @@ import psycopg
 import redis
 
 from benchmarks.process import CELERY, ROOT, WORKER_OPTIONS, Program
-from tests.accounts import seed
-from tests.running_worker import QUEUES, Deployment
-from tests.services import RedisProcess, amqp_answers, rabbitmq_vhost
+from tests.support.accounts import seed
+from tests.support.running_worker import QUEUES, Deployment
+from tests.support.services import RedisProcess, amqp_answers, rabbitmq_vhost
 from worker.rabbitmq_broker.publisher import declare_queues
 from worker.settings import Settings
 

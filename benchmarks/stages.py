@@ -23,7 +23,7 @@ from core.engine.decision import Request
 from core.messages.assigner import Assigner, request_for
 from core.messages.enriched import Writer, tail_of
 from core.phone import parse_recipient, settled_country
-from tests.accounts import AU
+from tests.support.accounts import AU
 from worker.envelopes.task_messages import MESSAGE_TASK, Sealer, open_kombu_message
 from worker.redis_broker.packing import BulkPacker
 

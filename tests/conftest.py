@@ -21,8 +21,8 @@ import redis
 from hypothesis import settings
 from xdist.remote import Producer
 
-from tests.parallel import BySharedFixtureOrFile, longest_first
-from tests.services import (
+from tests.support.parallel import BySharedFixtureOrFile, longest_first
+from tests.support.services import (
     MissingServiceError,
     PostgresProcess,
     RabbitProcess,

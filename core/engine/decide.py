@@ -1,7 +1,7 @@
 """`decide`: who sends this message, and why nobody else. Pure: the same inputs give the same answer everywhere.
 
 The decision order is that of the product: the sender that the message names, the one that its batch names, the
-defaults, then the best of all that pass the filters (core/screening.py) by the ranking steps (core/ranking.py).
+defaults, then the best of all that pass the filters (core/engine/filters.py) by the ranking steps (core/engine/ranking.py).
 """
 
 from __future__ import annotations

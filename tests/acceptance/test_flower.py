@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.accounts import message, seed
-from tests.running_worker import ROOT, Deployment, running, until
-from tests.services import RedisProcess, free_port, signal_group
-from tests.stock_clients import dispatched, push, send_with_celery
+from tests.support.accounts import message, seed
+from tests.support.running_worker import ROOT, Deployment, running, until
+from tests.support.services import RedisProcess, free_port, signal_group
+from tests.support.stock_clients import dispatched, push, send_with_celery
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
 

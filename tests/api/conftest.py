@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.api.served import Login, ServedApi, served
 from tests.conftest import both_databases
-from tests.services import postgres_database
+from tests.support.served import Login, ServedApi, served
+from tests.support.services import postgres_database
 
 
 @pytest.fixture(scope="session", params=both_databases, ids=lambda database: f"api on {database}")

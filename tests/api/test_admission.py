@@ -16,7 +16,7 @@ from api.known_visitors import TRUST_S
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
-from tests.api.served import DEFAULTS, Login, ServedApi, body_of, running_server
+from tests.support.served import DEFAULTS, Login, ServedApi, body_of, running_server
 from worker.settings import Settings
 
 

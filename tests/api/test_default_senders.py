@@ -10,8 +10,8 @@ import pytest
 from api.v3.default_senders import SortBy
 from core.defaults.pages import SORT_COLUMNS
 from core.sender import SenderStatus, SenderType
-from tests.accounts import AU_NUMBER, GB_NUMBER, NAME, US_NUMBER
-from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of
+from tests.support.accounts import AU_NUMBER, GB_NUMBER, NAME, US_NUMBER
+from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of
 
 FIRST = "default_sender_strategies[0]"
 

@@ -26,8 +26,8 @@ from core.defaults.strategies import Strategy
 from core.rules.files import shipped_rules
 from core.sender import Product, SenderType
 from core.storage.database import utc_now
-from tests.accounts import AU_NUMBER, NAME
-from tests.api.served import AU_STRATEGY, Login, ServedApi, body_of
+from tests.support.accounts import AU_NUMBER, NAME
+from tests.support.served import AU_STRATEGY, Login, ServedApi, body_of
 
 BODY = body_of("DE")
 

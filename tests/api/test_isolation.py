@@ -15,8 +15,8 @@ from core.accounts.accounts import Accounts
 from core.campaigns.progress import progress_key
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument
-from tests.accounts import AU, AU_NUMBER
-from tests.api.served import AU_STRATEGY, DEFAULTS, Login, ServedApi
+from tests.support.accounts import AU, AU_NUMBER
+from tests.support.served import AU_STRATEGY, DEFAULTS, Login, ServedApi
 
 Body = Mapping[str, Any] | None
 

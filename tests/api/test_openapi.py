@@ -16,7 +16,7 @@ from api.main import create_app
 from api.settings import ApiSettings
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument
-from tests.api.served import Login, ServedApi
+from tests.support.served import Login, ServedApi
 
 load_all_checks()
 

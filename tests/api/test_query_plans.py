@@ -19,8 +19,8 @@ from core.engine.decision import Facts, Request
 from core.sender import Product
 from core.storage.database import utc_now
 from core.storage.epochs import increment_families
-from tests.api.served import Login, ServedApi, served
-from tests.services import postgres_database
+from tests.support.served import Login, ServedApi, served
+from tests.support.services import postgres_database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
 

@@ -15,9 +15,9 @@ from core.engine.decision import Rejection
 from core.rules.files import shipped_rules
 from core.sender import SenderStatus
 from core.storage.tables import DefaultWarningRow
-from tests.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
-from tests.api.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
 from tests.api.test_default_senders import blamed
+from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
+from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
 
 
 def data(answer: httpx.Response) -> Any:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts import seed
-from tests.running_worker import Deployment, RunningWorker
-from tests.services import RedisProcess
+from tests.support.accounts import seed
+from tests.support.running_worker import Deployment, RunningWorker
+from tests.support.services import RedisProcess
 
 #: How many times a run kills; messages are sent for as long as it does. Raise it for a soak.
 KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "8"))

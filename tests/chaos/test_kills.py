@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.accounts import seed
 from tests.chaos.conftest import AWAY_S, KILLS, SETTINGS, StartWorkers
-from tests.chaos.load import BACKLOG, Came, Load, refused, told_apart
-from tests.running_worker import QUEUES, READY_S, Deployment, RunningWorker, until
-from tests.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
-from tests.stock_clients import delete_queues
+from tests.support.accounts import seed
+from tests.support.load import BACKLOG, Came, Load, refused, told_apart
+from tests.support.running_worker import QUEUES, READY_S, Deployment, RunningWorker, until
+from tests.support.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
+from tests.support.stock_clients import delete_queues
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(300 + 10 * KILLS + 5 * AWAY_S)]
 

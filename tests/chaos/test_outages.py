@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
-from tests.accounts import AU, BARE, FR, add_account, message, open_store, seed
 from tests.chaos.conftest import AWAY_S, SETTINGS, StartWorkers
-from tests.running_worker import QUEUES, Deployment, RunningWorker, until
-from tests.services import PostgresProcess, RedisProcess
-from tests.stock_clients import amqp_connection, delete_queues, dispatched, notices, push, waiting
+from tests.support.accounts import AU, BARE, FR, add_account, message, open_store, seed
+from tests.support.running_worker import QUEUES, Deployment, RunningWorker, until
+from tests.support.services import PostgresProcess, RedisProcess
+from tests.support.stock_clients import amqp_connection, delete_queues, dispatched, notices, push, waiting
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240 + AWAY_S)]
 

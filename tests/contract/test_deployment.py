@@ -18,7 +18,7 @@ from celery.worker.control import Panel
 from pydantic import ValidationError
 
 import worker
-from tests.compose_file import (
+from tests.support.compose_file import (
     COMPOSE,
     ROOT,
     MissingVariableError,

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import ParkReason
 from deploy.generate_tables import FILES, MEANINGS, TABLES, rewritten
-from tests.compose_file import ROOT
+from tests.support.compose_file import ROOT
 from worker.cli import main
 from worker.rabbitmq_broker.publisher import our_queues
 from worker.settings import ENV_PREFIX, Settings

@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from core.store import Store
-from tests.accounts import open_store, seed
-from tests.running_worker import QUEUES, Deployment, RunningWorker, running
-from tests.services import MissingServiceError, RedisProcess, postgres_database
-from tests.stock_clients import delete_queues, purge
+from tests.support.accounts import open_store, seed
+from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
+from tests.support.services import MissingServiceError, RedisProcess, postgres_database
+from tests.support.stock_clients import delete_queues, purge
 
 #: The time limit of one test; a worker starts within a few seconds.
 pytestmark = pytest.mark.timeout(120)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import amqp
 import pytest
 
-from tests.running_worker import Deployment
-from tests.stock_clients import amqp_connection
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import amqp_connection
 from worker.rabbitmq_broker.publisher import ConfirmedPublisher, NotConfirmedError, Outgoing, our_queues
 from worker.settings import Settings
 

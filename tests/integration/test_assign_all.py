@@ -20,7 +20,7 @@ from core.engine.decision import Policy
 from core.errors import NotFoundError, RefusedError
 from core.sender import Product, Sender, SenderType
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
 
 LONG, NAME, POOL = SenderType.LONGCODE, SenderType.ALPHA_TAG, SenderType.SHARED_LONGCODE
 NUMBER = Strategy(LONG, "+61491570156", "AU")

@@ -19,15 +19,15 @@ import pytest
 from core.accounts.accounts import Accounts
 from core.accounts.senders import Senders
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
-from tests.accounts import NAME, US_NUMBER, open_store
-from tests.command_line import cli_command, run_cli
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import Deployment, running, until
+from tests.support.accounts import NAME, US_NUMBER, open_store
+from tests.support.command_line import cli_command, run_cli
+from tests.support.running_worker import Deployment, running, until
 
 RECIPIENTS = int(os.environ.get("SMART_ASSIGN_TEST_RECIPIENTS", "20000"))
 #: The stock consumer is slow: a few thousand messages a second.
 SECONDS = 120 + RECIPIENTS / 1_000
-PROGRAM = Path(__file__).parents[1] / "programs" / "count_with_kombu.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "programs" / "count_with_kombu.py"
 #: Country -> the beginning of a number there, six digits short.
 BEGINNINGS = {
     "AR": "+5491123", "AT": "+43664", "AU": "+61412", "BE": "+32450", "BR": "+5511961", "CH": "+41781", "CL": "+56221",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_runner import Cli, embedded_cli
+from tests.support.cli_runner import Cli, embedded_cli
 
 NUMBER, OWN = "+61491570006", "+61491570156"
 #: An own number that must be confirmed again in ten days.

@@ -15,11 +15,11 @@ import redis
 from sqlalchemy import MetaData
 
 from core.storage.database import open_engine
-from tests.cli_runner import Cli, embedded_cli
-from tests.command_line import cli_command, cli_environment, run_cli
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import QUEUES, Deployment
-from tests.stock_clients import amqp_connection
+from tests.support.cli_runner import Cli, embedded_cli
+from tests.support.command_line import cli_command, cli_environment, run_cli
+from tests.support.running_worker import QUEUES, Deployment
+from tests.support.stock_clients import amqp_connection
 
 pytestmark = pytest.mark.timeout(120)
 

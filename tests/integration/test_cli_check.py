@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 
-from tests.cli_runner import Cli, embedded_cli
-from tests.command_line import run_cli
-from tests.running_worker import Deployment
+from tests.support.cli_runner import Cli, embedded_cli
+from tests.support.command_line import run_cli
+from tests.support.running_worker import Deployment
 from worker.embedded.binary import installed_binaries
 
 NAMES = ["broker", "redis", "database", "queues", "rules"]

@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, text
 
 from core.rules.files import shipped_rules
 from core.storage.schema import newest_version
-from tests.cli_runner import Cli, embedded_cli
-from tests.command_line import cli_environment, run_cli
+from tests.support.cli_runner import Cli, embedded_cli
+from tests.support.command_line import cli_environment, run_cli
 from worker.embedded.binary import installed_binaries
 from worker.embedded.urls import embedded_redis
 

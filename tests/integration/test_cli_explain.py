@@ -12,8 +12,8 @@ from core.engine.decision import Policy
 from core.messages.assigner import Assigner
 from core.storage.database import open_engine
 from core.store import Store
-from tests.cli_runner import Cli
-from tests.services import RedisProcess
+from tests.support.cli_runner import Cli
+from tests.support.services import RedisProcess
 
 AU, DE, GB, NZ = "+61491570156", "+4915112345678", "+447400123456", "+64211234567"
 NUMBER = "+61491570006"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_runner import Cli, embedded_cli
+from tests.support.cli_runner import Cli, embedded_cli
 
 NUMBER = "+61491570006"
 

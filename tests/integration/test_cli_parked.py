@@ -16,11 +16,11 @@ from core.parked.store import ParkedDocument
 from core.phone import NO_COUNTRY
 from core.storage.database import open_engine
 from core.store import Store
-from tests.accounts import AU, message
-from tests.cli_runner import Cli
-from tests.integration.store_fixtures import NOW
-from tests.running_worker import Deployment
-from tests.stock_clients import dispatched, notices, push
+from tests.support.accounts import AU, message
+from tests.support.cli_runner import Cli
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import dispatched, notices, push
+from tests.support.store_fixtures import NOW
 
 SECRET, RECIPIENT = "the body of a message", "+61491570156"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.rules.files import SHIPPED_FILE, shipped_rules
-from tests.cli_runner import Cli, embedded_cli
+from tests.support.cli_runner import Cli, embedded_cli
 
 RULE_KEYS = {
     "sender_type",

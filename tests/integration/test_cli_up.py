@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import cli_command, cli_environment, run_cli
-from tests.processes import kill_all, listed, processes
-from tests.running_worker import until
-from tests.services import free_port
+from tests.support.command_line import cli_command, cli_environment, run_cli
+from tests.support.processes import kill_all, listed, processes
+from tests.support.running_worker import until
+from tests.support.services import free_port
 from worker.demo.sample import INVENTORY_FILE
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.rules.files import SHIPPED_FILE, read_rules, written_lines
-from tests.cli_runner import Cli, embedded_cli
+from tests.support.cli_runner import Cli, embedded_cli
 
 LINES: list[dict[str, object]] = [
     {"kind": "account", "account_id": "haus"},

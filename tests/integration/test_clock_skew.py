@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.storage.database import utc_now
-from tests.accounts import AU, message
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import QUEUES, Deployment
-from tests.stock_clients import all_dispatched
+from tests.support.accounts import AU, message
+from tests.support.running_worker import QUEUES, Deployment
+from tests.support.stock_clients import all_dispatched
 from worker.embedded.urls import ResolvedUrls
 from worker.settings import Settings
 from worker.wiring import Runtime

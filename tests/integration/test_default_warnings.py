@@ -18,7 +18,7 @@ from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, Rul
 from core.engine.decision import Policy
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
 DAY = timedelta(days=1)
 TOMORROW = datetime(2026, 3, 2, tzinfo=UTC)

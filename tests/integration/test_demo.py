@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import cli_command, cli_environment, run_cli
-from tests.processes import kill_all, listed, processes
-from tests.running_worker import until
+from tests.support.command_line import cli_command, cli_environment, run_cli
+from tests.support.processes import kill_all, listed, processes
+from tests.support.running_worker import until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 

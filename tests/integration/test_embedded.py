@@ -19,7 +19,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from tests.services import wait_for
+from tests.support.services import wait_for
 from worker.embedded.binary import RedisBinary, installed_binaries
 from worker.embedded.server import RedisHome
 from worker.embedded.urls import EmbeddedRedis, EmbeddedRedisError, embedded_redis, resolve_urls, revive

@@ -14,11 +14,11 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from tests.accounts import message
-from tests.command_line import cli_command
-from tests.running_worker import ROOT, Deployment, RunningWorker, until
-from tests.services import free_port, signal_group
-from tests.stock_clients import push
+from tests.support.accounts import message
+from tests.support.command_line import cli_command
+from tests.support.running_worker import ROOT, Deployment, RunningWorker, until
+from tests.support.services import free_port, signal_group
+from tests.support.stock_clients import push
 
 pytestmark = pytest.mark.timeout(180)
 

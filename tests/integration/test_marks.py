@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from tests.services import free_port
+from tests.support.services import free_port
 from worker.intake.deliveries import DeliveryCounts
 from worker.rabbitmq_broker.marks import RESERVED_MS, Marks
 from worker.redis_broker.claims import reserved_key

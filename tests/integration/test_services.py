@@ -9,7 +9,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from tests.services import QUORUM_SETTLES_S, PostgresProcess, RabbitProcess, RedisProcess
+from tests.support.services import QUORUM_SETTLES_S, PostgresProcess, RabbitProcess, RedisProcess
 
 
 @pytest.mark.redis

@@ -16,10 +16,10 @@ from core.engine.decision import Facts, Policy, Request
 from core.errors import NotFoundError
 from core.sender import Product, Sender, SenderType
 from core.store import Store
-from tests.accounts import message, open_store, seed
-from tests.cli_runner import Cli
-from tests.running_worker import Deployment
-from tests.stock_clients import dispatched, push
+from tests.support.accounts import message, open_store, seed
+from tests.support.cli_runner import Cli
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import dispatched, push
 
 pytestmark = pytest.mark.timeout(120)
 NUMBERS = [f"+6149157001{n}" for n in range(4)]

@@ -14,7 +14,7 @@ from core.errors import ConflictError, NotFoundError, RefusedError
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.storage.scopes import account_scope
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
 NUMBER = Sender("acme", "+61491570156", SenderType.LONGCODE)
 APPROVED = Registration("AU", RegistrationStatus.APPROVED, NOW, NOW + timedelta(days=365))

@@ -26,8 +26,8 @@ from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product, Sender, SenderStatus, SenderType, TrafficClass
 from core.storage.scopes import account_scope
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
-from tests.services import wait_for
+from tests.support.services import wait_for
+from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
 NUMBER = Strategy(SenderType.LONGCODE, "+61491570156", "AU")
 SECOND = Strategy(SenderType.LONGCODE, "+61491570157", "AU", note="for the shop")

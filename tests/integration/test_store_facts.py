@@ -22,7 +22,7 @@ from core.sender import Product, Registration, RegistrationStatus, Sender, Sende
 from core.storage.scopes import account_scope
 from core.storage.tables import AccountRow, DefaultRow, SenderRow, StrategyRow
 from core.store import Store
-from tests.integration.store_fixtures import NOW, counted_statements, filled_schema
+from tests.support.store_fixtures import NOW, counted_statements, filled_schema
 
 AU = Registration("AU", RegistrationStatus.APPROVED, NOW - timedelta(days=1), NOW + timedelta(days=1))
 SG = Registration("SG", RegistrationStatus.PENDING)

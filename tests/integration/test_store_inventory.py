@@ -21,7 +21,7 @@ from core.rules.files import shipped_rules
 from core.sender import Registration, RegistrationStatus, SenderStatus, SenderType
 from core.storage.scopes import account_scope
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
 ACME: dict[str, Any] = {"kind": "account", "account_id": "acme", "name": "Acme", "api_key": "a key from a file"}
 SHOP: dict[str, Any] = {"kind": "account", "account_id": "shop", "parent": "acme", "may_borrow": True}

@@ -12,7 +12,7 @@ import pytest
 from core.errors import FieldError, ParkReason
 from core.parked.store import ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from core.store import Store
-from tests.integration.store_fixtures import NOW, counted_statements, filled_schema
+from tests.support.store_fixtures import NOW, counted_statements, filled_schema
 
 DOCUMENT = ParkedDocument(
     parked_id="prk_1",

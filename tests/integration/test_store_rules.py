@@ -18,7 +18,7 @@ from core.storage.database import open_engine
 from core.storage.epochs import EpochPublishError
 from core.storage.scopes import RULES_SCOPE, account_scope
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema
 
 OVERRIDE = CountryRule(
     "AU",

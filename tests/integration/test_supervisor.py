@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import free_port, wait_for
+from tests.support.services import free_port, wait_for
 from worker.supervision.role import Role, describe_exit, port_answers
 from worker.supervision.supervisor import Limits, supervise
 

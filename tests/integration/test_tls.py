@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts import AU_NUMBER, message, seed
-from tests.certificates import make_certificates
-from tests.command_line import run_cli
 from tests.conftest import started
-from tests.running_worker import Deployment, running
-from tests.services import Certificates, MissingServiceError, RabbitProcess, RedisProcess
-from tests.stock_clients import dispatched, send_with_celery
+from tests.support.accounts import AU_NUMBER, message, seed
+from tests.support.certificates import make_certificates
+from tests.support.command_line import run_cli
+from tests.support.running_worker import Deployment, running
+from tests.support.services import Certificates, MissingServiceError, RabbitProcess, RedisProcess
+from tests.support.stock_clients import dispatched, send_with_celery
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -18,7 +18,7 @@ from core.previews.rule_change import WhatIf, changed_countries
 from core.rules.diff import diff_rules
 from core.sender import Product, Sender, SenderType
 from core.store import Store
-from tests.integration.store_fixtures import NOW, RecordingSink, filled_schema
+from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
 LONG, NAME, POOL = SenderType.LONGCODE, SenderType.ALPHA_TAG, SenderType.SHARED_LONGCODE
 ALLOWED, BLOCKED, ALTERED = RuleStatus.ALLOWED, RuleStatus.BLOCKED, RuleStatus.ALTERED

@@ -14,10 +14,10 @@ from core.accounts.accounts import Accounts
 from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
 from core.store import Store
-from tests.accounts import AU, AU_NUMBER, NAME, SENDERS, add_account, message
-from tests.api.served import DEFAULTS, NAME_STRATEGY, body_of, running_server
-from tests.running_worker import Deployment, until
-from tests.stock_clients import dispatched, notices, push
+from tests.support.accounts import AU, AU_NUMBER, NAME, SENDERS, add_account, message
+from tests.support.running_worker import Deployment, until
+from tests.support.served import DEFAULTS, NAME_STRATEGY, body_of, running_server
+from tests.support.stock_clients import dispatched, notices, push
 
 #: A change is effective everywhere within one second.
 EFFECTIVE_S = 1.0

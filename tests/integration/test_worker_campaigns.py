@@ -18,9 +18,9 @@ from core.errors import NotFoundError, ParkReason
 from core.parked.store import ParkedFilter
 from core.sender import Sender, SenderType
 from core.store import Store
-from tests.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
-from tests.running_worker import Deployment, until
-from tests.stock_clients import dispatched, notices, push, receive, send_with_celery
+from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
+from tests.support.running_worker import Deployment, until
+from tests.support.stock_clients import dispatched, notices, push, receive, send_with_celery
 from worker.envelopes.task_messages import Sealer
 from worker.handoff.events import event_outbox
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.accounts import AU_NUMBER, message
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import Deployment, running, until
-from tests.stock_clients import dispatched, notices, purge, send_with_celery, waiting
+from tests.support.accounts import AU_NUMBER, message
+from tests.support.running_worker import Deployment, running, until
+from tests.support.stock_clients import dispatched, notices, purge, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -16,9 +16,9 @@ from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
 from core.engine.decision import Policy
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.store import Store
-from tests.accounts import AU, AU_NUMBER, FR, NAME, US, US_NUMBER, add_account, message
-from tests.running_worker import Deployment
-from tests.stock_clients import dispatched, notices, push
+from tests.support.accounts import AU, AU_NUMBER, FR, NAME, US, US_NUMBER, add_account, message
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import dispatched, notices, push
 
 pytestmark = pytest.mark.timeout(60)
 

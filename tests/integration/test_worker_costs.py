@@ -17,10 +17,10 @@ from core.engine.decision import Facts, Policy, Request
 from core.messages.assigner import Assigner
 from core.storage.database import open_engine
 from core.store import Store
-from tests.accounts import AU, FR, GB, US, message
 from tests.integration.conftest import MakeDeployment
-from tests.running_worker import Deployment, RunningWorker, running, until
-from tests.stock_clients import as_bytes
+from tests.support.accounts import AU, FR, GB, US, message
+from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.stock_clients import as_bytes
 
 pytestmark = [pytest.mark.timeout(90), pytest.mark.redis, pytest.mark.postgres]
 

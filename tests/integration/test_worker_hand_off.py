@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import redis
 
-from tests.accounts import ACCOUNT, AU, message
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import Deployment, RunningWorker, running, until
-from tests.stock_clients import dispatched, purge, push, waiting
+from tests.support.accounts import ACCOUNT, AU, message
+from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.stock_clients import dispatched, purge, push, waiting
 from worker.redis_broker.claims import Claims, Lane
 from worker.settings import Settings
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from core.parked.store import ParkedFilter
-from tests.accounts import message, open_store
-from tests.hostile import DEEP, DEEP_EXTRA, HUGE, hostile_documents, odd_but_good
 from tests.integration.conftest import MakeDeployment
-from tests.running_worker import Deployment, running, until
-from tests.stock_clients import as_bytes, dispatched, notices, publish, purge, push, send_with_celery, waiting
+from tests.support.accounts import message, open_store
+from tests.support.hostile import DEEP, DEEP_EXTRA, HUGE, hostile_documents, odd_but_good
+from tests.support.running_worker import Deployment, running, until
+from tests.support.stock_clients import as_bytes, dispatched, notices, publish, purge, push, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -10,10 +10,10 @@ import pytest
 from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
 from core.sender import Sender, SenderType
 from core.store import Store
-from tests.accounts import AU, AU_NUMBER, GB, add_account, message, open_store
 from tests.integration.conftest import MakeDeployment
-from tests.running_worker import Deployment, running
-from tests.stock_clients import dispatched, notices, push
+from tests.support.accounts import AU, AU_NUMBER, GB, add_account, message, open_store
+from tests.support.running_worker import Deployment, running
+from tests.support.stock_clients import dispatched, notices, push
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.redis]
 

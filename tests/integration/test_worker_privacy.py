@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.accounts import message
 from tests.integration.conftest import MakeDeployment
-from tests.running_worker import Deployment, RunningWorker, running, until
-from tests.stock_clients import dispatched, listening, notices, push, send_with_celery
+from tests.support.accounts import message
+from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.stock_clients import dispatched, listening, notices, push, send_with_celery
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from amqp.exceptions import PreconditionFailed
 
-from tests.accounts import message
 from tests.integration.conftest import MakeDeployment
-from tests.running_worker import QUEUES, Deployment, running
-from tests.stock_clients import amqp_connection, dispatched, push, send_with_celery
+from tests.support.accounts import message
+from tests.support.running_worker import QUEUES, Deployment, running
+from tests.support.stock_clients import amqp_connection, dispatched, push, send_with_celery
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.rabbitmq, pytest.mark.postgres]
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.accounts import message
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.running_worker import Deployment, running, until
-from tests.stock_clients import dispatched, listening, purge, push, send_with_celery, waiting
+from tests.support.accounts import message
+from tests.support.running_worker import Deployment, running, until
+from tests.support.stock_clients import dispatched, listening, purge, push, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -15,9 +15,9 @@ from core.defaults.strategies import Strategy
 from core.engine.decision import Policy
 from core.sender import Product, SenderStatus, SenderType
 from core.store import Store
-from tests.accounts import AU_NUMBER, add_account
-from tests.running_worker import ROOT, Deployment
-from tests.stock_clients import purge, receive
+from tests.support.accounts import AU_NUMBER, add_account
+from tests.support.running_worker import ROOT, Deployment
+from tests.support.stock_clients import purge, receive
 
 pytestmark = pytest.mark.timeout(90)
 

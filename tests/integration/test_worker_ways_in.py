@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from kombu.compression import compress
 
 from core.contract.documents import message_digest
-from tests.accounts import AU, AU_NUMBER, EXPECTED, GB, message
-from tests.running_worker import Deployment
-from tests.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
+from tests.support.accounts import AU, AU_NUMBER, EXPECTED, GB, message
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 pytestmark = pytest.mark.timeout(120)

@@ -110,7 +110,7 @@ def celery_settings() -> dict[str, Any]:
         "beat_schedule": BEAT_SCHEDULE,
         "task_track_started": True,
         "worker_concurrency": settings.concurrency,
-        # Claims wait for room of their own (worker/room.py); tasks that Celery runs should not wait for the next one to come.
+        # Claims wait for room of their own (worker/intake/room.py); tasks that Celery runs should not wait for the next one to come.
         "worker_prefetch_multiplier": 4,
         "worker_send_task_events": True,
         "worker_hijack_root_logger": False,

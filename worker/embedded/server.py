@@ -112,7 +112,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class RedisHome:
-    """Where one DATA_DIR keeps its server. Callers hold the users' lock (see worker/embedded.py)."""
+    """Where one DATA_DIR keeps its server. Callers hold the users' lock (see worker/embedded/urls.py)."""
 
     data_dir: Path
 

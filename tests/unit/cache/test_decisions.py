@@ -1,0 +1,288 @@
+"""Cached decisions: when SQL is asked, who computes, and what happens while a service is away. Redis is a fake one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import fakeredis
+import pytest
+import redis
+
+from core.accounts.facts import AccountProblem
+from core.cache.decisions import CLOCK_TOLERANCE_S, LEASE_MS, STORE_PAUSE_S, DecisionCache
+from core.cache.epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
+from core.engine.country_rules import RuleBook, RuleStatus
+from core.engine.decision import AlteredSenders, Facts, Policy, Request
+from core.errors import ParkReason, StoreUnavailableError
+from core.sender import SenderType
+from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
+from tests.support.worlds import book, number, rule, sender_named
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
+AU = Request("acme", None, "AU")
+UNKNOWN = Request("nobody", None, "AU")
+PREFIX = "sa"
+
+
+class Clock:
+    """A clock that moves when told, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Store:
+    """SQL's side: one sender for acme; counts the times that facts were loaded."""
+
+    def __init__(self) -> None:
+        self.senders = (number(),)
+        self.rules = book(rule(SenderType.LONGCODE))
+        self.loads = 0
+        self.saved: list[str] = []
+        self.away = False
+        self.values: dict[str, int] = {}
+
+    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
+        self._answer()
+        self.loads += 1
+        problem = AccountProblem(ParkReason.UNKNOWN_ACCOUNT, field="account_id", detail="no such account")
+        return {request: Facts(self.senders) if request.account_id == "acme" else problem for request in requests}
+
+    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
+        self._answer()
+        self.saved += decisions
+
+    def active_rules(self) -> RuleBook:
+        self._answer()
+        return self.rules
+
+    def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
+        self._answer()
+        return {scope: self.values[scope] for scope in scopes if scope in self.values}
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreUnavailableError("away")
+
+
+class World:
+    """Workers that share one Redis and one store."""
+
+    def __init__(self) -> None:
+        self.store, self.clock, self.server = Store(), Clock(), fakeredis.FakeServer()
+
+    @property
+    def client(self) -> redis.Redis:
+        return fakeredis.FakeRedis(server=self.server)
+
+    def worker(self, policy: Policy | None = None, size: int = 100) -> DecisionCache:
+        return DecisionCache(
+            self.store,
+            self.client,
+            policy or Policy(),
+            prefix=PREFIX,
+            size=size,
+            sleep=self.clock.sleep,
+            clock=self.clock,
+        )
+
+    def change(self, scope: str) -> None:
+        """What a write does: commit, then publish the epoch."""
+        self.store.values[scope] = self.store.values.get(scope, 0) + 1
+        RedisEpochs(self.client, PREFIX).publish({scope: self.store.values[scope]})
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def sender(cache: DecisionCache, request: Request = AU, now: datetime = NOW) -> str | None:
+    return sender_named(cache.verdicts([request], now).verdicts[request])
+
+
+def test_it_asks_sql_once(world: World) -> None:
+    worker = world.worker()
+    assert {sender(worker) for _ in range(5)} == {"+61400000001"}
+    assert world.store.loads == 1
+    assert len(world.store.saved) == 1
+
+
+def test_it_shares_a_decision_between_workers(world: World) -> None:
+    sender(world.worker())
+    assert sender(world.worker()) == "+61400000001"
+    assert world.store.loads == 1
+
+
+@pytest.mark.parametrize("off_s", [60, -60], ids=["ahead", "behind"])
+def test_it_decides_by_its_own_clock_where_another_workers_is_off(world: World, off_s: int) -> None:
+    turn = NOW + timedelta(seconds=off_s / 2)
+    before, after = (RuleStatus.ALLOWED, RuleStatus.BLOCKED) if off_s > 0 else (RuleStatus.BLOCKED, RuleStatus.ALLOWED)
+    world.store.rules = book(
+        rule(SenderType.LONGCODE, before, effective_until=turn),
+        rule(SenderType.LONGCODE, after, effective_from=turn),
+    )
+    assert sender(world.worker(), now=NOW + timedelta(seconds=off_s)) is None
+    assert sender(world.worker()) == "+61400000001"
+
+
+def test_it_shares_with_a_worker_whose_clock_is_a_little_off(world: World) -> None:
+    sender(world.worker(), now=NOW + timedelta(seconds=CLOCK_TOLERANCE_S))
+    sender(world.worker())
+    assert world.store.loads == 1
+
+
+def test_it_shares_none_between_policies(world: World) -> None:
+    sender(world.worker())
+    sender(world.worker(Policy(altered_senders=AlteredSenders.FORBID)))
+    assert world.store.loads == 2
+
+
+@pytest.mark.parametrize("scope", [RULES_SCOPE, PLATFORM_SCOPE, account_scope("acme")])
+def test_it_sees_a_change_within_a_second(world: World, scope: str) -> None:
+    worker = world.worker()
+    sender(worker)
+    world.store.senders = (number("+61400000002"),)
+    world.change(scope)
+    world.clock.sleep(EPOCH_TRUST_S)
+    assert sender(worker) == "+61400000002"
+
+
+def test_it_asks_again_for_nobody_elses_change(world: World) -> None:
+    worker = world.worker()
+    sender(worker)
+    world.change(account_scope("rival"))
+    world.clock.sleep(EPOCH_TRUST_S)
+    sender(worker)
+    assert world.store.loads == 1
+
+
+def test_it_keeps_nothing_past_the_end_of_a_sender(world: World) -> None:
+    world.store.senders = (number(expires_at=NOW + timedelta(minutes=1)),)
+    worker = world.worker()
+    assert sender(worker) == "+61400000001"
+    assert sender(worker, now=NOW + timedelta(seconds=59)) == "+61400000001"
+    assert worker.verdicts([AU], NOW + timedelta(minutes=1)).verdicts[AU].park is ParkReason.NO_COMPLIANT_SENDER
+
+
+def test_it_parks_for_an_account_that_is_not_there(world: World) -> None:
+    verdict = world.worker().verdicts([UNKNOWN], NOW).verdicts[UNKNOWN]
+    assert (verdict.park, verdict.field) == (ParkReason.UNKNOWN_ACCOUNT, "account_id")
+    assert world.store.saved == []
+
+
+def test_it_forgets_the_oldest_beyond_its_size(world: World) -> None:
+    worker = world.worker(size=10)
+    requests = [Request(f"a{n}", None, "AU") for n in range(25)]
+    worker.verdicts(requests, NOW)
+    assert len(worker._entries) == 10
+
+
+def test_it_waits_for_who_computes_already(world: World) -> None:
+    first, second = world.worker(), world.worker()
+    keys = {AU: second._shared.key("any")}
+    assert first._shared.take(keys, NOW.timestamp()) == ({}, {AU})
+    assert second._shared.take(keys, NOW.timestamp()) == ({}, set())
+
+
+def test_it_leases_nothing_that_is_known(world: World) -> None:
+    worker = world.worker()
+    verdict = worker.verdicts([AU], NOW).verdicts[AU]
+    known, unknown = worker._shared.key("known"), worker._shared.key("unknown")
+    worker._shared.write({AU: verdict}, {AU: known}, NOW.timestamp())
+    found, mine = worker._shared.take({AU: known, UNKNOWN: unknown}, NOW.timestamp())
+    assert (found, mine) == ({AU: verdict}, {UNKNOWN})
+    assert [world.client.exists(f"{key}:lease") for key in (known, unknown)] == [0, 1]
+
+
+def test_it_computes_anew_what_redis_has_kept_too_long(world: World) -> None:
+    end = NOW + timedelta(minutes=1)
+    world.store.senders = (number(expires_at=end),)
+    worker = world.worker()
+    sender(worker)
+    marks = worker._marks([AU])
+    key = worker._shared.key(f"{worker._policy_mark}{AU!r}{marks[AU]!r}")
+    assert worker._shared.take({AU: key}, end.timestamp()) == ({}, {AU})
+
+
+def test_it_computes_what_the_holder_of_a_lease_never_brought(world: World) -> None:
+    dead, alive = world.worker(), world.worker()
+    marks = alive._marks([AU])
+    key = alive._shared.key(f"{alive._policy_mark}{AU!r}{marks[AU]!r}")
+    dead._shared.take({AU: key}, NOW.timestamp())
+    before = world.clock.now
+    assert sender(alive) == "+61400000001"
+    assert world.clock.now - before <= LEASE_MS / 1000 + 0.1
+    assert world.store.loads == 1
+
+
+def test_it_decides_from_sql_while_redis_is_away(world: World) -> None:
+    world.server.connected = False
+    worker = world.worker()
+    assert sender(worker) == "+61400000001"
+    assert sender(worker) == "+61400000001"
+
+
+def test_it_sees_a_change_while_redis_is_away(world: World) -> None:
+    world.server.connected = False
+    worker = world.worker()
+    sender(worker)
+    world.store.senders = (number("+61400000002"),)
+    world.store.values[account_scope("acme")] = 1
+    world.clock.sleep(1.0)
+    assert sender(worker) == "+61400000002"
+
+
+def test_it_uses_redis_again_when_it_is_back(world: World) -> None:
+    world.server.connected = False
+    worker = world.worker()
+    sender(worker)
+    world.server.connected = True
+    world.clock.sleep(BREAKER_S)
+    sender(worker)
+    assert sender(world.worker()) == "+61400000001"
+    assert world.store.loads <= 2
+
+
+def test_it_serves_what_it_knows_while_sql_is_away(world: World) -> None:
+    worker = world.worker()
+    sender(worker)
+    world.store.away = True
+    world.clock.sleep(60)
+    assert sender(worker) == "+61400000001"
+
+
+def test_it_defers_what_it_does_not_know_while_sql_is_away(world: World) -> None:
+    world.store.away = True
+    worker = world.worker()
+    answer = worker.verdicts([AU], NOW)
+    assert (answer.verdicts, answer.unavailable) == ({}, frozenset({AU}))
+    world.store.away = False
+    world.clock.sleep(STORE_PAUSE_S)
+    assert sender(worker) == "+61400000001"
+
+
+def test_it_serves_what_it_knows_while_both_are_away(world: World) -> None:
+    worker = world.worker()
+    sender(worker)
+    world.store.away, world.server.connected = True, False
+    world.clock.sleep(60)
+    assert sender(worker) == "+61400000001"
+
+
+def test_it_outlives_a_redis_that_lost_its_data(world: World) -> None:
+    worker = world.worker()
+    world.change(account_scope("acme"))
+    sender(worker)
+    world.client.flushall()
+    world.store.senders = (number("+61400000002"),)
+    world.store.values[account_scope("acme")] += 1
+    world.clock.sleep(EPOCH_TRUST_S)
+    assert sender(worker) == "+61400000002"

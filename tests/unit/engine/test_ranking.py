@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.decision import Policy, Rejection, UnknownRule
+from core.engine.ranking import RANKING
+from core.sender import Sender, SenderType
+from tests.support.worlds import DAY, NOW, ask, book, chosen, fate, name, number, pool, registered, rule
+
+LABELLED = book(
+    rule(SenderType.ALPHA_TAG, RuleStatus.REGISTRATION_REQUIRED, unregistered=Grade.ALTERED),
+    rule(SenderType.LONGCODE, RuleStatus.ALLOWED, SenderOrigin.DOMESTIC),
+    rule(SenderType.LONGCODE, RuleStatus.ALTERED, SenderOrigin.FOREIGN),
+    rule(SenderType.SHORTCODE, RuleStatus.UNKNOWN),
+    rule(SenderType.SHARED_LONGCODE, RuleStatus.ALTERED),
+)
+TOLLFREE_FIRST = book(type_preference=(SenderType.TOLLFREE, SenderType.SHARED_LONGCODE))
+SHORT, FREE, TEN = SenderType.SHORTCODE, SenderType.TOLLFREE, SenderType.TEN_DLC
+OLD, NEW = NOW - 400 * DAY, NOW - DAY
+
+#: label: the better sender, the worse one, rules, the step, the words of the worse
+PAIRS: dict[str, tuple[Sender, Sender, RuleBook | None, str, str]] = {
+    "compliant before altered": (number(trust=0), name(trust=100), LABELLED, "GRADE", "altered after compliant"),
+    "compliant before unknown": (
+        number(),
+        number("12345", sender_type=SHORT),
+        LABELLED,
+        "GRADE",
+        "unknown after compliant",
+    ),
+    "unknown before altered": (number("12345", sender_type=SHORT), name(), LABELLED, "GRADE", "altered after unknown"),
+    "registered before local": (
+        number("+4470", country="GB", registrations=registered()),
+        number(),
+        None,
+        "REGISTERED",
+        "not registered after registered",
+    ),
+    "local before type": (
+        number(),
+        number("12345", sender_type=SHORT, country="NZ"),
+        None,
+        "LOCAL",
+        "foreign after local",
+    ),
+    "dedicated before shared, both altered": (
+        name(country="AU"),
+        pool(trust=100),
+        LABELLED,
+        "DEDICATED",
+        "shared after dedicated",
+    ),
+    "short code before long code": (
+        number("12345", sender_type=SHORT),
+        number(trust=100),
+        None,
+        "TYPE_PREFERENCE",
+        "longcode after shortcode",
+    ),
+    "10DLC before long code": (
+        number("+61400000002", sender_type=TEN),
+        number(trust=100),
+        None,
+        "TYPE_PREFERENCE",
+        "longcode after 10DLC",
+    ),
+    "long code before toll-free": (
+        number(),
+        number("+61180", sender_type=FREE),
+        None,
+        "TYPE_PREFERENCE",
+        "tollfree after longcode",
+    ),
+    "toll-free before own number": (
+        number("+61180", sender_type=FREE),
+        number(sender_type=SenderType.OWN_NUMBER),
+        None,
+        "TYPE_PREFERENCE",
+        "own_number after tollfree",
+    ),
+    "the country's preference before the global order": (
+        number("+61180", sender_type=FREE),
+        number("12345", sender_type=SHORT, trust=100),
+        TOLLFREE_FIRST,
+        "TYPE_PREFERENCE",
+        "shortcode after tollfree",
+    ),
+    "global order among the types that the country leaves out": (
+        number("12345", sender_type=SHORT),
+        number(trust=100),
+        TOLLFREE_FIRST,
+        "TYPE_PREFERENCE",
+        "longcode after shortcode",
+    ),
+    "trusted before recent": (
+        number(trust=80, purchased_at=OLD),
+        number("+61400000002", trust=50, purchased_at=NEW),
+        None,
+        "TRUST",
+        "trust 50 < 80",
+    ),
+    "recently bought before long held": (
+        number("+61400000009", purchased_at=NEW),
+        number(purchased_at=OLD),
+        None,
+        "RECENCY",
+        "held since 2025-06-27T12:00:00Z < 2026-07-31T12:00:00Z",
+    ),
+    "purchase counts, not activation": (
+        number("+61400000009", purchased_at=NEW),
+        number(purchased_at=OLD, activated_at=NOW),
+        None,
+        "RECENCY",
+        "held since",
+    ),
+    "activation counts where there is no purchase": (
+        number("+61400000009", activated_at=NEW),
+        number(purchased_at=OLD),
+        None,
+        "RECENCY",
+        "held since",
+    ),
+    "dated before undated": (
+        number("+61400000009", purchased_at=OLD),
+        number(),
+        None,
+        "RECENCY",
+        "held since an unknown date < 2025-06-27T12:00:00Z",
+    ),
+    "smaller id first": (number("+614"), number("+615"), None, "SENDER_ID", "+615 of acme after +614 of acme"),
+    "upper case before lower": (name("ACME"), name("Acme"), None, "SENDER_ID", "Acme of acme after ACME of acme"),
+    "own before the platform's": (
+        number("+614"),
+        number("+614", account_id=None),
+        None,
+        "SENDER_ID",
+        "+614 of the platform after +614 of acme",
+    ),
+}
+
+
+@pytest.mark.parametrize("label", PAIRS)
+def test_it_ranks_by_the_first_step_that_tells_two_apart(label: str) -> None:
+    better, worse, rules, step, words = PAIRS[label]
+    for senders in permutations((better, worse)):
+        decision = ask(senders, rules)
+        first, second = decision.candidates
+        assert decision.sender == better
+        assert (first.rank, second.rank) == (1, 2)
+        assert second.detail.startswith(f"after {better.sender_id} ({step}): ")
+        assert words in second.detail
+        assert first.detail.startswith(f"before {worse.sender_id} ({step}): ")
+
+
+def test_it_calls_a_name_local_where_it_is_registered() -> None:
+    abroad = number("+4470", country="GB", registrations=registered(), trust=100)
+    decision = ask([abroad, name(registrations=registered())])
+    assert (chosen(decision), fate(decision, "+4470").detail) == ("Acme", "after Acme (LOCAL): foreign after local")
+
+
+def test_it_does_not_call_a_number_local_where_it_is_registered() -> None:
+    decision = ask([number("+4470", country="GB", registrations=registered())])
+    assert decision.reason == "FOREIGN_DEDICATED"
+
+
+def test_it_keeps_the_steps_in_the_order_of_the_contract() -> None:
+    order = "GRADE REGISTERED LOCAL DEDICATED TYPE_PREFERENCE TRUST RECENCY SENDER_ID"
+    assert [step.code for step in RANKING] == order.split()
+
+
+def test_it_tells_each_candidate_why_it_stands_behind_its_neighbour() -> None:
+    decision = ask([number("+613", trust=10), number("+612", trust=20), number("+611", trust=30)])
+    assert [(c.sender_id, c.rank, c.detail) for c in decision.candidates] == [
+        ("+611", 1, "before +612 (TRUST): trust 30 > 20"),
+        ("+612", 2, "after +611 (TRUST): trust 20 < 30"),
+        ("+613", 3, "after +612 (TRUST): trust 10 < 20"),
+    ]
+
+
+def test_it_says_when_there_is_nothing_to_compare() -> None:
+    assert fate(ask([number()]), "+61400000001").detail == "the only candidate that fits"
+
+
+def test_it_orders_even_two_rows_of_one_sender() -> None:
+    twice = [number(mms=True), number(mms=False)]
+    assert ask(twice) == ask(twice[::-1])
+
+
+def test_it_lists_the_rejected_after_the_ranked_best_first() -> None:
+    senders = [name("AB"), number("+61x", trust=1), number("+61y", trust=9), number("+612")]
+    listed = [(c.sender_id, c.rank, c.rejected) for c in ask(senders).candidates]
+    bad = Rejection.MALFORMED
+    assert listed == [("+612", 1, None), ("+61y", None, bad), ("+61x", None, bad), ("AB", None, bad)]
+
+
+def test_it_prefers_what_may_be_compliant_to_what_is_altered() -> None:
+    rules = book(rule(SenderType.LONGCODE, RuleStatus.UNKNOWN), rule(SenderType.ALPHA_TAG, RuleStatus.ALTERED))
+    decision = ask([name(), number("+4470", country="GB")], rules, policy=Policy(unknown_rule=UnknownRule.ALLOW))
+    assert (chosen(decision), decision.grade, decision.warnings) == ("+4470", Grade.COMPLIANT, ("RULE_UNKNOWN",))
