@@ -78,7 +78,10 @@ class CountryRule:
 
 @dataclass(frozen=True, slots=True)
 class CountryProfile:
-    """What a country's data says beside its rules. None: the data does not say."""
+    """What a country's data says beside its rules. None: the data does not say.
+
+    `alpha_case_sensitive`: the registry counts the case of a registered name, so another spelling is another name.
+    """
 
     country: str
     name: str
@@ -98,6 +101,7 @@ class CountryProfile:
     alpha_majority: str = "unknown"
     alpha_local_registration: bool | None = None
     delivery_receipts: str = "unknown"
+    alpha_case_sensitive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

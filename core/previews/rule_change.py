@@ -166,6 +166,7 @@ def _profile_effect(profile: CountryProfile) -> tuple[object, ...]:
     return (
         profile.alpha_max_length,
         profile.alpha_letters_only,
+        profile.alpha_case_sensitive,
         profile.generic_senders_blocked,
         profile.two_way_long_code,
         profile.mms,

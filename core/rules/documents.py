@@ -193,6 +193,7 @@ PROFILE_FIELDS: Mapping[str, _Parse] = {
     "alpha_majority": _text,
     "alpha_local_registration": _optional(_flag),
     "delivery_receipts": _text,
+    "alpha_case_sensitive": _optional(_flag),
     "confidence": _count,
     "sources_total": _count,
     "sources": _each(_text),
