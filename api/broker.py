@@ -10,7 +10,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from api.settings import ApiSettings
-from core.contract.documents import CONTENT_TYPE
+from core.encoding import CONTENT_TYPE
 from core.parked.replay import Replay
 from core.parked.store import ParkedStore
 from core.process.redis_url import client_url

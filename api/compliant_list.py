@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.engine.country_rules import AllowedType, RuleBook
 from core.sender import Product
 

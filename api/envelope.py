@@ -9,7 +9,7 @@ from typing import Any, Generic, Literal, TypeVar
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.errors import FieldError
 
 _T = TypeVar("_T")

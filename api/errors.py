@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.envelope import failure
 from api.openapi import allowed_methods
-from core.contract.documents import WHOLE_DOCUMENT, ContractError
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import (
     ConflictError,
     FieldError,

@@ -17,7 +17,6 @@ from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
-from core.accounts.facts import AccountProblem
 from core.accounts.senders import Senders
 from core.cache.epochs import RedisEpochs
 from core.cache.rules import CurrentRules
@@ -27,7 +26,7 @@ from core.defaults.at_risk import AtRisk
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.views import DefaultViews
 from core.engine.country_rules import RuleBook
-from core.engine.decision import Facts, Request
+from core.engine.decision import AccountProblem, Facts, Request
 from core.parked.replay import Replay
 from core.process.redis_url import client_url
 from core.storage.database import open_engine

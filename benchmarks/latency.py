@@ -18,7 +18,7 @@ from benchmarks.lanes.stock_redis import FORWARD, celery_program
 from benchmarks.options import Options
 from benchmarks.process import MeasurementError, Program, Running, running
 from benchmarks.services import STOCK_DISPATCH, STOCK_QUEUE, Services
-from core.contract.documents import message_digest
+from core.contract.ids import message_digest
 
 CONCURRENCY = 2
 #: On an idle system one message is through long before the next.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from binascii import hexlify
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from redis._parsers.encoders import Encoder
@@ -15,13 +15,15 @@ from benchmarks.documents import TaskMessages, as_json, batch, message, numbered
 from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
-from core.cache.decisions import Answer
 from core.cache.verdict import Verdict, sender_fields
 from core.campaigns.batch import CampaignAssigner, decode_batch
-from core.contract.documents import OutgoingMessage, account_hash, decode_message, digest_of, rfc3339
+from core.contract.decode import decode_message
+from core.contract.ids import account_hash, digest_of
+from core.contract.models import OutgoingMessage
 from core.engine.decision import Request
 from core.messages.assigner import Assigner, request_for
 from core.messages.enriched import Writer, tail_of
+from core.moments import rfc3339
 from core.phone import parse_recipient, settled_country
 from tests.support.accounts import AU
 from worker.envelopes.task_messages import MESSAGE_TASK, Sealer, open_kombu_message
@@ -53,9 +55,9 @@ VERDICT = Verdict(
 class OneVerdict:
     """Gives every request the same verdict: what is timed is the work around it."""
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:  # noqa: ARG002  # the protocol's
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Mapping[Request, Verdict]:  # noqa: ARG002  # the protocol's
         """The verdict for each."""
-        return Answer(dict.fromkeys(requests, VERDICT))
+        return dict.fromkeys(requests, VERDICT)
 
 
 Step = tuple[str, int, Callable[[], object]]

@@ -6,10 +6,11 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from core.accounts.accounts import Account, ApiKey
-from core.contract.documents import rfc3339
+from core.accounts.accounts import Account
+from core.accounts.api_keys import ApiKey
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
+from core.moments import rfc3339
 from core.parked.store import ParkedDocument, ParkedEntry
 from core.sender import Registration, Sender
 

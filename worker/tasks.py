@@ -10,9 +10,10 @@ import redis
 import structlog
 from celery import Task
 
-from core.contract.documents import encode_json, ids_in
+from core.contract.ids import ids_in
+from core.encoding import encode_json
 from core.errors import ParkReason, StoreUnavailableError
-from core.storage.database import utc_now
+from core.moments import utc_now
 from worker.celery import app
 from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
 from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept

@@ -22,8 +22,9 @@ from core.campaigns.progress import Progress
 from core.defaults.at_risk import AtRisk
 from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
+from core.moments import utc_now
 from core.process.redis_url import client_url
-from core.storage.database import open_engine, utc_now
+from core.storage.database import open_engine
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
 from worker.handoff.campaigns import BatchWork, RedisBatches, RedisHandOff

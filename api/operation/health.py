@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.admission import Parts
 from api.envelope import JsonBytes
 from api.services import Services
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.errors import SmartAssignError
 
 log = structlog.get_logger(__name__)

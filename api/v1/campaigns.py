@@ -13,7 +13,7 @@ from api.v1.decisions import STAND_IN_MEDIA, sending_ids
 from api.v1.documents import PreviewOut, ProgressOut
 from api.v1.parameters import AccountId
 from core.campaigns.batch import read_batch
-from core.contract.documents import MAX_RECIPIENTS, BatchSender, CountryHint
+from core.contract.models import MAX_RECIPIENTS, BatchSender, CountryHint
 from core.previews.campaign import audience_of, preview
 from core.sender import Product, SenderType, TrafficClass
 

@@ -13,7 +13,8 @@ from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import DecisionOut
 from core.accounts.accounts import Account
-from core.contract.documents import CountryHint, read_message
+from core.contract.decode import read_message
+from core.contract.models import CountryHint
 from core.errors import NotFoundError
 from core.previews.message import inquire
 from core.sender import Product, SenderType, TrafficClass

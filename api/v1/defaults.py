@@ -11,11 +11,11 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.v1.documents import AssignmentOut, AtRiskOut, HistoryOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId
-from core.contract.documents import rfc3339
 from core.defaults.assign_all import assignment_document
 from core.defaults.at_risk import EndangeredDefault, risk_document
 from core.defaults.default_senders import HistoryEntry
 from core.documents import default_document
+from core.moments import rfc3339
 from core.sender import Product
 
 router = APIRouter(prefix="/v1/defaults", tags=["Default senders"], route_class=AdmittedRoute, dependencies=[BASIC])

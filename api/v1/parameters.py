@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import Query
 
+from core.encoding import storable
 from core.engine.country_rules import RuleBook
 from core.errors import FieldError, RefusedError
 from core.phone import normal_country
-from core.storage.statements import storable
 
 MAX_PER_PAGE = 500
 

@@ -13,9 +13,9 @@ from api.services import Services
 from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
 from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, from_offset, known_country, refused
 from core.accounts.accounts import Account
-from core.contract.documents import parse_rfc3339, rfc3339
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
+from core.moments import parse_rfc3339, rfc3339
 from core.parked.store import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from core.phone import NO_COUNTRY
 

@@ -8,12 +8,13 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from core.contract.documents import rfc3339
 from core.defaults.rows import StoredDefault
-from core.defaults.strategies import DISABLED, ENABLED, MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
+from core.defaults.strategies import MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
+from core.encoding import storable
+from core.engine.decision import DISABLED, ENABLED
+from core.moments import rfc3339
 from core.phone import normal_country
 from core.sender import Product, SenderType
-from core.storage.statements import storable
 
 
 class Status(StrEnum):

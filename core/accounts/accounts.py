@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +12,13 @@ from sqlalchemy import Connection, Row, Select, bindparam, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from core.accounts.api_keys import NOBODY, ApiKey, KeyHash, key_values, new_key
+from core.encoding import storable
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.storage.database import Database
-from core.storage.statements import storable
 from core.storage.tables import AccountRow, ApiKeyRow
 
 ACCOUNT_ID_MAX_CHARACTERS = 64
-
-_KEY_BYTES = 32
-_SALT_BYTES = 16
-_PREFIX_CHARACTERS = 6
 
 
 class AccountStatus(StrEnum):
@@ -54,44 +48,6 @@ class Visitor:
 
     account: Account
     suspended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKey:
-    """An API key as a list may show it."""
-
-    key_id: int
-    prefix: str
-    created_at: datetime
-    revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHash:
-    """What is kept of an API key: enough to recognise it, too little to use it."""
-
-    prefix: str
-    salt: bytes
-    digest: bytes
-
-    @classmethod
-    def of(cls, key: str) -> KeyHash:
-        """A fast hash is enough: the keys made here have 256 random bits, which nobody guesses."""
-        salt = secrets.token_bytes(_SALT_BYTES)
-        return cls(key[: min(_PREFIX_CHARACTERS, len(key) // 2)], salt, _digest(salt, key))
-
-    def fits(self, key: str) -> bool:
-        """Whether it is the hash of `key`; takes the same time either way."""
-        return hmac.compare_digest(self.digest, _digest(self.salt, key))
-
-
-#: Compared where an account is unknown, so that the time of a refusal does not tell.
-_NOBODY = KeyHash("", bytes(_SALT_BYTES), bytes(hashlib.sha256().digest_size))
-
-
-def new_key() -> str:
-    """A random API key of 256 bits."""
-    return secrets.token_urlsafe(_KEY_BYTES)
 
 
 def account_id_error(account_id: str) -> str | None:
@@ -194,7 +150,7 @@ class Accounts:
         """Whoever has the id `user_name`, where the key is one of its own; a suspended one too."""
         with self._database.single() as connection:
             rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
-        hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [_NOBODY]
+        hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [NOBODY]
         fitting = [known for known in hashes if known.fits(key)]
         if not rows or not fitting:
             return None
@@ -227,18 +183,6 @@ def account_at_hand(connection: Connection, account: Account | str) -> Account:
 def account_id_of(account: Account | str) -> str:
     """The id of an account that is given by it, or whole."""
     return account if isinstance(account, str) else account.account_id
-
-
-def key_values(account_ref: int, key: str, now: datetime) -> dict[str, Any]:
-    """The columns of a new API key."""
-    kept = KeyHash.of(key)
-    return {
-        "account_ref": account_ref,
-        "prefix": kept.prefix,
-        "salt": kept.salt,
-        "digest": kept.digest,
-        "created_at": now,
-    }
 
 
 def _parent_ref(connection: Connection, parent: str) -> int:
@@ -280,7 +224,3 @@ def _account(row: Row[*tuple[Any, ...]]) -> Account:
         status=AccountStatus(row.status),
         created_at=row.created_at,
     )
-
-
-def _digest(salt: bytes, key: str) -> bytes:
-    return hashlib.sha256(salt + key.encode("utf-8", "surrogatepass")).digest()

@@ -25,22 +25,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from core.accounts.accounts import AccountStatus
 from core.accounts.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS, registration_of, sender_of
-from core.defaults.strategies import ENABLED
-from core.engine.decision import DefaultSender, Facts, Request, SenderRef
+from core.encoding import storable
+from core.engine.decision import ENABLED, AccountProblem, DefaultSender, Facts, Request, SenderRef
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.storage.database import Database
-from core.storage.statements import AMONG, CHUNK, Among, AnyColumn, chunks, equals, storable
+from core.storage.statements import AMONG, CHUNK, Among, AnyColumn, chunks, equals
 from core.storage.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
-
-
-@dataclass(frozen=True, slots=True)
-class AccountProblem:
-    """Why a request has no facts: UNKNOWN_ACCOUNT or ACCOUNT_SUSPENDED. `field` names the id that is to blame."""
-
-    reason: ParkReason
-    field: str
-    detail: str
 
 
 @dataclass(slots=True)

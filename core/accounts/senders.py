@@ -21,12 +21,13 @@ from core.accounts.sender_rows import (
     sender_of,
     sender_values,
 )
+from core.encoding import storable
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
 from core.rules.files import shipped_rules
 from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
 from core.storage.database import Database, Write
-from core.storage.statements import CHUNK, chunks, insert_into, storable
+from core.storage.statements import CHUNK, chunks, insert_into
 from core.storage.tables import RegistrationRow, SenderRow
 
 TRUST_MAX = 100

@@ -6,55 +6,30 @@ old entry unreachable; nothing is scanned or deleted.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-import msgspec
 import redis
 from msgspec.structs import replace
 
-from core.accounts.facts import AccountProblem
-from core.cache.epochs import Breaker, Epochs, RedisEpochs
+from core.cache.breaker import Breaker
+from core.cache.epochs import Epochs, RedisEpochs
+from core.cache.shared_verdicts import LEASE_MS, SharedVerdicts
 from core.cache.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_verdict
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.engine.explanation import explanation
 from core.errors import StoreUnavailableError
 from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 
-DECISION_TTL_S = 900
-LEASE_MS = 2_000
 LEASE_POLL_S = 0.02
-#: A shared verdict from further ahead than this is not used: a clock is off, and a rule may turn in between. It is more
-#: than a lease, for a batch that waits for another's verdict keeps the time at which it began.
-CLOCK_TOLERANCE_S = 5.0
 #: How long SQL is left alone after it failed; what needs it is told at once that it is away.
 STORE_PAUSE_S = 1.0
-
-
-# What Redis holds of the keys; of those that it does not, 1 where the caller now has the lease. MGET takes a few
-# thousand keys at a time, for Lua's stack holds no more.
-_TAKE = """
-local taken = {}
-for first = 1, #KEYS, 4000 do
-  local last = math.min(first + 3999, #KEYS)
-  local held = redis.call('MGET', unpack(KEYS, first, last))
-  for i = first, last do
-    taken[i] = held[i - first + 1]
-    if not taken[i] and redis.call('SET', KEYS[i] .. ':lease', 1, 'NX', 'PX', ARGV[1]) then
-      taken[i] = 1
-    end
-  end
-end
-return taken
-"""
 
 
 class DecisionStore(Protocol):
@@ -71,83 +46,6 @@ class DecisionStore(Protocol):
 
     def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
         """The epochs of the scopes that have one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Verdicts by request, and the requests that have none at present because SQL is away."""
-
-    verdicts: dict[Request, Verdict] = field(default_factory=dict)
-    unavailable: frozenset[Request] = frozenset()
-
-
-class SharedVerdicts:
-    """Verdicts in Redis, and the leases that keep a hundred workers from computing the same one."""
-
-    def __init__(self, client: redis.Redis, prefix: str, breaker: Breaker) -> None:
-        self._client, self._prefix, self._breaker = client, prefix, breaker
-        self._take = client.register_script(_TAKE)
-        self._decoder = msgspec.json.Decoder(Verdict)
-        self._encoder = msgspec.json.Encoder()
-
-    def key(self, text: str) -> str:
-        """The Redis key of the verdict that `text` stands for."""
-        return f"{self._prefix}:decision:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()}"
-
-    @property
-    def away(self) -> bool:
-        """Whether Redis is being left alone."""
-        return self._breaker.open
-
-    def read(self, keys: Mapping[Request, str], now: float) -> dict[Request, Verdict]:
-        """The verdicts that Redis holds and that are good at `now`."""
-        if not keys or self.away:
-            return {}
-        try:
-            values = self._client.mget(list(keys.values()))
-        except redis.RedisError:
-            self._breaker.trip()
-            return {}
-        return self._good({request: value for request, value in zip(keys, values, strict=True) if value}, now)
-
-    def take(self, keys: Mapping[Request, str], now: float) -> tuple[dict[Request, Verdict], set[Request]]:
-        """The same, and those that this process is to compute, in one trip; the rest are being computed elsewhere."""
-        if self.away:
-            return {}, set(keys)
-        try:
-            taken: dict[Request, object] = dict(
-                zip(keys, self._take(keys=list(keys.values()), args=[LEASE_MS]), strict=True)
-            )
-        except redis.RedisError:
-            self._breaker.trip()
-            return {}, set(keys)
-        held = {request: value for request, value in taken.items() if isinstance(value, bytes)}
-        good = self._good(held, now)
-        return good, {request for request, value in taken.items() if value == 1} | (held.keys() - good.keys())
-
-    def _good(self, values: Mapping[Request, bytes | str], now: float) -> dict[Request, Verdict]:
-        decoded = {request: self._decoder.decode(value) for request, value in values.items()}
-        latest = now + CLOCK_TOLERANCE_S
-        return {
-            request: verdict
-            for request, verdict in decoded.items()
-            if not verdict.over(now) and verdict.decided_at <= latest
-        }
-
-    def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
-        """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
-        if self.away:
-            return
-        try:
-            with self._client.pipeline(transaction=False) as pipe:
-                for request, verdict in verdicts.items():
-                    left = DECISION_TTL_S if verdict.valid_until is None else verdict.valid_until - now
-                    ttl_ms = max(1, int(min(DECISION_TTL_S, left) * 1000))
-                    pipe.set(keys[request], self._encoder.encode(verdict), px=ttl_ms)
-                    pipe.delete(f"{keys[request]}:lease")
-                pipe.execute()
-        except redis.RedisError:
-            self._breaker.trip()
 
 
 class DecisionCache:
@@ -176,8 +74,11 @@ class DecisionCache:
         # that write them differently.
         self._policy_mark = f"{VERDICT_FORM} {policy!r}"
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
-        """The verdict of each of `requests` (no repeats) at `now`; three SQL statements for all of them at the most."""
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> dict[Request, Verdict]:
+        """The verdict of each of `requests` (no repeats) at `now`; three SQL statements for all of them at the most.
+
+        A request that cannot be decided at present, because SQL is away, has none.
+        """
         moment, generation = now.timestamp(), self._epochs.generation()
         found: dict[Request, Verdict] = {}
         unsure: list[Request] = []
@@ -187,9 +88,9 @@ class DecisionCache:
                 unsure.append(request)
             else:
                 found[request] = entry[2]
-        return self._find(unsure, found, generation, now) if unsure else Answer(found)
+        return found | self._find(unsure, generation, now) if unsure else found
 
-    def _find(self, unsure: Sequence[Request], found: dict[Request, Verdict], generation: int, now: datetime) -> Answer:
+    def _find(self, unsure: Sequence[Request], generation: int, now: datetime) -> dict[Request, Verdict]:
         marks = self._marks(unsure)
         fresh = self._from_process(marks, now.timestamp())
         missing = {
@@ -201,8 +102,7 @@ class DecisionCache:
             fresh |= self._from_others(missing, now)
         for request, verdict in fresh.items():
             self._remember(request, (generation, marks[request], verdict))
-        found |= fresh
-        return Answer(found, frozenset(request for request in unsure if request not in fresh))
+        return fresh
 
     def _marks(self, requests: Sequence[Request]) -> dict[Request, tuple[int, ...]]:
         scopes = {request: scopes_of(request) for request in requests}

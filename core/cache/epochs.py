@@ -12,15 +12,13 @@ from typing import Protocol
 
 import redis
 
-from core.errors import StoreUnavailableError
-from core.storage.epochs import EpochPublishError
+from core.cache.breaker import Breaker
+from core.errors import EpochPublishError, StoreUnavailableError
 
 #: A change is effective everywhere within one second; half of it is spent here, the rest is left for the trip.
 EPOCH_TRUST_S = 0.5
 #: An epoch that Redis has forgotten is read from SQL again.
 EPOCH_TTL_S = 86_400
-#: How long Redis is left alone after it failed to answer.
-BREAKER_S = 5.0
 #: Scopes that one process remembers before it starts afresh.
 MAX_KNOWN_SCOPES = 200_000
 
@@ -48,22 +46,6 @@ class EpochStore(Protocol):
 
     def epochs(self, scopes: Iterable[str]) -> Mapping[str, int]:
         """The epochs of the scopes that have one."""
-
-
-class Breaker:
-    """Leaves a failed service alone for a while, so that no message waits for its time-out."""
-
-    def __init__(self, pause_s: float = BREAKER_S, clock: Callable[[], float] = time.monotonic) -> None:
-        self._pause_s, self._clock, self._until = pause_s, clock, 0.0
-
-    @property
-    def open(self) -> bool:
-        """Whether the service is being left alone."""
-        return self._clock() < self._until
-
-    def trip(self) -> None:
-        """Leave the service alone from now on, for the pause."""
-        self._until = self._clock() + self._pause_s
 
 
 class RedisEpochs:

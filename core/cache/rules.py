@@ -5,7 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import Protocol
 
-from core.cache.epochs import Breaker, Epochs, EpochStore, RedisEpochs
+from core.cache.breaker import Breaker
+from core.cache.epochs import Epochs, EpochStore, RedisEpochs
 from core.engine.country_rules import RuleBook
 from core.storage.scopes import RULES_SCOPE
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from core.accounts.facts import AccountProblem
-from core.contract.documents import encode_json
-from core.engine.decision import Decision
+from core.encoding import encode_json
+from core.engine.decision import AccountProblem, Decision
 from core.engine.spread import Draw, draws_of
 from core.errors import ParkReason
 from core.sender import Sender

@@ -15,22 +15,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.contract.documents import (
-    MAX_RECIPIENTS,
-    WHOLE_DOCUMENT,
-    BatchRecipient,
-    BatchSender,
-    BodyText,
-    CampaignBatch,
-    ContractError,
-    CountryText,
-    ExtendedMessage,
-    Text64,
-    decode_json,
-    encode_json,
-    known_ids,
-    validated,
-)
+from core.contract.decode import BodyText, CountryText, ExtendedMessage, Text64
+from core.contract.ids import known_ids
+from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, CampaignBatch, validated
+from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.engine.decision import SenderRef
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import Assigner, Group, Messages, Outcome, Parked, clean_sender_id

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import redis
 
-from core.contract.documents import parse_rfc3339
 from core.errors import NotFoundError, RefusedError
+from core.moments import parse_rfc3339
 
 _PARKED = "parked:"
 

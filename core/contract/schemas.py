@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from core.contract.documents import EXPORTED_SCHEMAS
+from core.contract.models import EXPORTED_SCHEMAS
 
 #: The dialect that pydantic writes.
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -10,13 +10,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection
 
 from core.accounts.accounts import Account, account_at_hand
-from core.contract.documents import SCHEMA_VERSION, encode_json, rfc3339
 from core.defaults.default_senders import facts_for_defaults
+from core.defaults.judge import ComplianceJudge, failed_candidate, meant_senders
 from core.defaults.rows import StoredDefault, defaults_after
-from core.defaults.strategies import ENABLED, STRATEGIES_FIELD, Judge, Strategy, failed_candidate, meant_senders
+from core.defaults.strategies import STRATEGIES_FIELD, Strategy
+from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.country_rules import RuleBook
-from core.engine.decision import Facts, Policy, Rejection, Request
+from core.engine.decision import ENABLED, Facts, Policy, Rejection, Request
 from core.errors import FieldError
+from core.moments import rfc3339
 from core.storage.database import Database
 from core.storage.tables import DefaultRow
 
@@ -98,7 +100,7 @@ class AtRisk:
                 return
 
     def page(
-        self, connection: Connection, judge: Judge, after: UUID | None, *conditions: ColumnElement[bool]
+        self, connection: Connection, judge: ComplianceJudge, after: UUID | None, *conditions: ColumnElement[bool]
     ) -> RiskPage:
         """The next defaults behind `after`; two statements."""
         stored = defaults_after(connection, after, PAGE, DefaultRow.status == ENABLED, *conditions)
@@ -112,11 +114,13 @@ class AtRisk:
         ids = tuple(each.default_id for each in stored)
         return RiskPage(ids, endangered, ids[-1] if len(ids) == PAGE else None)
 
-    def judge(self) -> Judge:
+    def judge(self) -> ComplianceJudge:
         """By what they are judged now."""
-        return Judge(self._rules(), self._policy, self._database.clock())
+        return ComplianceJudge(self._rules(), self._policy, self._database.clock())
 
-    def _risks(self, default: StoredDefault, request: Request, facts: Facts, judge: Judge) -> tuple[Risk, ...]:
+    def _risks(
+        self, default: StoredDefault, request: Request, facts: Facts, judge: ComplianceJudge
+    ) -> tuple[Risk, ...]:
         outlook = _Outlook(request, facts, judge, judge.now + self._notice)
         enabled = [each for each in enumerate(default.strategies) if each[1].status == ENABLED]
         found = (outlook.risk(position, strategy) for position, strategy in enabled)
@@ -162,7 +166,7 @@ class _Outlook:
 
     request: Request
     facts: Facts
-    judge: Judge
+    judge: ComplianceJudge
     until: datetime
 
     def risk(self, position: int, strategy: Strategy) -> Risk | None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.accounts.accounts import Account, account_at_hand, account_id_of, account_row
 from core.accounts.facts import read_facts
+from core.defaults.judge import ComplianceJudge, with_country
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import (
     MANUAL,
@@ -26,15 +27,9 @@ from core.defaults.rows import (
     stored_defaults,
     write_changes,
 )
-from core.defaults.strategies import (
-    ENABLED,
-    Judge,
-    Strategy,
-    form_errors,
-    with_country,
-)
+from core.defaults.strategies import Strategy, form_errors
 from core.engine.country_rules import RuleBook
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import ENABLED, Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product
 from core.storage.database import Database, Write
@@ -169,7 +164,7 @@ class DefaultSenders:
             return [HistoryEntry(**({**row} | {"product": Product(row["product"])})) for row in rows]
 
     def _write(
-        self, write: Write, judge: Judge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
+        self, write: Write, judge: ComplianceJudge, wanted: _Wanted, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         stored, request = wanted.stored, wanted.request
         facts = facts_for_defaults(write.connection, [request])[request]
@@ -179,8 +174,8 @@ class DefaultSenders:
         written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
         return _written(stored, written[change.key], change.strategies, judge.now) if written else stored
 
-    def _judge(self) -> Judge:
-        return Judge(self._rules(), self._policy, self._database.clock())
+    def _judge(self) -> ComplianceJudge:
+        return ComplianceJudge(self._rules(), self._policy, self._database.clock())
 
     def _remove(self, write: Write, stored: StoredDefault, by: str) -> None:
         removal = DefaultChange(stored.key, stored, ())

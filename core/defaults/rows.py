@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, or_, select, update
 
-from core.defaults.strategies import ENABLED, Strategy
+from core.defaults.strategies import Strategy
+from core.encoding import storable
+from core.engine.decision import ENABLED
 from core.sender import Product, SenderType
 from core.storage.database import Write
-from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, chunks, storable
+from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, chunks
 from core.storage.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
 #: Who chose a default: a person (or an inventory file), or assign-all.

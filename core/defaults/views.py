@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from core.accounts.accounts import Account
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import StoredDefault, defaults_query, read_defaults, stored_defaults
-from core.defaults.strategies import ENABLED
+from core.engine.decision import ENABLED
 from core.errors import ForbiddenError, NotFoundError
 from core.storage.database import Database
 from core.storage.statements import any_of

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from core.engine.country_rules import CountryProfile, CountryRule, Grade, grade_of
 from core.engine.decision import Policy, Request
+from core.moments import when
 from core.sender import Product, Registration, Sender, SenderType
 
 #: Order of types where a country's data names none; also among the types that it leaves out.
@@ -125,11 +126,6 @@ def case_of(ground: Ground, sender: Sender) -> Case:
 
 def _registered(ground: Ground, sender: Sender) -> bool:
     return any(r.country in ground.homes and r.approved_at(ground.now) for r in sender.registrations)
-
-
-def when(moment: datetime) -> str:
-    """RFC 3339 in UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def label(sender_id: str | None, sender_type: SenderType | None) -> str:

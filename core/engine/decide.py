@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from core.engine.case import Ground, Rules, case_of, ground_of, when
+from core.engine.case import Ground, Rules, case_of, ground_of
 from core.engine.country_rules import Grade
 from core.engine.decision import (
     Candidate,
@@ -33,6 +33,7 @@ from core.engine.filters import Verdict, not_owned, screen
 from core.engine.named_senders import SPURNED, Board, NamedChoice, choose_named
 from core.engine.ranking import Key, equals, is_local, places, rank_key
 from core.errors import ParkReason
+from core.moments import when
 from core.sender import Product, Sender, SenderType
 
 __all__ = ["Rules", "decide"]

@@ -11,6 +11,9 @@ from core.engine.country_rules import Grade
 from core.errors import ParkReason
 from core.sender import Product, Sender, SenderType, TrafficClass
 
+#: Status of a default or of a strategy.
+ENABLED, DISABLED = "ENABLED", "DISABLED"
+
 
 class Source(StrEnum):
     """Which step of the decision order gave the sender."""
@@ -168,6 +171,15 @@ class Facts:
     borrowed_from: frozenset[str] = frozenset()
     defaults: tuple[DefaultSender, ...] = ()
     spread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountProblem:
+    """Why a request has no facts: UNKNOWN_ACCOUNT or ACCOUNT_SUSPENDED. `field` names the id that is to blame."""
+
+    reason: ParkReason
+    field: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)

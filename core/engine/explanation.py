@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.engine.case import label, when
+from core.engine.case import label
 from core.engine.decision import Candidate, Decision, PoolMember, Reason, Warn
 from core.engine.spread import draws_of, pick
+from core.moments import when
 from core.sender import Sender
 
 _REASON_WORDS = {

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.engine.case import Case, rule_words, standing_words, when
+from core.engine.case import Case, rule_words, standing_words
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, Rejection, UnknownRule
 from core.engine.generic_names import is_generic
+from core.moments import when
 from core.sender import Product, SenderStatus, SenderType, form_error
 
 #: Types that carry no reply in a country whose long codes are one-way.

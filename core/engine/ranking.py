@@ -11,9 +11,10 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from core.engine.case import EPOCH, Case, label, when
+from core.engine.case import EPOCH, Case, label
 from core.engine.country_rules import Grade
 from core.engine.decision import RankStep
+from core.moments import when
 from core.sender import Sender, SenderType
 
 #: `unknown` ranks here only where the policy admits it: what may be compliant goes before what surely is altered.

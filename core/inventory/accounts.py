@@ -9,9 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from core.accounts.accounts import KeyHash, key_values
-from core.inventory.lines import AccountLine, Kind
-from core.inventory.tally import Tally
+from core.accounts.api_keys import KeyHash, key_values
+from core.inventory.lines import AccountLine, ImportResult, Kind
 from core.storage.database import Write
 from core.storage.statements import any_of
 from core.storage.tables import AccountRow, ApiKeyRow
@@ -22,14 +21,14 @@ _TELLING = ("parent_ref", "may_borrow", "status")
 _AccountRows = dict[str, Row[*tuple[Any, ...]]]
 
 
-def write_accounts(write: Write, lines: Sequence[AccountLine], tally: Tally, now: datetime) -> None:
+def write_accounts(write: Write, lines: Sequence[AccountLine], result: ImportResult, now: datetime) -> None:
     """Inserts and updates accounts, and adds the API keys that are new."""
     known = _read(write.connection, {line.account_id for line in lines})
     parents = _Parents(write.connection, lines, known)
     created, updated = [], []
     for line in lines:
         if words := parents.problem(line):
-            tally.refuse(line, "parent", words)
+            result.refuse(line, "parent", words)
             continue
         row, values = known.get(line.account_id), _values(line, parents.ref(line))
         if row is None:
@@ -41,7 +40,7 @@ def write_accounts(write: Write, lines: Sequence[AccountLine], tally: Tally, now
     refs = {account_id: row.user_id for account_id, row in known.items()} | _insert(write, created)
     _update(write.connection, updated)
     rekeyed = _write_keys(write.connection, [line for line in lines if line.account_id in refs], refs, now)
-    _count(tally, lines, created, {row["account_id"] for row in updated} | rekeyed)
+    _count(result, lines, created, {row["account_id"] for row in updated} | rekeyed)
 
 
 class _Parents:
@@ -136,6 +135,8 @@ def _write_keys(
     return {line.account_id for line in fresh.values()}
 
 
-def _count(tally: Tally, lines: Sequence[AccountLine], created: Sequence[dict[str, Any]], updated: set[str]) -> None:
+def _count(
+    result: ImportResult, lines: Sequence[AccountLine], created: Sequence[dict[str, Any]], updated: set[str]
+) -> None:
     new = {row["account_id"] for row in created}
-    tally.count(Kind.ACCOUNT, created=len(new), updated=len(updated - new), total=len(lines))
+    result.count(Kind.ACCOUNT, created=len(new), updated=len(updated - new), total=len(lines))

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.defaults.default_senders import facts_for_defaults
+from core.defaults.judge import ComplianceJudge, with_country
 from core.defaults.rows import MANUAL, DefaultChange, DefaultKey, StoredDefault, find_defaults, write_changes
-from core.defaults.strategies import ENABLED, STRATEGIES_FIELD, Judge, Strategy, form_errors, with_country
-from core.engine.decision import Facts, Request
+from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors
+from core.engine.decision import ENABLED, Facts, Request
 from core.errors import FieldError
-from core.inventory.lines import DefaultLine, Kind
+from core.inventory.lines import DefaultLine, ImportResult, Kind
 from core.inventory.senders import account_refs
-from core.inventory.tally import Tally
 from core.storage.database import Write
 
 
-def write_defaults(write: Write, lines: Sequence[DefaultLine], tally: Tally, judge: Judge, by: str) -> None:
+def write_defaults(
+    write: Write, lines: Sequence[DefaultLine], result: ImportResult, judge: ComplianceJudge, by: str
+) -> None:
     """Writes the defaults that differ; those that are as they were are not judged again."""
     refs = account_refs(write.connection, (line.account_id for line in lines))
     keyed: list[tuple[DefaultLine, DefaultKey]] = []
     for line in lines:
         ref = refs.get(line.account_id)
         if ref is None:
-            tally.refuse(line, "account_id", f"there is no account {line.account_id!r}")
+            result.refuse(line, "account_id", f"there is no account {line.account_id!r}")
         else:
             keyed.append((line, (ref, line.country, line.product)))
     known = _read(write, [key for _, key in keyed])
@@ -30,12 +32,12 @@ def write_defaults(write: Write, lines: Sequence[DefaultLine], tally: Tally, jud
     facts = facts_for_defaults(write.connection, [_request(line) for line, _ in differing])
     changes = []
     for line, key in differing:
-        strategies = _judged(line, facts[_request(line)], tally, judge)
+        strategies = _judged(line, facts[_request(line)], result, judge)
         if strategies is not None:
             changes.append(DefaultChange(key, known.get(key), strategies))
     write_changes(write, changes, origin=MANUAL, by=by, now=judge.now)
     created = sum(change.before is None for change in changes)
-    tally.count(Kind.DEFAULT, created=created, updated=len(changes) - created, total=len(keyed))
+    result.count(Kind.DEFAULT, created=created, updated=len(changes) - created, total=len(keyed))
 
 
 def _request(line: DefaultLine) -> Request:
@@ -59,13 +61,15 @@ def _same_strategy(wanted: Strategy, stored: Strategy) -> bool:
     return names and wanted.sender_country_code in countries and stored.status == ENABLED
 
 
-def _judged(line: DefaultLine, facts: Facts, tally: Tally, judge: Judge) -> tuple[Strategy, ...] | None:
+def _judged(
+    line: DefaultLine, facts: Facts, result: ImportResult, judge: ComplianceJudge
+) -> tuple[Strategy, ...] | None:
     """The line's strategies with their countries filled in; None: they may not be a default."""
     strategies = tuple(with_country(strategy, facts) for strategy in line.strategies)
     errors = form_errors(strategies, judge.rules, as_http=False)
     errors = errors or judge.errors(strategies, _request(line), facts)
     for error in errors:
-        tally.refuse(line, *_told(error))
+        result.refuse(line, *_told(error))
     return None if errors else strategies
 
 

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from core.accounts.accounts import account_id_error
+from core.encoding import storable
 from core.errors import FieldError
 from core.phone import normal_country
 from core.rules.files import shipped_rules
 from core.sender import TrafficClass
-from core.storage.statements import storable
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 

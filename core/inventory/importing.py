@@ -13,16 +13,25 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
-from core.defaults.strategies import Judge
+from core.defaults.judge import ComplianceJudge
 from core.engine.country_rules import RuleBook
 from core.engine.decision import Policy
 from core.errors import ConflictError, FieldError, RefusedError
 from core.inventory.accounts import write_accounts
 from core.inventory.defaults import write_defaults
-from core.inventory.lines import AccountLine, DefaultLine, Kind, Line, RegistrationLine, SenderLine, read_line
+from core.inventory.line_buffer import LineBuffer
+from core.inventory.lines import (
+    AccountLine,
+    Counts,
+    DefaultLine,
+    ImportResult,
+    Kind,
+    Line,
+    RegistrationLine,
+    SenderLine,
+    read_line,
+)
 from core.inventory.senders import write_registrations, write_senders
-from core.inventory.spool import Spool
-from core.inventory.tally import Counts, Tally
 from core.storage.database import Database, Write
 from core.storage.statements import chunks
 
@@ -64,29 +73,29 @@ class InventoryImport:
         rows meanwhile. Either way nothing was changed.
         """
         with ExitStack() as stack:
-            spools = _checked(_lines_of(source), stack)
-            judge = Judge(self._rules(), self._policy, self._database.clock())
-            tally = Tally()
+            buffers = _checked(_lines_of(source), stack)
+            judge = ComplianceJudge(self._rules(), self._policy, self._database.clock())
+            result = ImportResult()
             try:
                 with self._database.writing() as write:
-                    _write_all(write, spools, tally, judge, by)
+                    _write_all(write, buffers, result, judge, by)
             except IntegrityError:
                 raise ConflictError("somebody else changed the inventory at the same moment; run it again") from None
-        summary = InventorySummary(tally.counts)
+        summary = InventorySummary(result.counts)
         if summary.changed:
             self._database.refresh_statistics("accounts", "senders", "registrations", "default_senders")
         return summary
 
 
 @dataclass(slots=True)
-class _Spools:
+class _Buffers:
     """The checked lines of a file by kind, on disk; sub-accounts are written after their accounts."""
 
-    accounts: Spool[AccountLine]
-    subaccounts: Spool[AccountLine]
-    senders: Spool[SenderLine]
-    registrations: Spool[RegistrationLine]
-    defaults: Spool[DefaultLine]
+    accounts: LineBuffer[AccountLine]
+    subaccounts: LineBuffer[AccountLine]
+    senders: LineBuffer[SenderLine]
+    registrations: LineBuffer[RegistrationLine]
+    defaults: LineBuffer[DefaultLine]
 
     def add(self, line: Line) -> None:
         match line:
@@ -100,44 +109,44 @@ class _Spools:
                 self.defaults.add(line)
 
 
-def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Spools:
-    spools = _Spools(
-        stack.enter_context(Spool(AccountLine)),
-        stack.enter_context(Spool(AccountLine)),
-        stack.enter_context(Spool(SenderLine)),
-        stack.enter_context(Spool(RegistrationLine)),
-        stack.enter_context(Spool(DefaultLine)),
+def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Buffers:
+    buffers = _Buffers(
+        stack.enter_context(LineBuffer(AccountLine)),
+        stack.enter_context(LineBuffer(AccountLine)),
+        stack.enter_context(LineBuffer(SenderLine)),
+        stack.enter_context(LineBuffer(RegistrationLine)),
+        stack.enter_context(LineBuffer(DefaultLine)),
     )
     errors: list[FieldError] = []
     seen: dict[int, int] = {}
     for number, text in enumerate(texts, 1):
         line = read_line(text.removeprefix(_BOM) if number == 1 else text, number, errors)
         if line is not None:
-            spools.add(line)
+            buffers.add(line)
             first = seen.setdefault(hash(line.key), number)
             if first != number:
                 errors.append(FieldError(f"line {number}", f"repeats what line {first} is about"))
         if len(errors) >= MAX_ERRORS:
             break
     refuse(errors)
-    return spools
+    return buffers
 
 
-def _write_all(write: Write, spools: _Spools, tally: Tally, judge: Judge, by: str) -> None:
+def _write_all(write: Write, buffers: _Buffers, result: ImportResult, judge: ComplianceJudge, by: str) -> None:
     """Each kind needs the ones before; an error in one would only bring forth errors in the next."""
-    for accounts in (spools.accounts, spools.subaccounts):
+    for accounts in (buffers.accounts, buffers.subaccounts):
         for part in chunks(accounts, CHUNK_LINES):
-            write_accounts(write, part, tally, judge.now)
-        refuse(tally.errors)
-    for senders in chunks(spools.senders, CHUNK_LINES):
-        write_senders(write, senders, tally)
-    refuse(tally.errors)
-    for registrations in chunks(spools.registrations, CHUNK_LINES):
-        write_registrations(write, registrations, tally)
-    refuse(tally.errors)
-    for defaults in chunks(spools.defaults, CHUNK_LINES):
-        write_defaults(write, defaults, tally, judge, by)
-    refuse(tally.errors)
+            write_accounts(write, part, result, judge.now)
+        refuse(result.errors)
+    for senders in chunks(buffers.senders, CHUNK_LINES):
+        write_senders(write, senders, result)
+    refuse(result.errors)
+    for registrations in chunks(buffers.registrations, CHUNK_LINES):
+        write_registrations(write, registrations, result)
+    refuse(result.errors)
+    for defaults in chunks(buffers.defaults, CHUNK_LINES):
+        write_defaults(write, defaults, result, judge, by)
+    refuse(result.errors)
 
 
 def refuse(errors: list[FieldError]) -> None:

@@ -6,7 +6,7 @@ A field that is left out takes its default in a new row and stays as it is in a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -245,3 +245,38 @@ _READERS: Mapping[Kind, Callable[[Fields, int, frozenset[str]], Line | None]] = 
     Kind.REGISTRATION: _registration,
     Kind.DEFAULT: _default,
 }
+
+
+# -- what an import makes of them --------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Counts:
+    """Rows of one kind."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """For `--json`."""
+        return {"created": self.created, "updated": self.updated, "unchanged": self.unchanged}
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """Counts by kind, in the order of writing, and the errors that only the database could show."""
+
+    counts: dict[Kind, Counts] = field(default_factory=lambda: {kind: Counts() for kind in Kind})
+    errors: list[FieldError] = field(default_factory=list)
+
+    def refuse(self, line: Line, name: str, reason: str) -> None:
+        """Notes what is wrong with a field of a line."""
+        self.errors.append(FieldError(f"line {line.line}: {name}", reason))
+
+    def count(self, kind: Kind, *, created: int, updated: int, total: int) -> None:
+        """Adds rows of which `total` are good and the rest of them unchanged."""
+        counts = self.counts[kind]
+        counts.created += created
+        counts.updated += updated
+        counts.unchanged += total - created - updated

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.accounts.sender_rows import identity_of, registration_values, sender_values
-from core.inventory.lines import Kind, RegistrationLine, SenderLine
-from core.inventory.tally import Tally
+from core.inventory.lines import ImportResult, Kind, RegistrationLine, SenderLine
 from core.storage.database import Write
 from core.storage.statements import any_of, insert_into
 from core.storage.tables import AccountRow, RegistrationRow, SenderRow
@@ -43,11 +42,11 @@ def account_refs(connection: Connection, account_ids: Iterable[str | None]) -> d
     return {None: None} | {row.account_id: row.user_id for row in connection.execute(query)}
 
 
-def write_senders(write: Write, lines: Sequence[SenderLine], tally: Tally) -> None:
+def write_senders(write: Write, lines: Sequence[SenderLine], result: ImportResult) -> None:
     """Inserts and updates senders."""
     refs = account_refs(write.connection, (line.account_id for line in lines))
     rows = [
-        (line, sender_values(line.sender, refs[line.account_id])) for line in lines if _has_owner(line, refs, tally)
+        (line, sender_values(line.sender, refs[line.account_id])) for line in lines if _has_owner(line, refs, result)
     ]
     known = _read_senders(write.connection, [values["identity"] for _, values in rows])
     created, updated = [], []
@@ -62,16 +61,16 @@ def write_senders(write: Write, lines: Sequence[SenderLine], tally: Tally) -> No
     if updated:
         write.connection.execute(update(SenderRow).where(SenderRow.id == bindparam("row_id")), updated)
     _touch(write, (values["account_ref"] for values in (*created, *updated)))
-    tally.count(Kind.SENDER, created=len(created), updated=len(updated), total=len(rows))
+    result.count(Kind.SENDER, created=len(created), updated=len(updated), total=len(rows))
 
 
-def write_registrations(write: Write, lines: Sequence[RegistrationLine], tally: Tally) -> None:
+def write_registrations(write: Write, lines: Sequence[RegistrationLine], result: ImportResult) -> None:
     """Inserts and updates registrations of senders that exist."""
     refs = account_refs(write.connection, (line.account_id for line in lines))
     named = [
         (line, identity_of(refs[line.account_id], line.sender_type, line.sender_id))
         for line in lines
-        if _has_owner(line, refs, tally)
+        if _has_owner(line, refs, result)
     ]
     senders = _read_senders(write.connection, [identity for _, identity in named])
     rows = []
@@ -79,7 +78,7 @@ def write_registrations(write: Write, lines: Sequence[RegistrationLine], tally: 
         if identity in senders:
             rows.append((line, registration_values(line.registration, senders[identity].id)))
         else:
-            tally.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
+            result.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
     known = _read_registrations(write.connection, [values for _, values in rows])
     created, updated = [], []
     for line, values in rows:
@@ -91,7 +90,7 @@ def write_registrations(write: Write, lines: Sequence[RegistrationLine], tally: 
     _upsert_registrations(write.connection, created + updated)
     owners = {sender.id: sender.account_ref for sender in senders.values()}
     _touch(write, (owners[values["sender_ref"]] for values in (*created, *updated)))
-    tally.count(Kind.REGISTRATION, created=len(created), updated=len(updated), total=len(rows))
+    result.count(Kind.REGISTRATION, created=len(created), updated=len(updated), total=len(rows))
 
 
 def _touch(write: Write, owners: Iterable[int | None]) -> None:
@@ -99,10 +98,12 @@ def _touch(write: Write, owners: Iterable[int | None]) -> None:
         write.touch_account(owner)
 
 
-def _has_owner(line: SenderLine | RegistrationLine, refs: Mapping[str | None, int | None], tally: Tally) -> bool:
+def _has_owner(
+    line: SenderLine | RegistrationLine, refs: Mapping[str | None, int | None], result: ImportResult
+) -> bool:
     if line.account_id in refs:
         return True
-    tally.refuse(line, "account_id", f"there is no account {line.account_id!r}")
+    result.refuse(line, "account_id", f"there is no account {line.account_id!r}")
     return False
 
 

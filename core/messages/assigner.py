@@ -12,21 +12,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from core.cache.decisions import Answer
 from core.cache.verdict import Verdict
-from core.contract.documents import (
-    WHOLE_DOCUMENT,
-    ContractError,
-    Message,
-    account_hash,
-    decode_message,
-    digest_of,
-    parse_rfc3339,
-    rfc3339,
-)
+from core.contract.decode import Message, decode_message
+from core.contract.ids import account_hash, digest_of
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
 from core.messages.enriched import SpreadWriter, Writer, tail_of, writer_of
+from core.moments import parse_rfc3339, rfc3339
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, TrafficClass
 
@@ -72,7 +65,7 @@ class Outcome:
 class Verdicts(Protocol):
     """What gives a request its verdict: the decision cache, or a double."""
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Mapping[Request, Verdict]:
         """The verdicts of `requests` at `now`."""
 
 
@@ -164,7 +157,7 @@ class Assigner:
         return outcome
 
     def _decide(self, batch: Messages) -> None:
-        verdicts = self._decisions.verdicts([Request(*key) for key in batch.groups], batch.now).verdicts
+        verdicts = self._decisions.verdicts([Request(*key) for key in batch.groups], batch.now)
         assigned_at = rfc3339(batch.now)
         for key, group in batch.groups.items():
             verdict = group.verdict = verdicts.get(key)  # type: ignore[call-overload]  # a Request is such a tuple

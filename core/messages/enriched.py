@@ -1,6 +1,6 @@
 """Enriched messages, written fast: what a group of messages shares is encoded once, the rest for each message.
 
-The result is the JSON of `core.contract.documents.EnrichedMessage`, field by field in its order; a test compares the two.
+The result is the JSON of `core.contract.models.EnrichedMessage`, field by field in its order; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from core.cache.verdict import PoolSender, Verdict
-from core.contract.documents import SCHEMA_VERSION, Message, encode_json
+from core.contract.decode import Message
+from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.spread import pick
 from core.sender import Product, TrafficClass
 

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from core.contract.documents import SCHEMA_VERSION, encode_json, rfc3339
+from core.encoding import SCHEMA_VERSION, encode_json
 from core.messages.assigner import Parked
+from core.moments import rfc3339
 from core.parked.store import ParkedDocument, ParkedEntry
 
 _decoder = msgspec.json.Decoder(ParkedDocument)

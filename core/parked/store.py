@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
 
+from core.encoding import storable
 from core.errors import FieldError, ParkReason
 from core.storage.database import Database, transaction
-from core.storage.statements import CHUNK, chunks, insert_into, storable
+from core.storage.statements import CHUNK, chunks, insert_into
 from core.storage.tables import ParkedRow
 
 #: An id longer than this stands in no index; the document keeps it whole.

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core.accounts.facts import AccountProblem
 from core.campaigns.batch import Batch, RefusedRow
-from core.contract.documents import Message
+from core.contract.decode import Message
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import Decision, Facts, Policy, Request
+from core.engine.decision import AccountProblem, Decision, Facts, Policy, Request
 from core.engine.explanation import explanation
 from core.errors import ParkReason
 from core.messages.assigner import Parked, request_for

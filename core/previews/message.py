@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from core.accounts.facts import AccountProblem
-from core.contract.documents import ContractError, encode_json, known_ids, read_message
+from core.contract.decode import read_message
+from core.contract.ids import known_ids
+from core.encoding import ContractError, encode_json
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.engine.explanation import explanation, for_recipient
 from core.errors import ParkReason
 from core.messages.assigner import request_for

@@ -16,11 +16,11 @@ from sqlalchemy import Connection, Row, select
 from core.accounts.accounts import AccountStatus
 from core.accounts.facts import read_facts
 from core.defaults.default_senders import facts_for_defaults
+from core.defaults.judge import ComplianceJudge
 from core.defaults.rows import StoredDefault, defaults_after
-from core.defaults.strategies import ENABLED, Judge
 from core.engine.country_rules import REGION_HOMES, CountryProfile, CountryRule, RuleBook
 from core.engine.decide import decide
-from core.engine.decision import Decision, Facts, Policy, Request, Source
+from core.engine.decision import ENABLED, Decision, Facts, Policy, Request, Source
 from core.rules.diff import RuleChange
 from core.sender import Product, Sender, SenderType
 from core.storage.database import Database
@@ -125,7 +125,7 @@ class WhatIf:
             yield SmartEffect(before, after)
 
     def _problem(self, book: RuleBook, default: StoredDefault, request: Request, facts: Facts) -> str | None:
-        errors = Judge(book, self.policy, self.now).errors(default.strategies, request, facts)
+        errors = ComplianceJudge(book, self.policy, self.now).errors(default.strategies, request, facts)
         return "; ".join(f"{error.field} {error.reason}" for error in errors) or None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
@@ -15,8 +15,9 @@ from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from core.errors import StoreUnavailableError
-from core.storage.epochs import EpochPublishError, EpochSink, NoSink, increment, increment_families
+from core.errors import EpochPublishError, StoreUnavailableError
+from core.moments import utc_now
+from core.storage.epochs import EpochSink, NoSink, increment, increment_families
 from core.storage.scopes import PLATFORM_SCOPE
 from core.storage.statements import chunks
 
@@ -36,11 +37,6 @@ _PUBLISH_CHUNK = 1000
 
 #: Execution option: the statement that begins a transaction on SQLite, where the driver begins none by itself.
 _SQLITE_BEGIN = "smart_assign_sqlite_begin"
-
-
-def utc_now() -> datetime:
-    """The present moment, aware."""
-    return datetime.now(UTC)
 
 
 def open_engine(url: str, *, pool_size: int = 5) -> Engine:

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, select
 
+from core.encoding import storable
 from core.storage.database import Database
-from core.storage.statements import CHUNK, INSERT, chunks, storable
+from core.storage.statements import CHUNK, INSERT, chunks
 from core.storage.tables import DecisionRow
 
 

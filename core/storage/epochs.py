@@ -12,14 +12,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, bindparam, literal, or_, select
 
-from core.errors import SmartAssignError
+from core.encoding import storable
 from core.storage.scopes import account_scope
-from core.storage.statements import CHUNK, INSERT, Among, OneOrSeveral, chunks, storable
+from core.storage.statements import CHUNK, INSERT, Among, OneOrSeveral, chunks
 from core.storage.tables import AccountRow, EpochRow
-
-
-class EpochPublishError(SmartAssignError):
-    """The epochs could not be published; the write itself is safe, and the comparison with SQL repairs the rest."""
 
 
 class EpochSink(Protocol):

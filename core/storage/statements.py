@@ -109,8 +109,3 @@ def chunks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
     iterator = iter(items)
     while part := list(islice(iterator, size)):
         yield part
-
-
-def storable(text: str) -> bool:
-    """Whether a text from outside can be bound at all: PostgreSQL refuses NUL, UTF-8 refuses lone surrogates."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

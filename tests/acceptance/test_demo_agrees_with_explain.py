@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.contract.documents import message_digest
+from core.contract.ids import message_digest
 from core.engine.country_rules import RuleBook
 from core.previews.message import inquire
 from core.storage.database import open_engine

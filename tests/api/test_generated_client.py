@@ -23,9 +23,9 @@ from clicksend.models.update_default_sender_request import UpdateDefaultSenderRe
 from core.accounts.accounts import Accounts
 from core.defaults.rows import MANUAL, DefaultChange, write_changes
 from core.defaults.strategies import Strategy
+from core.moments import utc_now
 from core.rules.files import shipped_rules
 from core.sender import Product, SenderType
-from core.storage.database import utc_now
 from tests.support.accounts import AU_NUMBER, NAME
 from tests.support.served import AU_STRATEGY, Login, ServedApi, body_of
 

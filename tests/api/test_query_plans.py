@@ -16,8 +16,8 @@ from benchmarks.volume import Volume, fill
 from core.accounts.accounts import Accounts
 from core.accounts.facts import read_facts
 from core.engine.decision import Facts, Request
+from core.moments import utc_now
 from core.sender import Product
-from core.storage.database import utc_now
 from core.storage.epochs import increment_families
 from tests.support.served import Login, ServedApi, served
 from tests.support.services import postgres_database

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from core.contract.documents import BatchRecipient, CampaignBatch, ContractError, OutgoingMessage, read_message
+from core.contract.decode import read_message
+from core.contract.models import BatchRecipient, CampaignBatch, OutgoingMessage
 from core.contract.schemas import schema_texts
+from core.encoding import ContractError
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}

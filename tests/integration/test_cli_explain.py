@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.cache.decisions import DecisionCache
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.engine.decision import Policy
 from core.messages.assigner import Assigner
 from core.storage.database import open_engine

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import redis
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from tests.conftest import both_brokers
 from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import cli_command, run_cli

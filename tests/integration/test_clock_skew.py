@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.storage.database import utc_now
+from core.moments import utc_now
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import AU, message
 from tests.support.running_worker import QUEUES, Deployment

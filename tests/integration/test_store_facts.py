@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import CompoundSelect, event, insert, text
 
 from core.accounts.accounts import Accounts
-from core.accounts.facts import _FACTS, AccountProblem
+from core.accounts.facts import _FACTS
 from core.accounts.senders import Senders
 from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
-from core.engine.decision import DefaultSender, Facts, Policy, Request, SenderRef
+from core.engine.decision import AccountProblem, DefaultSender, Facts, Policy, Request, SenderRef
 from core.errors import ParkReason
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from core.storage.scopes import account_scope

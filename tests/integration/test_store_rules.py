@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
-from core.errors import ConflictError, NotFoundError, RefusedError, StoreUnavailableError
+from core.errors import ConflictError, EpochPublishError, NotFoundError, RefusedError, StoreUnavailableError
 from core.rules.files import shipped_rules
 from core.rules.store import OPERATOR, SHIPPED
 from core.sender import Product, SenderType
 from core.storage.database import open_engine
-from core.storage.epochs import EpochPublishError
 from core.storage.scopes import RULES_SCOPE, account_scope
 from core.store import Store
 from tests.support.store_fixtures import NOW, RecordingSink, counted_statements, filled_schema

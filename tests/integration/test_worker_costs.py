@@ -11,9 +11,8 @@ import psycopg
 import pytest
 import redis
 
-from core.accounts.facts import AccountProblem
 from core.cache.decisions import DecisionCache
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.messages.assigner import Assigner
 from core.storage.database import open_engine
 from core.store import Store

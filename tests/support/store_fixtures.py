@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, event
 
+from core.errors import EpochPublishError
 from core.storage.database import open_engine
-from core.storage.epochs import EpochPublishError
 from core.storage.tables import Base
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -14,7 +14,7 @@ from benchmarks.findings import Table
 from benchmarks.goals import GOALS, Goal, scoreboard, told
 from benchmarks.lanes.board import Board
 from benchmarks.options import Options
-from core.contract.documents import CampaignBatch, OutgoingMessage
+from core.contract.models import CampaignBatch, OutgoingMessage
 from core.phone import settled_country
 from worker.envelopes.task_messages import MESSAGE_TASK, open_kombu_message
 

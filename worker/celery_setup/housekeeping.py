@@ -13,8 +13,7 @@ import structlog
 from celery import bootsteps
 
 from core.cache.epochs import EPOCH_TTL_S
-from core.errors import StoreUnavailableError
-from core.storage.epochs import EpochPublishError
+from core.errors import EpochPublishError, StoreUnavailableError
 from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
 from worker.wiring import Runtime, configured
 

@@ -13,7 +13,7 @@ import click
 import redis
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.cli.output import command, console, fail, json_option, print_json, stderr

@@ -14,7 +14,7 @@ from typing import Any
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.phone import settled_country
 
 INVENTORY_FILE = Path(__file__).with_name("data") / "sample_inventory.jsonl"

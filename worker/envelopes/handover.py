@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from celery.utils.time import maybe_iso8601
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 
 #: What Flower, logs and results show in the place of a task's arguments.
 HIDDEN = "(…)"

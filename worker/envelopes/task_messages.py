@@ -16,7 +16,7 @@ import msgspec
 import pybase64
 from celery.utils.time import maybe_iso8601
 
-from core.contract.documents import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json, encode_json
+from core.encoding import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.errors import FieldError
 from worker.envelopes.handover import HIDDEN, Handed, handed_body, handed_headers, read_handed
 from worker.envelopes.unpacking import unpacked

@@ -11,12 +11,13 @@ from typing import Protocol
 import structlog
 
 from core.campaigns.batch import CHUNK, Batch, CampaignAssigner, decode_batch, part_document
-from core.contract.documents import WHOLE_DOCUMENT, ContractError, ids_in, rfc3339
+from core.contract.ids import ids_in
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome, Parked
+from core.moments import rfc3339, utc_now
 from core.parked.record import parked_document, parked_id
 from core.parked.store import ParkedDocument
-from core.storage.database import utc_now
 from worker.envelopes.task_messages import Sealer, open_kombu_message
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
 from worker.handoff.parking import Parking

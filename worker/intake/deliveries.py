@@ -9,7 +9,7 @@ from typing import Any
 import redis
 import structlog
 
-from core.cache.epochs import Breaker
+from core.cache.breaker import Breaker
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kombu.message import Message
 
-from core.contract.documents import CONTENT_TYPE, encode_json
+from core.encoding import CONTENT_TYPE, encode_json
 from worker.envelopes.task_messages import task_headers
 
 

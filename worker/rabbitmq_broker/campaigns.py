@@ -10,7 +10,8 @@ from typing import Protocol
 import redis
 import structlog
 
-from core.contract.documents import WHOLE_DOCUMENT, ContractError, ids_in
+from core.contract.ids import ids_in
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
 from core.parked.record import parked_notice

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 import redis
 import structlog
 
-from core.cache.epochs import Breaker
+from core.cache.breaker import Breaker
 from worker.redis_broker.claims import reserved_key, script_texts, seen_stem
 from worker.settings import Settings
 

@@ -13,12 +13,12 @@ from datetime import datetime
 
 import structlog
 
-from core.contract.documents import ids_in
+from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.moments import utc_now
 from core.parked.record import parked_document, parked_notice
 from core.parked.store import ParkedDocument, ParkedStore
-from core.storage.database import utc_now
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, ConfirmedPublisher, Outgoing
 from worker.redis_broker.messages import MARK_BYTES

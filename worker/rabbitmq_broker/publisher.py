@@ -12,7 +12,7 @@ import structlog
 from amqp.exceptions import NotFound
 from kombu import Connection
 
-from core.contract.documents import CONTENT_TYPE
+from core.encoding import CONTENT_TYPE
 from worker.rabbitmq_broker.frames import PublishFrames
 from worker.settings import Settings
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import structlog
 
-from core.contract.documents import ids_in
+from core.contract.ids import ids_in
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.moments import utc_now
 from core.parked.record import encode_parked, parked_document
 from core.parked.store import ParkedDocument
-from core.storage.database import utc_now
 from worker.envelopes.task_messages import Sealer, open_kombu_message
 from worker.handoff.parking import Parking
 from worker.redis_broker.claims import Claim, Claims, Lane, Settled, Settlement

@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 import redis
 from msgspec.structs import replace
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
-from core.storage.database import utc_now
+from core.moments import utc_now
 from worker.handoff.producer import Producer
 from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
 from worker.sending.recipients import (

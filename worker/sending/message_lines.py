@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from core.contract.documents import WHOLE_DOCUMENT, ContractError, decode_message
+from core.contract.decode import decode_message
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError
 
 _BOM = b"\xef\xbb\xbf"

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar
 import msgspec
 
 from core.campaigns.batch import Row
-from core.contract.documents import WHOLE_DOCUMENT, BatchRecipient, ContractError, decode_json, validated
+from core.contract.models import BatchRecipient, validated
+from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json
 from core.errors import FieldError, RefusedError
 from core.phone import InvalidRecipientError, normal_country, parse_recipient, settled_country
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
 
 FOLDER = "campaigns"

@@ -9,11 +9,12 @@ import fakeredis
 import pytest
 import redis
 
-from core.accounts.facts import AccountProblem
-from core.cache.decisions import CLOCK_TOLERANCE_S, LEASE_MS, STORE_PAUSE_S, DecisionCache
-from core.cache.epochs import BREAKER_S, EPOCH_TRUST_S, RedisEpochs
+from core.cache.breaker import BREAKER_S
+from core.cache.decisions import STORE_PAUSE_S, DecisionCache
+from core.cache.epochs import EPOCH_TRUST_S, RedisEpochs
+from core.cache.shared_verdicts import CLOCK_TOLERANCE_S, LEASE_MS
 from core.engine.country_rules import RuleBook, RuleStatus
-from core.engine.decision import AlteredSenders, Facts, Policy, Request
+from core.engine.decision import AccountProblem, AlteredSenders, Facts, Policy, Request
 from core.errors import ParkReason, StoreUnavailableError
 from core.sender import SenderType
 from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
@@ -105,7 +106,7 @@ def world() -> World:
 
 
 def sender(cache: DecisionCache, request: Request = AU, now: datetime = NOW) -> str | None:
-    return sender_named(cache.verdicts([request], now).verdicts[request])
+    return sender_named(cache.verdicts([request], now)[request])
 
 
 def test_it_asks_sql_once(world: World) -> None:
@@ -169,11 +170,11 @@ def test_it_keeps_nothing_past_the_end_of_a_sender(world: World) -> None:
     worker = world.worker()
     assert sender(worker) == "+61400000001"
     assert sender(worker, now=NOW + timedelta(seconds=59)) == "+61400000001"
-    assert worker.verdicts([AU], NOW + timedelta(minutes=1)).verdicts[AU].park is ParkReason.NO_COMPLIANT_SENDER
+    assert worker.verdicts([AU], NOW + timedelta(minutes=1))[AU].park is ParkReason.NO_COMPLIANT_SENDER
 
 
 def test_it_parks_for_an_account_that_is_not_there(world: World) -> None:
-    verdict = world.worker().verdicts([UNKNOWN], NOW).verdicts[UNKNOWN]
+    verdict = world.worker().verdicts([UNKNOWN], NOW)[UNKNOWN]
     assert (verdict.park, verdict.field) == (ParkReason.UNKNOWN_ACCOUNT, "account_id")
     assert world.store.saved == []
 
@@ -194,7 +195,7 @@ def test_it_waits_for_who_computes_already(world: World) -> None:
 
 def test_it_leases_nothing_that_is_known(world: World) -> None:
     worker = world.worker()
-    verdict = worker.verdicts([AU], NOW).verdicts[AU]
+    verdict = worker.verdicts([AU], NOW)[AU]
     known, unknown = worker._shared.key("known"), worker._shared.key("unknown")
     worker._shared.write({AU: verdict}, {AU: known}, NOW.timestamp())
     found, mine = worker._shared.take({AU: known, UNKNOWN: unknown}, NOW.timestamp())
@@ -262,8 +263,7 @@ def test_it_serves_what_it_knows_while_sql_is_away(world: World) -> None:
 def test_it_defers_what_it_does_not_know_while_sql_is_away(world: World) -> None:
     world.store.away = True
     worker = world.worker()
-    answer = worker.verdicts([AU], NOW)
-    assert (answer.verdicts, answer.unavailable) == ({}, frozenset({AU}))
+    assert worker.verdicts([AU], NOW) == {}
     world.store.away = False
     world.clock.sleep(STORE_PAUSE_S)
     assert sender(worker) == "+61400000001"

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.campaigns.batch import Batch, RefusedRow, decode_batch
-from core.contract.documents import BatchRecipient, CampaignBatch, ContractError, decode_json, validated
+from core.contract.models import BatchRecipient, CampaignBatch, validated
+from core.encoding import ContractError, decode_json
 from tests.support.documents import BATCH_FIELDS, GOOD_BATCH, GOOD_RECIPIENT, RECIPIENT_FIELDS, dressed, near, written
 from tests.unit.contract.test_documents_agree import anything, likely
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from core.cache.decisions import Answer
+from core.cache.verdict import Verdict
 from core.campaigns.batch import CampaignAssigner, read_batch
 from core.engine.decision import Request
 from core.messages.assigner import Assigner
@@ -17,9 +17,9 @@ AU = "+61491570156"
 class NoVerdicts:
     """Nobody is asked: every recipient is refused before."""
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Mapping[Request, Verdict]:
         assert not list(requests), now
-        return Answer()
+        return {}
 
 
 def test_it_names_a_refused_recipient_as_its_sender_does() -> None:

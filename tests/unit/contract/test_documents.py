@@ -8,16 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.contract.documents import (
-    ContractError,
-    Message,
-    decode_json,
-    decode_message,
-    known_ids,
-    message_digest,
-    parse_rfc3339,
-    rfc3339,
-)
+from core.contract.decode import Message, decode_message
+from core.contract.ids import known_ids, message_digest
+from core.encoding import ContractError, decode_json
+from core.moments import parse_rfc3339, rfc3339
 from core.sender import Product, TrafficClass
 
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.contract.documents import ContractError, ExtendedMessage, Message, decode_json, decode_message, read_message
+from core.contract.decode import ExtendedMessage, Message, decode_message, read_message
+from core.encoding import ContractError, decode_json
 from tests.support.documents import GOOD_MESSAGE, MESSAGE_FIELDS, dressed, near, written
 
 #: Every field of a message but those that a plain one keeps apart.

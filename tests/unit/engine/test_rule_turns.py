@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 import fakeredis
 import pytest
 
-from core.accounts.facts import AccountProblem
 from core.cache.decisions import DecisionCache
 from core.engine.country_rules import RuleBook, RuleStatus
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.messages.assigner import Assigner
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from tests.support.worlds import book, name, number, rule, sender_named
@@ -73,7 +72,7 @@ def world() -> World:
 
 
 def sender(cache: DecisionCache, now: datetime) -> str | None:
-    return sender_named(cache.verdicts([AU], now).verdicts[AU])
+    return sender_named(cache.verdicts([AU], now)[AU])
 
 
 def test_it_keeps_a_decision_until_the_last_instant(world: World) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.cache.decisions import Answer
 from core.cache.verdict import Verdict, decision_verdict
-from core.contract.documents import decode_json, decode_message
+from core.contract.decode import decode_message
+from core.encoding import decode_json
 from core.engine.decide import decide
 from core.engine.decision import Decision, Facts, PoolMember, Request, SenderRef
 from core.engine.explanation import explanation, for_recipient
@@ -172,9 +173,9 @@ class Decisions:
     def __init__(self, decision: Decision) -> None:
         self._verdict = decision_verdict(decision)
 
-    def verdicts(self, requests: Any, now: datetime) -> Answer:
+    def verdicts(self, requests: Any, now: datetime) -> Mapping[Request, Verdict]:
         copied = VERDICTS.decode(ENCODER.encode(self._verdict))
-        return Answer(dict.fromkeys(requests, copied))
+        return dict.fromkeys(requests, copied)
 
 
 def test_it_gives_every_message_the_sender_that_an_explanation_names() -> None:

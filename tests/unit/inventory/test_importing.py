@@ -12,8 +12,8 @@ from core.accounts.accounts import AccountStatus
 from core.defaults.strategies import Strategy
 from core.errors import FieldError
 from core.inventory.fields import parse_moment
+from core.inventory.line_buffer import LineBuffer
 from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
-from core.inventory.spool import Spool
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 
 ACCOUNT = {"kind": "account", "account_id": "acme"}
@@ -222,10 +222,10 @@ def test_it_refuses_what_is_no_moment(value: object) -> None:
 @pytest.mark.parametrize("document", [ACCOUNT, SENDER, REGISTRATION, DEFAULT])
 def test_it_gives_a_line_back_from_disk(document: dict[str, Any]) -> None:
     line = read(document | ({"purchased_at": "2026-01-31T12:00:00Z"} if document is SENDER else {}))
-    with Spool(type(line)) as spool:
-        spool.add(line)
-        spool.add(line)
-        assert list(spool) == [line, line]
+    with LineBuffer(type(line)) as buffer:
+        buffer.add(line)
+        buffer.add(line)
+        assert list(buffer) == [line, line]
 
 
 def test_it_knows_the_same_sender_with_and_without_plus() -> None:

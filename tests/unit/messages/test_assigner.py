@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from core.cache.decisions import Answer
 from core.cache.verdict import NOTHING, Verdict, sender_fields
-from core.contract.documents import message_digest
+from core.contract.ids import message_digest
 from core.engine.decision import Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, Outcome
@@ -29,11 +28,11 @@ class Verdicts:
     def __init__(self) -> None:
         self.asked: list[Request] = []
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Mapping[Request, Verdict]:
         batch = list(requests)
         self.asked += batch
         known = {"AU": SENDER, "NZ": NONE}
-        return Answer({request: known[request.country] for request in batch if request.country in known})
+        return {request: known[request.country] for request in batch if request.country in known}
 
 
 def document(to: str = "+61491570156", **fields: Any) -> bytes:

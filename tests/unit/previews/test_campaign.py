@@ -10,13 +10,11 @@ from typing import Any
 
 import pytest
 
-from core.accounts.facts import AccountProblem
-from core.cache.decisions import Answer
-from core.cache.verdict import decision_verdict, problem_verdict
+from core.cache.verdict import Verdict, decision_verdict, problem_verdict
 from core.campaigns.batch import CampaignAssigner, read_batch
 from core.engine.country_rules import CountryProfile, RuleBook
 from core.engine.decide import decide
-from core.engine.decision import Facts, Policy, Request
+from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner
 from core.previews.campaign import Audience, audience_of, preview
@@ -46,17 +44,15 @@ class Inventory:
     def active_rules(self) -> RuleBook:
         return RULES
 
-    def verdicts(self, requests: Iterable[Request], now: datetime) -> Answer:
+    def verdicts(self, requests: Iterable[Request], now: datetime) -> Mapping[Request, Verdict]:
         wanted = list(requests)
         found = self.load_facts(wanted)
-        return Answer(
-            {
-                request: problem_verdict(facts)
-                if isinstance(facts, AccountProblem)
-                else decision_verdict(decide(request, facts, RULES, Policy(), now))
-                for request, facts in found.items()
-            }
-        )
+        return {
+            request: problem_verdict(facts)
+            if isinstance(facts, AccountProblem)
+            else decision_verdict(decide(request, facts, RULES, Policy(), now))
+            for request, facts in found.items()
+        }
 
 
 def batch(*recipients: object, **fields: Any) -> Any:

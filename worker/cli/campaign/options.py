@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, TypeVar
 import click
 
 from core.campaigns.batch import Batch, read_batch
-from core.contract.documents import CampaignBatch, ContractError, decode_json
+from core.contract.models import CampaignBatch
+from core.encoding import ContractError, decode_json
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType, TrafficClass
 from worker.cli.output import warn

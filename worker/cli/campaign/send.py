@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 import click
 
-from core.contract.documents import MAX_RECIPIENTS
+from core.contract.models import MAX_RECIPIENTS
 from core.errors import FieldError, NotFoundError, RefusedError
-from core.storage.database import utc_now
+from core.moments import utc_now
 from worker.cli.campaign.bars import reading_bar, sending_bar
 from worker.cli.campaign.options import Campaign, campaign_options, opened_campaign
 from worker.cli.campaign.preview import preview_campaign

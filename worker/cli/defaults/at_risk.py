@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from core.contract.documents import rfc3339
 from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk, risk_document
 from core.documents import default_document
 from core.engine.case import label
+from core.moments import rfc3339
 from worker.cli.output import command, fail, json_option, print_json, print_table, say, told_moment
 from worker.cli.session import Session, open_session
 

@@ -9,9 +9,9 @@ from typing import IO
 
 import click
 
-from core.contract.documents import rfc3339
 from core.engine.country_rules import CountryProfile, CountryRule, RuleBook
 from core.errors import NotFoundError
+from core.moments import rfc3339
 from core.rules.diff import described_rule
 from core.rules.documents import profile_as_dict, rule_as_dict
 from core.rules.files import RuleChange, RulesFile, diff_rules, read_rules_file, with_others

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import click
 
-from core.contract.documents import rfc3339
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.errors import RefusedError
+from core.moments import rfc3339
 from core.rules.diff import described_rule
 from core.rules.documents import rule_as_dict
 from core.rules.store import RuleOverride

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.contract.documents import rfc3339
 from core.engine.case import label
 from core.engine.country_rules import RuleBook
 from core.engine.decision import Decision
+from core.moments import rfc3339
 from core.previews.rule_change import DefaultEffect, SmartEffect, WhatIf, changed_countries
 from core.rules.diff import RuleChange
 from core.sender import Product

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from core.errors import RefusedError
-from core.storage.database import utc_now
+from core.moments import utc_now
 from worker.sending.campaign import (
     BATCH_BYTES,
     TRIP_BATCHES,

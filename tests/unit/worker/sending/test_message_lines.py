@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from core.contract.documents import encode_json
+from core.encoding import encode_json
 from worker.handoff.producer import TRIP_DOCUMENTS, in_trips
 from worker.sending.message_lines import read_lines
 

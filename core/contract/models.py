@@ -1,19 +1,14 @@
-"""The wire: messages in, enriched messages and parked notices out. The only place that knows their JSON.
+"""The wire: messages in, enriched messages and parked notices out, as pydantic models.
 
-The pydantic models say what the contract is (schemas, errors by field). The hot path reads the same documents with
-`decode_message`: a typed msgspec decoder takes the plain ones, and every document that it does not take is put
-to the pydantic model, which alone may refuse. So a document is refused with the same words whichever way it came.
+They say what the contract is: its schemas, and which field is to blame. Messages are read by core/contract/decode.py.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-import msgspec
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -29,42 +24,16 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from core.contract.ids import known_ids
+from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Source
 from core.errors import FieldError, ParkReason
+from core.moments import RFC3339_FORM, parse_rfc3339
 from core.sender import Product, SenderType, TrafficClass
 
-SCHEMA_VERSION = 1
-CONTENT_TYPE = "application/json"
 MAX_RECIPIENTS = 10_000
 
-#: The field that an error names when the document as a whole is to blame.
-WHOLE_DOCUMENT = "$"
-
-# RFC 3339, section 5.6, with the lower-case and space forms that it allows.
-_RFC3339_FORM = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-_RFC3339 = re.compile(_RFC3339_FORM + r"\Z")
-#: Where the seconds stand; a leap second is written as 60.
-_SECONDS = slice(17, 19)
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
-
-
-def parse_rfc3339(text: str) -> datetime:
-    """`text` as aware UTC; a leap second is the one after it. Raises ValueError where it is no RFC 3339 time."""
-    if not _RFC3339.match(text):
-        raise ValueError("must be an RFC 3339 time with an offset, such as 2026-01-31T12:00:00Z")
-    try:
-        if text[_SECONDS] == "60":
-            return _after_leap_second(text)
-        return datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("must be a time that exists") from None
-
-
-def _after_leap_second(text: str) -> datetime:
-    before = datetime.fromisoformat(f"{text[: _SECONDS.start]}59{text[_SECONDS.stop :]}".upper()).astimezone(UTC)
-    if (before.hour, before.minute) != (23, 59):
-        raise ValueError("leap seconds end a day of UTC")
-    return before + timedelta(seconds=1)
 
 
 def _checked_rfc3339(text: str) -> str:
@@ -97,7 +66,7 @@ Body = Annotated[StrictStr, Field(min_length=1, max_length=1600)]
 Timestamp = Annotated[
     StrictStr,
     AfterValidator(_checked_rfc3339),
-    Field(json_schema_extra={"format": "date-time", "pattern": f"^{_RFC3339_FORM}$"}),
+    Field(json_schema_extra={"format": "date-time", "pattern": f"^{RFC3339_FORM}$"}),
 ]
 UnixTime = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 ProductField = Annotated[Product, _default_for_null(Product, Product.SMS)]
@@ -272,119 +241,7 @@ EXPORTED_SCHEMAS: Mapping[str, type[BaseModel]] = {
 }
 
 
-class ContractError(Exception):
-    """A document that breaks the contract; `errors` names every field, `known` holds the ids that could be read."""
-
-    def __init__(self, errors: Sequence[FieldError], known: Mapping[str, str] | None = None) -> None:
-        super().__init__("; ".join(f"{error.field}: {error.reason}" for error in errors))
-        self.errors = tuple(errors)
-        self.known = dict(known or {})
-
-
-Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=1600)]
-CountryText = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z]$", max_length=2)]
-
-
-class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """One message in normal form: defaults filled, alias resolved, `country` upper-case with UK as GB.
-
-    `extra` holds the unknown fields; it is a field only in `ExtendedMessage`, so that no document can set it.
-    """
-
-    extra: ClassVar[Mapping[str, Any]] = {}
-    campaign_id: ClassVar[str | None] = None
-    batch_id: ClassVar[str | None] = None
-    tail: ClassVar[bytes | None] = None
-
-    message_id: Text64
-    account_id: Text64
-    to: str
-    body: BodyText
-    subaccount_id: Text64 | None = None
-    country: CountryText | None = None
-    product: Product = Product.SMS
-    media_urls: list[str] | None = None
-    sender_id: str | None = None
-    alias: str | None = msgspec.field(default=None, name="from")
-    sender_type: SenderType | None = None
-    traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
-    reply_expected: bool = False
-    source: str | None = None
-    custom_string: str | None = None
-    schedule: int | float | None = None
-    expires_at: str | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it says nothing but who sends what to whom, and how."""
-        return (
-            self.media_urls is None
-            and self.source is None
-            and self.custom_string is None
-            and self.schedule is None
-            and self.expires_at is None
-        )
-
-
-class ExtendedMessage(Message):
-    """A message with unknown fields, or one that came in a campaign batch.
-
-    `tail` is what `core.messages.enriched.encode_tail` gives for it, where that is known beforehand.
-    """
-
-    # The base has these as class variables, so that a plain message costs nothing for them.
-    extra: Mapping[str, Any] = {}  # type: ignore[misc]
-    campaign_id: str | None = None  # type: ignore[misc]
-    batch_id: str | None = None  # type: ignore[misc]
-    tail: bytes | None = None  # type: ignore[misc]
-
-
-_plain_decoder = msgspec.json.Decoder(Message)
-_any_decoder = msgspec.json.Decoder()
-_MESSAGE_FIELDS = tuple(name for name in OutgoingMessage.model_fields)
-
-
-def decode_message(document: bytes) -> Message:
-    """Read one message document. Raises ContractError, which names every field to blame."""
-    try:
-        message = _plain_decoder.decode(document)
-    except (ValueError, RecursionError):
-        return read_message(decode_json(document))
-    if message.alias is not None or message.expires_at is not None or message.product is not Product.SMS:
-        return read_message(decode_json(document))
-    if message.country == "UK":
-        message.country = "GB"
-    return message
-
-
-def read_message(document: object) -> Message:
-    """Read one message from its JSON values, by the model. Raises ContractError."""
-    model = validated(OutgoingMessage, document)
-    fields = {name: getattr(model, name) for name in _MESSAGE_FIELDS}
-    return ExtendedMessage(**fields, extra=model.model_extra or {})
-
-
-def decode_json(document: bytes) -> object:
-    """The JSON values of `document`. Raises ContractError where it is not UTF-8 JSON; never quotes the document."""
-    try:
-        return _any_decoder.decode(document)
-    except UnicodeDecodeError:
-        reason = "is not UTF-8"
-    except RecursionError:
-        reason = "is nested too deeply"
-    except msgspec.DecodeError as error:
-        reason = f"is not JSON: {error}"
-    raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
-
-
-def encode_json(document: object) -> bytes:
-    """`document` as compact UTF-8 JSON."""
-    return msgspec.json.encode(document)
-
-
 _Model = TypeVar("_Model", bound=BaseModel)
-_ID_FIELDS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
 
 
 def validated(model: type[_Model], document: object) -> _Model:
@@ -410,41 +267,3 @@ def _path(parts: Sequence[int | str]) -> str:
 def _is_field(part: int | str) -> bool:
     # In the path of a union pydantic names the member tried ("int", "constrained-str") beside the field.
     return isinstance(part, int) or part not in {"int", "float", "constrained-float"}
-
-
-def known_ids(document: object) -> dict[str, str]:
-    """The ids of a document that are texts of a sane length, for a notice about a document that was refused."""
-    if not isinstance(document, dict):
-        return {}
-    found = {name: document.get(name) for name in _ID_FIELDS}
-    return {name: value for name, value in found.items() if isinstance(value, str) and 0 < len(value) <= 64}
-
-
-def ids_in(document: bytes) -> dict[str, str]:
-    """`known_ids` of a document as it came in; none where it cannot be read."""
-    try:
-        return known_ids(decode_json(document))
-    except ContractError:
-        return {}
-
-
-def message_digest(account_id: str, message_id: str) -> bytes:
-    """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
-    return digest_of(account_hash(account_id), message_id)
-
-
-def account_hash(account_id: str) -> hashlib.blake2b:
-    """What the digests of one account's messages begin with, for `digest_of`."""
-    return hashlib.blake2b(f"{len(account_id)}:{account_id}".encode(), digest_size=16)
-
-
-def digest_of(account: hashlib.blake2b, message_id: str) -> bytes:
-    """`message_digest` of a message of the account with this `account_hash`; to copy one is quicker than to begin anew."""
-    digest = account.copy()
-    digest.update(message_id.encode())
-    return digest.digest()
-
-
-def rfc3339(moment: datetime) -> str:
-    """`moment` as RFC 3339 in UTC with microseconds and a Z."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 _LENGTH = struct.Struct("<I")
 
 
-class Spool(Generic[_T]):
+class LineBuffer(Generic[_T]):
     """Takes values, then gives them back in their order; the file is gone when the block ends."""
 
     def __init__(self, form: type[_T]) -> None:

@@ -1,0 +1,49 @@
+"""Documents as bytes: JSON in and out, what refuses one, and which texts may be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from core.errors import FieldError
+
+#: Version of the documents that cross a queue, in their field `schema`.
+SCHEMA_VERSION = 1
+CONTENT_TYPE = "application/json"
+#: The field that an error names when the document as a whole is to blame.
+WHOLE_DOCUMENT = "$"
+
+_decoder = msgspec.json.Decoder()
+
+
+class ContractError(Exception):
+    """A document that breaks the contract; `errors` names every field, `known` holds the ids that could be read."""
+
+    def __init__(self, errors: Sequence[FieldError], known: Mapping[str, str] | None = None) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.reason}" for error in errors))
+        self.errors = tuple(errors)
+        self.known = dict(known or {})
+
+
+def decode_json(document: bytes) -> object:
+    """The JSON values of `document`. Raises ContractError where it is not UTF-8 JSON; never quotes the document."""
+    try:
+        return _decoder.decode(document)
+    except UnicodeDecodeError:
+        reason = "is not UTF-8"
+    except RecursionError:
+        reason = "is nested too deeply"
+    except msgspec.DecodeError as error:
+        reason = f"is not JSON: {error}"
+    raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+
+
+def encode_json(document: object) -> bytes:
+    """`document` as compact UTF-8 JSON."""
+    return msgspec.json.encode(document)
+
+
+def storable(text: str) -> bool:
+    """Whether a text from outside can be bound at all: PostgreSQL refuses NUL, UTF-8 refuses lone surrogates."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
