@@ -21,6 +21,7 @@ import redis
 from hypothesis import settings
 from xdist.remote import Producer
 
+from tests.support.effort import EFFORT, FULL, examples
 from tests.support.parallel import BySharedFixtureOrFile, longest_first
 from tests.support.services import (
     MissingServiceError,
@@ -54,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVICES] = {}
     # The same examples in every run; a sweep, which asks for more, draws its own.
-    settings.register_profile("locked", derandomize="SMART_ASSIGN_TEST_EXAMPLES" not in os.environ)
+    settings.register_profile("locked", examples(100), derandomize=EFFORT <= FULL)
     settings.load_profile("locked")
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.campaigns.batch import Batch, RefusedRow, decode_batch
 from core.contract.models import BatchRecipient, CampaignBatch, validated
 from core.encoding import ContractError, decode_json
 from tests.support.documents import BATCH_FIELDS, GOOD_BATCH, GOOD_RECIPIENT, RECIPIENT_FIELDS, dressed, near, written
+from tests.support.effort import examples
 from tests.unit.contract.test_documents_agree import anything, likely
 
 SHARED = [name for name in CampaignBatch.model_fields if name not in {"recipients", "senders"}]
@@ -143,7 +144,7 @@ batches = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(batches)
 def test_it_reads_any_batch_as_the_model_does(document: Any) -> None:
     same(json.dumps(document, ensure_ascii=False).encode())

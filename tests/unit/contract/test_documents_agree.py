@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.contract.decode import ExtendedMessage, Message, decode_message, read_message
 from core.encoding import ContractError, decode_json
 from tests.support.documents import GOOD_MESSAGE, MESSAGE_FIELDS, dressed, near, written
+from tests.support.effort import examples
 
 #: Every field of a message but those that a plain one keeps apart.
 FIELDS = [name for name in ExtendedMessage.__struct_fields__ if name not in {"alias", "campaign_id", "batch_id"}]
@@ -67,7 +68,7 @@ def outcome(read: Any, document: Any) -> object:
         return error.errors, error.known
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(documents)
 def test_it_accepts_and_refuses_what_the_model_does(document: Any) -> None:
     raw = json.dumps(document, ensure_ascii=False).encode()
@@ -95,7 +96,7 @@ def test_it_tells_a_corpus_that_is_mostly_refused_and_partly_taken() -> None:
     assert 0.2 < taken / len(corpus) < 0.5
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.binary(max_size=300))
 def test_it_refuses_every_heap_of_bytes(raw: bytes) -> None:
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from core.engine.case import case_of, ground_of
@@ -20,13 +20,11 @@ from core.engine.explanation import explanation, sentence
 from core.engine.filters import Verdict, screen
 from core.engine.ranking import rank_key
 from core.sender import Sender, bare_sender_id, same_sender_id
+from tests.support.effort import examples
 from tests.support.strategies import OWN, PARENT, World, senders, worlds
 from tests.support.worlds import sample_decisions
 
-#: Few in the everyday run; a sweep sets the environment variable to thousands.
-EXAMPLES = int(os.environ.get("SMART_ASSIGN_TEST_EXAMPLES", "30"))
-
-modestly = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+modestly = examples(100)
 
 
 def verdict_on(world: World, sender: Sender) -> Verdict:
@@ -158,7 +156,7 @@ def test_it_compares_sender_ids_by_their_bare_form(left: str, right: str) -> Non
 PRINT_IDS = "from tests.support.worlds import sample_decisions; print(*[d.decision_id for d in sample_decisions()])"
 
 
-@pytest.mark.parametrize("seed", ["0", "1", "4242"])
+@pytest.mark.parametrize("seed", ["0", "4242"])
 def test_it_names_decisions_alike_in_every_process(seed: str) -> None:
     root = Path(__file__).parents[3]
     run = subprocess.run(

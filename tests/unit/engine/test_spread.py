@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cache.verdict import Verdict, decision_verdict
@@ -26,6 +26,7 @@ from core.engine.spread import draws_of, pick
 from core.messages.assigner import Assigner
 from core.messages.enriched import SpreadWriter, Writer, writer_of
 from core.sender import Sender, SenderType
+from tests.support.effort import examples
 from tests.support.worlds import NOW, REVERT, ask, book, chosen, default, name, number, registered
 
 RECIPIENTS = [f"+614{n * 7919 % 100_000_000:08d}" for n in range(6_000)]
@@ -71,7 +72,7 @@ def test_it_moves_recipients_only_to_the_sender_that_gains_weight() -> None:
     assert moved == {before[2].sender.sender_id}
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.permutations(members(5)), st.integers(0, 10**11))
 def test_it_picks_the_same_sender_in_whatever_order(pool: list[PoolMember], digits: int) -> None:
     recipient = [f"+61{digits}"]

@@ -17,7 +17,7 @@ def reference(*args: object) -> bytes:
     return b"".join(PythonRespSerializer(6000, Encoder("utf-8", "strict", False).encode).pack(*args))
 
 
-@given(st.lists(_values, max_size=20))
+@given(st.lists(_values, max_size=8))
 def test_it_packs_like_the_library(values: list[object]) -> None:
     assert b"".join(BulkPacker().pack("LPUSH", *values)) == reference("LPUSH", *values)
 

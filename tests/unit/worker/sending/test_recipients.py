@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from core.errors import RefusedError
+from tests.support.effort import examples
 from worker.sending.encoding import as_utf8
 from worker.sending.recipients import (
     LINE_BYTES,
@@ -226,7 +227,7 @@ def test_it_tells_the_format_by_the_name(name: str) -> None:
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.lists(st.tuples(st.sampled_from([AU, GB, "", "12"]), _TEXTS), max_size=12),
     st.sampled_from(",;\t|"),
