@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +13,16 @@ import pytest
 from tests.conftest import both_databases
 from tests.support.served import Login, ServedApi, served
 from tests.support.services import postgres_database
+
+#: The name under which schemathesis' plugin is loaded here; its own name is blocked in pyproject.toml.
+SCHEMATHESIS = "schemathesis of tests/api"
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Load schemathesis' plugin, slow to import, for the one file that needs it."""
+    plugins = parent.config.pluginmanager
+    if module_path.name == "test_openapi.py" and not plugins.has_plugin(SCHEMATHESIS):
+        plugins.register(import_module("schemathesis.pytest.plugin"), SCHEMATHESIS)
 
 
 @pytest.fixture(scope="session", params=both_databases, ids=lambda database: f"api on {database}")
