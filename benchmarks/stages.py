@@ -26,7 +26,9 @@ from core.messages.enriched import Writer, tail_of
 from core.moments import rfc3339
 from core.phone import parse_recipient, settled_country
 from tests.support.accounts import AU
-from worker.envelopes.task_messages import MESSAGE_TASK, Sealer, open_kombu_message
+from worker.envelopes.opening import Opener
+from worker.envelopes.sealing import Sealer
+from worker.envelopes.task_messages import MESSAGE_TASK
 from worker.redis_broker.packing import BulkPacker
 
 MESSAGES = 4_000
@@ -115,12 +117,13 @@ def _other_ways() -> list[Step]:
     pack = PythonRespSerializer(6000, Encoder("utf-8", "strict", decode_responses=False).encode).pack
     sealed = Sealer("smart-assign.dispatch").seal([document * 5 for document in documents], [b"id"] * MESSAGES)
     national = [recipient(number, (AU,)).removeprefix("+61") for number in range(200)]
+    opener = Opener(results_kept=False)
     tasks = list(TaskMessages.like(MESSAGE_TASK, "q", message(0)).on_redis(numbered(message, range(MESSAGES))))
     return [
         (
             "`message.assign`: open the task message",
             MESSAGES,
-            lambda: [open_kombu_message(task, results_kept=False) for task in tasks],
+            lambda: [opener.open_kombu_message(task) for task in tasks],
         ),
         (
             "not used: decode by the pydantic model",

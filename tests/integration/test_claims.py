@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.sealing import Sealer
 from worker.redis_broker.claims import Claim, Claimed, Claims, Lane, Settlement
 from worker.settings import Settings
 

@@ -19,7 +19,7 @@ from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import cli_command, run_cli
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.stock_clients import delete_queues, receive, waiting
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.sealing import Sealer
 from worker.handoff.tail import HOLD_S, PIECE
 from worker.rabbitmq_broker.publisher import ConfirmedPublisher, Outgoing
 from worker.settings import Settings

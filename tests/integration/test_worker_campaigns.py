@@ -21,7 +21,7 @@ from core.store import Store
 from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
 from tests.support.running_worker import Deployment, until
 from tests.support.stock_clients import dispatched, notices, push, receive, send_with_celery
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.sealing import Sealer
 from worker.handoff.events import event_outbox
 
 pytestmark = pytest.mark.timeout(120)

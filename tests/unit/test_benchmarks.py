@@ -16,7 +16,8 @@ from benchmarks.lanes.board import Board
 from benchmarks.options import Options
 from core.contract.models import CampaignBatch, OutgoingMessage
 from core.phone import settled_country
-from worker.envelopes.task_messages import MESSAGE_TASK, open_kombu_message
+from worker.envelopes.opening import Document, Opener
+from worker.envelopes.task_messages import MESSAGE_TASK
 
 
 def test_it_divides_time_and_cpu_by_messages() -> None:
@@ -170,9 +171,9 @@ def test_it_sends_to_numbers_that_exist() -> None:
 def test_it_writes_task_messages_that_our_intake_opens() -> None:
     tasks = TaskMessages.like(MESSAGE_TASK, "q", message(0))
     first, second = tasks.on_redis(numbered(message, range(2)))
-    opened = open_kombu_message(second, results_kept=False)
-    assert opened.document is not None
-    assert json.loads(opened.document) == message(1)
+    opened = Opener(results_kept=False).open_kombu_message(second)
+    assert isinstance(opened, Document)
+    assert json.loads(opened.content) == message(1)
     assert json.loads(first)["headers"]["id"] != json.loads(second)["headers"]["id"]
 
 

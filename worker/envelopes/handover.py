@@ -18,10 +18,8 @@ from core.encoding import encode_json
 
 #: What Flower, logs and results show in the place of a task's arguments.
 HIDDEN = "(…)"
-#: Levels of lists and objects in headers and callbacks; Celery's pickling fails at a few hundred.
+#: Levels of lists and objects in callbacks; Celery's pickling fails at a few hundred.
 MOST_LEVELS = 100
-
-_NO_LIMITS = (None, None)
 
 
 class Handed(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -43,17 +41,6 @@ def read_handed(kwargs: Mapping[str, msgspec.Raw]) -> Handed | None:
         return msgspec.json.decode(encode_json(kwargs), type=Handed)
     except msgspec.DecodeError:
         return None
-
-
-def handed_headers(sent: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """The headers of the task message: those sent, but for `ours`, and nothing that Celery would show or act on.
-
-    Raises ValueError where they are nested too deeply.
-    """
-    _check_levels(sent)
-    kept = {name: value for name, value in sent.items() if name != "compression"}
-    hidden = {"argsrepr": HIDDEN, "kwargsrepr": HIDDEN, "expires": None, "timelimit": _NO_LIMITS}
-    return {**kept, **ours, **hidden}
 
 
 def has_passed(expires: str | None, now: datetime) -> bool:

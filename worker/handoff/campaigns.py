@@ -18,7 +18,8 @@ from core.messages.assigner import Outcome, Parked
 from core.moments import rfc3339, utc_now
 from core.parked.record import parked_document, parked_id
 from core.parked.store import ParkedDocument
-from worker.envelopes.task_messages import Sealer, open_kombu_message
+from worker.envelopes.opening import Document, ForCelery, Opener, Refused
+from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
 from worker.handoff.parking import Parking
 from worker.redis_broker.claims import DEFER_S, Claim, Claims, Settlement
@@ -184,6 +185,7 @@ class RedisBatches:
 
     def __init__(self, claims: Claims, work: BatchWork, settings: Settings) -> None:
         self._claims, self._work, self._settings = claims, work, settings
+        self._opener = Opener(results_kept=settings.result_backend is not None)
 
     def on_claim(self, claim_id: str) -> Mapping[str, int]:
         """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""
@@ -209,19 +211,16 @@ class RedisBatches:
         for_celery: list[bytes] = []
         for place, raw in enumerate(claim.documents):
             work = Work(_document_id(claim, place), claim.id)
-            document = raw
-            if claim.lane.of_tasks:
-                opened = open_kombu_message(raw, results_kept=self._settings.result_backend is not None)
-                if opened.for_celery is not None:
-                    for_celery.append(opened.for_celery)
+            match self._opener.open_kombu_message(raw) if claim.lane.of_tasks else Document(raw):
+                case ForCelery() as task:
+                    for_celery.append(sealed_for_celery(task, self._settings.work_queue))
                     continue
-                if opened.refused is not None:
-                    error = ContractError([opened.refused])
-                    lane = self._settings.campaigns_queue
+                case Refused(refused):
+                    error, lane = ContractError([refused]), self._settings.campaigns_queue
                     counts.update(self._work.refuse(work, raw, ParkReason.INVALID_MESSAGE, error, lane=lane))
                     continue
-                document = opened.document or b""
-            result = self._on_document(claim, work, document)
+                case Document(document):
+                    result = self._on_document(claim, work, document)
             counts.update(result.counts)
             if not result.done or (result.singles_wait and place + 1 < len(claim.documents)):
                 counts["yielded"] = 1

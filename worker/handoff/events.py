@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-import msgspec
 import redis
 
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.kombu_messages import decode_kombu_message
+from worker.envelopes.sealing import Sealer
 from worker.rabbitmq_broker.publisher import ConfirmedPublisher, Outgoing
 from worker.settings import Settings
 
@@ -85,14 +84,6 @@ class EventOutbox:
             self._client.delete(self._lock)
 
 
-class _Envelope(msgspec.Struct):
-    body: str
-    properties: dict[str, Any]
-
-
-_decode = msgspec.json.Decoder(_Envelope).decode
-
-
 def _outgoing(queue: str, envelope: bytes) -> Outgoing:
-    kept = _decode(envelope)
-    return Outgoing(queue, base64.b64decode(kept.body), kept.properties["delivery_tag"])
+    kept = decode_kombu_message(envelope)
+    return Outgoing(queue, kept.body_bytes(), str(kept.properties.delivery_tag))

@@ -10,7 +10,7 @@ import structlog
 from core.errors import StoreUnavailableError
 from core.parked.record import decode_parked, parked_notice
 from core.parked.store import ParkedDocument, ParkedStore
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.sealing import Sealer
 
 log = structlog.get_logger(__name__)
 

@@ -6,18 +6,17 @@ caller closes the generator before that.
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
-import msgspec
 import redis
 from kombu import Connection
 
 from core.errors import ConflictError
+from worker.envelopes.kombu_messages import document_in
 from worker.rabbitmq_broker.publisher import declare_queues
 from worker.settings import Settings
 from worker.wiring import Runtime
@@ -82,7 +81,7 @@ class RedisTail:
         for start, wanted in _pieces(count):
             piece = self._range(-start - wanted, -start - 1)
             if piece:
-                yield [opened(message) for message in reversed(piece)]
+                yield [document_in(message) for message in reversed(piece)]
             if len(piece) < wanted:
                 return
 
@@ -98,7 +97,7 @@ class RedisTail:
             for _, wanted in _pieces(count):
                 taken: Any = self._take(keys=keys, args=[wanted])
                 if taken:
-                    yield [opened(message) for message in reversed(taken)]
+                    yield [document_in(message) for message in reversed(taken)]
                     self._let_go()
                 if len(taken) < wanted:
                     return
@@ -211,22 +210,3 @@ def _pieces(count: int | None) -> Iterator[tuple[int, int]]:
 
 def _bytes(body: bytes | str) -> bytes:
     return body.encode() if isinstance(body, str) else bytes(body)
-
-
-class _KombuMessage(msgspec.Struct):
-    body: str
-    properties: dict[str, Any] = {}
-
-
-_decode = msgspec.json.Decoder(_KombuMessage).decode
-
-
-def opened(raw: bytes) -> bytes:
-    """The document in a kombu message as it stands on a Redis list; what is no such message comes back as it is."""
-    try:
-        message = _decode(raw)
-        if message.properties.get("body_encoding") == "base64":
-            return base64.b64decode(message.body, validate=True)
-        return message.body.encode()
-    except ValueError:
-        return raw

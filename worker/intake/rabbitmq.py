@@ -20,14 +20,8 @@ from celery import bootsteps
 from kombu import Consumer, Queue
 from kombu.message import Message
 
-from worker.envelopes.task_messages import (
-    BATCH_TASK,
-    FIRST_PROTOCOL_MARK,
-    WORK_TASK,
-    TaskHeaders,
-    headers_for_celery,
-    open_task,
-)
+from worker.envelopes.opening import FIRST_PROTOCOL_MARK, Document, ForCelery, Opener, Refused
+from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, TaskHeaders
 from worker.envelopes.unpacking import unpacked
 from worker.intake.acks import Acks
 from worker.intake.deliveries import DeliveryCounts, delivered_before, was_redelivered
@@ -265,14 +259,18 @@ def _document(message: Message, settings: Settings) -> bytes | None:
     try:
         wanted = {name: headers[name] for name in TaskHeaders.__struct_fields__ if name in headers}
         typed = msgspec.convert(wanted, TaskHeaders)
-        opened = open_task(typed, message.content_type or "", body, results_kept=settings.result_backend is not None)
-        if opened.for_celery is None:
-            return _plain(body, headers) if opened.document is None else opened.document
-        message.headers = headers_for_celery(headers, opened.headers or typed)
     except ValueError:
         return body
-    message.body, message.content_encoding = opened.for_celery, "utf-8"
-    return None
+    opener, properties = Opener(results_kept=settings.result_backend is not None), message.properties or {}
+    match opener.open_task(typed, message.content_type or "", body, properties.get("reply_to")):
+        case Document(content):
+            return content
+        case Refused():
+            return _plain(body, headers)
+        case ForCelery() as task:
+            message.headers, message.properties = task.headers, task.properties
+            message.body, message.content_encoding = task.body, "utf-8"
+            return None
 
 
 def _plain(body: bytes, headers: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,8 @@ from typing import Any
 import redis
 
 from core.campaigns.progress import counts_key
-from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, work_envelope
+from worker.envelopes.sealing import work_envelope
+from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.settings import Settings
 
 _LUA = Path(__file__).parents[1] / "handoff" / "lua"

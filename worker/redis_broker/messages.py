@@ -9,12 +9,13 @@ from datetime import datetime
 import structlog
 
 from core.contract.ids import ids_in
-from core.errors import FieldError, ParkReason, StoreUnavailableError
+from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
 from core.parked.record import encode_parked, parked_document
 from core.parked.store import ParkedDocument
-from worker.envelopes.task_messages import Sealer, open_kombu_message
+from worker.envelopes.opening import Document, ForCelery, Opener, Refused
+from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.parking import Parking
 from worker.redis_broker.claims import Claim, Claims, Lane, Settled, Settlement
 from worker.settings import Settings
@@ -48,6 +49,7 @@ class RedisWork:
     ) -> None:
         self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
+        self._opener = Opener(results_kept=settings.result_backend is not None)
 
     def on_claim(self, claim_id: str) -> dict[str, int]:
         """Work on one claim and settle it. Gives the counts that Flower shows."""
@@ -82,16 +84,15 @@ class RedisWork:
             return Unpacked(claim.documents, list(range(len(claim.documents))), [], [])
         unpacked = Unpacked([], [], [], [])
         for place, raw in enumerate(claim.documents):
-            opened = open_kombu_message(raw, results_kept=self._settings.result_backend is not None)
-            if opened.document is not None:
-                unpacked.documents.append(opened.document)
-                unpacked.places.append(place)
-            elif opened.for_celery is not None:
-                unpacked.for_celery.append(opened.for_celery)
-            else:
-                error = opened.refused or FieldError("$", "cannot be read")
-                reason = f"{error.field}: {error.reason}"
-                unpacked.refused.append(Parked(place, ParkReason.INVALID_MESSAGE, reason, (error,)))
+            match self._opener.open_kombu_message(raw):
+                case Document(content):
+                    unpacked.documents.append(content)
+                    unpacked.places.append(place)
+                case ForCelery() as task:
+                    unpacked.for_celery.append(sealed_for_celery(task, self._settings.work_queue))
+                case Refused(error):
+                    reason = f"{error.field}: {error.reason}"
+                    unpacked.refused.append(Parked(place, ParkReason.INVALID_MESSAGE, reason, (error,)))
         return unpacked
 
     def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> dict[str, int]:
@@ -146,18 +147,20 @@ class RedisWork:
             log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
             return {"dispatched": 0, "parked": 0, "split": self._claims.split(claim)}
         detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
-        known = _ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
+        known = self._ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
         parked = [parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known)]
         lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
         kept = self._kept(claim.id, lane, claim.documents, parked)
         settlement = Settlement(parked=_outbox_entries(kept))
         return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
 
-
-def _ids_of(claim: Claim) -> dict[str, str]:
-    """The ids in a claim's only document. Tried once: its reading may be what never comes to an end."""
-    (raw,) = claim.documents
-    return ids_in(open_kombu_message(raw, results_kept=False).document or b"" if claim.lane.of_tasks else raw)
+    def _ids_of(self, claim: Claim) -> dict[str, str]:
+        """The ids in a claim's only document. Tried once: its reading may be what never comes to an end."""
+        (raw,) = claim.documents
+        if not claim.lane.of_tasks:
+            return ids_in(raw)
+        opened = self._opener.open_kombu_message(raw)
+        return ids_in(opened.content) if isinstance(opened, Document) else {}
 
 
 def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:

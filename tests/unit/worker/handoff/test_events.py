@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import fakeredis
 import pytest
 
-from worker.envelopes.task_messages import Sealer
+from worker.envelopes.sealing import Sealer
 from worker.handoff.events import EventOutbox, RedisEvents, event_outbox
 from worker.rabbitmq_broker.publisher import NotConfirmedError, Outgoing
 from worker.settings import Settings
