@@ -12,8 +12,8 @@ from core.engine.spread import Draw, draws_of
 from core.errors import ParkReason
 from core.sender import Sender
 
-#: Raised with every change of what a verdict is encoded as.
-VERDICT_FORM = 2
+#: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
+VERDICT_FORM = 3
 
 #: `Verdict.shared` where there is no sender.
 NOTHING = msgspec.Raw(b"null")

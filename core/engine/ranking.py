@@ -48,6 +48,17 @@ def is_local(case: Case) -> bool:
     return case.registered and (is_placeless or sender.sender_type is SenderType.ALPHA_TAG)
 
 
+_OWNER_WORDS = ("the account's own", "its parent's", "the platform's")
+
+
+def _owner_distance(case: Case) -> int:
+    """How far the owner is from the account that sends: 0 itself, 1 its parent, 2 the platform pool."""
+    owner, request = case.sender.account_id, case.ground.request
+    if owner is None:
+        return 2
+    return 0 if owner == (request.subaccount_id or request.account_id) else 1
+
+
 def _recency(case: Case) -> tuple[bool, timedelta]:
     since = case.sender.purchased_at or case.sender.activated_at
     return (True, _NO_TIME) if since is None else (False, EPOCH - since)
@@ -110,6 +121,7 @@ RANKING: tuple[Step, ...] = (
         lambda case: case.sender.shared,
         lambda case: "shared" if case.sender.shared else "dedicated",
     ),
+    Step(RankStep.NEAREST_OWNER, _owner_distance, lambda case: _OWNER_WORDS[_owner_distance(case)]),
     Step(
         RankStep.TYPE_PREFERENCE,
         lambda case: case.ground.preference[case.sender.sender_type],
@@ -122,7 +134,7 @@ RANKING: tuple[Step, ...] = (
 
 
 #: Senders that are equal in so many steps may share the recipients of a country.
-STEPS_OF_EQUALS = 5
+STEPS_OF_EQUALS = 6
 
 
 def equals(one: Key, other: Key) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,19 @@ def test_it_decides_alike_at_every_moment_until_the_decision_ends(world: World, 
 def test_it_ends_a_decision_after_now(world: World) -> None:
     until = world.decide().valid_until
     assert until is None or until > world.now
+
+
+@modestly
+@given(worlds(named=False))
+def test_it_never_takes_another_owners_sender_where_its_own_is_equal(world: World) -> None:
+    others = [replace(held, account_id=None) if held.account_id == OWN else held for held in world.facts.senders]
+    world = world.holding(*others)
+    chosen = world.decide().sender
+    event(f"was of: {chosen and chosen.account_id}")
+    if chosen is not None:
+        undated = {"purchased_at": None, "activated_at": None, "expires_at": chosen.ends_at}
+        mine = replace(chosen, account_id=OWN, trust=0, **undated)
+        assert world.holding(*others, mine).decide().sender == mine
 
 
 TEXTS = st.text("+123aA", max_size=4)

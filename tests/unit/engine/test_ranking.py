@@ -132,14 +132,60 @@ PAIRS: dict[str, tuple[Sender, Sender, RuleBook | None, str, str]] = {
     ),
     "smaller id first": (number("+614"), number("+615"), None, "SENDER_ID", "+615 of acme after +614 of acme"),
     "upper case before lower": (name("ACME"), name("Acme"), None, "SENDER_ID", "Acme of acme after ACME of acme"),
-    "own before the platform's": (
-        number("+614"),
-        number("+614", account_id=None),
-        None,
-        "SENDER_ID",
-        "+614 of the platform after +614 of acme",
-    ),
 }
+
+
+OWN, PARENTS, PLATFORMS = {"account_id": "acme-nz"}, {"account_id": "acme"}, {"account_id": None}
+
+#: label: what a sub-account may use, the owners in the order of the ranking
+OWNERS: dict[str, tuple[list[Sender], list[str]]] = {
+    "the same number twice": ([number(**PLATFORMS), number(**OWN)], ["acme-nz", "platform"]),
+    "the parent's younger number": (
+        [number("+613", **PARENTS, purchased_at=NEW), number("+614", **OWN, purchased_at=OLD)],
+        ["acme-nz", "acme"],
+    ),
+    "the platform's trusted number": (
+        [number("+613", **PLATFORMS, trust=100), number("+614", **OWN)],
+        ["acme-nz", "platform"],
+    ),
+    "the parent's short code": (
+        [number("12345", sender_type=SHORT, **PARENTS), number("+614", **OWN)],
+        ["acme-nz", "acme"],
+    ),
+    "all three": (
+        [number("+611", **PLATFORMS), number("+612", **PARENTS), number("+613", **OWN)],
+        ["acme-nz", "acme", "platform"],
+    ),
+    "none of its own": ([number("+611", **PLATFORMS, trust=100), number("+612", **PARENTS)], ["acme", "platform"]),
+    "not before local": (
+        [number("+4470", country="GB", **OWN), number("+612", **PARENTS), number("+613", **PLATFORMS)],
+        ["acme", "platform", "acme-nz"],
+    ),
+    "not before registered": (
+        [name("OWN", **OWN), name("PARENT", **PARENTS, registrations=registered())],
+        ["acme", "acme-nz"],
+    ),
+    "not before dedicated": ([pool("+611", **OWN), number("+612", **PLATFORMS)], ["platform"]),
+    "of shared numbers too": ([pool("+611", trust=100), pool("+612", **OWN)], ["acme-nz", "platform"]),
+}
+
+
+@pytest.mark.parametrize("label", OWNERS)
+def test_it_takes_the_nearest_owner(label: str) -> None:
+    held, order = OWNERS[label]
+    for senders in permutations(held):
+        decision = ask(senders, subaccount_id="acme-nz", borrowed_from=frozenset({"acme"}))
+        assert [c.account_id or "platform" for c in decision.candidates if c.rank is not None] == order
+
+
+def test_it_says_that_the_owner_decided() -> None:
+    senders = [number("+611", **PLATFORMS), number("+612", **PARENTS), number("+613", **OWN)]
+    decision = ask(senders, subaccount_id="acme-nz", borrowed_from=frozenset({"acme"}))
+    assert [c.detail for c in decision.candidates] == [
+        "before +612 (NEAREST_OWNER): the account's own before its parent's",
+        "after +613 (NEAREST_OWNER): its parent's after the account's own",
+        "after +612 (NEAREST_OWNER): the platform's after its parent's",
+    ]
 
 
 @pytest.mark.parametrize("label", PAIRS)
@@ -167,7 +213,7 @@ def test_it_does_not_call_a_number_local_where_it_is_registered() -> None:
 
 
 def test_it_keeps_the_steps_in_the_order_of_the_contract() -> None:
-    order = "GRADE REGISTERED LOCAL DEDICATED TYPE_PREFERENCE TRUST RECENCY SENDER_ID"
+    order = "GRADE REGISTERED LOCAL DEDICATED NEAREST_OWNER TYPE_PREFERENCE TRUST RECENCY SENDER_ID"
     assert [step.code for step in RANKING] == order.split()
 
 

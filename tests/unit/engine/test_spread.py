@@ -133,6 +133,7 @@ NO_POOLS = [
     pytest.param([ONE], True, id="one sender"),
     pytest.param([number(registrations=registered()), TWO], True, id="one of them is registered"),
     pytest.param([ONE, number("+64211234567", country="NZ")], True, id="one of them is foreign"),
+    pytest.param([ONE, number("+61400000009", account_id=None)], True, id="one of them is the platform's"),
     pytest.param([ONE, number("+61400000009", sender_type=SenderType.TOLLFREE)], True, id="two types"),
 ]
 
