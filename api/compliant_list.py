@@ -49,9 +49,11 @@ class CompliantList:
 
 
 def _work(book: RuleBook, product: Product, now: datetime) -> _Worked:
-    turns = [turn for country in book.countries() if (turn := book.boundaries(country, now)) is not None]
+    boundaries = [
+        boundary for country in book.countries() if (boundary := book.next_boundary(country, now)) is not None
+    ]
     by_country = {country: _document(book, country, product, now) for country in book.countries()}
-    return _Worked(book, now, min(turns, default=None), by_country)
+    return _Worked(book, now, min(boundaries, default=None), by_country)
 
 
 def _document(book: RuleBook, country: str, product: Product, now: datetime) -> msgspec.Raw:

@@ -21,7 +21,7 @@ from api.settings import ApiSettings
 from api.v1 import routers
 from api.v3.compliant_sender_types import router as compliant_sender_types
 from api.v3.default_senders import router as default_senders
-from core.process.garbage import spare_the_collector
+from core.process.garbage import freeze
 from core.process.logs import send_logs_to_stderr
 
 #: Room for a preview of 10,000 recipients.
@@ -68,7 +68,7 @@ def _documented(app: FastAPI) -> dict[str, Any]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """As many threads as connections to the database: a thread without one would only wait."""
-    spare_the_collector()
+    freeze()
     current_default_thread_limiter().total_tokens = THREADS
     yield
     app.state.services.close()

@@ -19,7 +19,7 @@ from benchmarks.services import Services
 from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
 from core.engine.decision import Policy, Request
-from core.process.garbage import spare_the_collector
+from core.process.garbage import freeze
 from core.sender import Product, TrafficClass
 from core.storage.database import open_engine
 from core.store import Store
@@ -63,7 +63,7 @@ def measure(services: Services, options: Options) -> Findings:
     if services.postgres_url is None:
         return Findings()
     trips = 100 if options.quick else 500
-    spare_the_collector()  # as a worker does
+    freeze()  # as a worker does
     with postgres_database(services.postgres_url) as url, _store(url, services, ACCOUNTS, 4) as few:
         cases = [_measured(Cold("one at a time, 4 senders", 1, trips), few, services, options)]
         cases.append(_measured(Cold(f"{BATCH} in one batch, 4 senders", BATCH, 1), few, services, options))

@@ -11,7 +11,7 @@ from benchmarks.figures import DASH, rounded
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
 from core.engine.decision import PoolMember
-from core.engine.spread import draws_of, pick
+from core.engine.spread import pick_sender, tickets_of
 from core.sender import Sender, SenderType
 
 PAGE = ROOT / "docs" / "spread.md"
@@ -34,8 +34,8 @@ def pool(weights: Iterable[float]) -> list[PoolMember]:
 
 def picked(members: Sequence[PoolMember], recipients: Sequence[str] = RECIPIENTS) -> list[str | None]:
     """The sender of each recipient."""
-    draws, names = draws_of(members), [member.sender.sender_id for member in members]
-    return [names[pick(recipient, draws)] for recipient in recipients]
+    tickets, names = tickets_of(members), [member.sender.sender_id for member in members]
+    return [names[pick_sender(recipient, tickets)] for recipient in recipients]
 
 
 def moved(before: Sequence[object], after: Sequence[object]) -> float:
@@ -95,11 +95,11 @@ def cost() -> Table:
     """CPU of a pick."""
     rows = []
     for size in POOLS:
-        draws, found = draws_of(pool([1.0] * size)), []
+        tickets, found = tickets_of(pool([1.0] * size)), []
         for _ in range(REPEATS):
             at = time.process_time()
             for recipient in RECIPIENTS[:TIMED]:
-                pick(recipient, draws)
+                pick_sender(recipient, tickets)
             found.append((time.process_time() - at) / TIMED * 1e6)
         rows.append((str(size), rounded(min(found))))
     return Table("Cost", ("senders", "µs a message"), rows)

@@ -8,7 +8,7 @@ import msgspec
 
 from core.encoding import encode_json
 from core.engine.decision import AccountProblem, Decision
-from core.engine.spread import Draw, draws_of
+from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
 from core.sender import Sender
 
@@ -20,10 +20,10 @@ NOTHING = msgspec.Raw(b"null")
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One of the senders over which a group's recipients are spread, and what `spread.pick` needs of it."""
+    """One of the senders over which a group's recipients are spread, and what `spread.pick_sender` needs of it."""
 
     shared: msgspec.Raw
-    draw: Draw
+    ticket: Ticket
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -56,8 +56,8 @@ def decision_verdict(decision: Decision) -> Verdict:
         detail=decision.detail,
         valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
         pool=tuple(
-            PoolSender(_shared(member.sender, assignment), draw)
-            for member, draw in zip(decision.pool, draws_of(decision.pool), strict=True)
+            PoolSender(_shared(member.sender, assignment), ticket)
+            for member, ticket in zip(decision.pool, tickets_of(decision.pool), strict=True)
         ),
     )
 

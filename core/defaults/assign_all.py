@@ -10,14 +10,14 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from core.accounts.accounts import Account, account_at_hand
-from core.defaults.default_senders import conflicts_told, facts_for_defaults
+from core.defaults.default_senders import as_conflict_error, facts_for_defaults
 from core.defaults.rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, find_defaults, write_changes
 from core.defaults.strategies import Strategy
-from core.engine.case import label
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import AlteredSenders, Decision, Policy, Request
 from core.engine.explanation import as_what
+from core.engine.graded_sender import label
 from core.errors import FieldError, RefusedError
 from core.phone import normal_country
 from core.sender import Product, Sender
@@ -101,7 +101,7 @@ class AssignAll:
         if dry_run:
             with self._database.single() as connection:
                 return tuple(found for found, _ in job.assign(connection, account_at_hand(connection, account), asked))
-        with conflicts_told(), self._database.writing() as write:
+        with as_conflict_error(), self._database.writing() as write:
             assigned = job.assign(write.connection, account_at_hand(write.connection, account), asked, lock=True)
             changes = [change for _, change in assigned if change is not None]
             write_changes(write, changes, origin=ASSIGNED, by=by, now=moment)

@@ -170,7 +170,7 @@ class _Outlook:
     until: datetime
 
     def risk(self, position: int, strategy: Strategy) -> Risk | None:
-        """The first moment at which the strategy fails, found by walking from one turn to the next."""
+        """The first moment at which the strategy fails, found by walking from one boundary to the next."""
         then, decision = self.judge, self.judge.decision(strategy.ref, self.request, self.facts)
         while decision.sender is not None:
             if decision.valid_until is None or decision.valid_until > self.until:
@@ -187,16 +187,16 @@ class _Outlook:
 
     def _since(self, strategy: Strategy) -> datetime | None:
         """The date that ended the strategy, if it is a date that did."""
-        for turn in sorted(self._past_turns(strategy), reverse=True):
-            before = replace(self.judge, now=turn - _INSTANT)
+        for boundary in sorted(self._past_boundaries(strategy), reverse=True):
+            before = replace(self.judge, now=boundary - _INSTANT)
             if before.problem(strategy, self.request, self.facts) is None:
-                return turn
+                return boundary
         return None
 
-    def _past_turns(self, strategy: Strategy) -> set[datetime]:
-        turns: set[datetime | None] = set()
+    def _past_boundaries(self, strategy: Strategy) -> set[datetime]:
+        boundaries: set[datetime | None] = set()
         for sender in meant_senders(strategy.ref, self.facts):
-            turns |= {sender.ends_at, *(each.valid_until for each in sender.registrations)}
+            boundaries |= {sender.ends_at, *(each.valid_until for each in sender.registrations)}
         for rule in self.judge.rules.rules_of(self.request.country):
-            turns |= {rule.effective_from, rule.effective_until}
-        return {turn for turn in turns if turn is not None and turn <= self.judge.now}
+            boundaries |= {rule.effective_from, rule.effective_until}
+        return {boundary for boundary in boundaries if boundary is not None and boundary <= self.judge.now}

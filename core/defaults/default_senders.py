@@ -80,7 +80,7 @@ class DefaultSenders:
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=True))
         words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
-        with conflicts_told(words), self._database.writing() as write:
+        with as_conflict_error(words), self._database.writing() as write:
             frame = _frame(account_at_hand(write.connection, account), country, product, judge.now)
             try:
                 return self._write(write, judge, _Wanted(frame, True, True), strategies, by)
@@ -99,7 +99,7 @@ class DefaultSenders:
         judge = self._judge()
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=False))
-        with conflicts_told(), self._database.writing() as write:
+        with as_conflict_error(), self._database.writing() as write:
             before = find_default(write.connection, account_id, country, product)
             if before is not None:
                 return self._write(write, judge, _Wanted(before, False, False), strategies, by)
@@ -115,7 +115,7 @@ class DefaultSenders:
         """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
         judge = self._judge()
         _refuse(form_errors(strategies, judge.rules, as_http=True))
-        with conflicts_told(), self._database.writing() as write:
+        with as_conflict_error(), self._database.writing() as write:
             before = _by_id(write.connection, account_id, default_id, lock=True)
             return self._write(write, judge, _Wanted(before, False, True), strategies, by)
 
@@ -183,7 +183,7 @@ class DefaultSenders:
 
 
 @contextmanager
-def conflicts_told(words: str = "somebody else has set this default at the same moment") -> Iterator[None]:
+def as_conflict_error(words: str = "somebody else has set this default at the same moment") -> Iterator[None]:
     """Turns the refusal of a second default for one account, country and product into ConflictError."""
     try:
         yield

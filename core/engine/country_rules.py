@@ -148,11 +148,11 @@ class RuleBook:
     rules: Mapping[str, tuple[CountryRule, ...]] = field(default_factory=dict)
     profiles: Mapping[str, CountryProfile] = field(default_factory=dict)
     _ranked: _RankedRules = field(init=False, repr=False, compare=False)
-    _turns: Mapping[str, tuple[datetime, ...]] = field(init=False, repr=False, compare=False)
+    _boundaries: Mapping[str, tuple[datetime, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ranked", _ranked(self.rules))
-        object.__setattr__(self, "_turns", {country: _turns(rules) for country, rules in self.rules.items()})
+        object.__setattr__(self, "_boundaries", {country: _boundaries(rules) for country, rules in self.rules.items()})
 
     @classmethod
     def of(cls, version: str, rules: Iterable[CountryRule], profiles: Iterable[CountryProfile] = ()) -> RuleBook:
@@ -189,11 +189,11 @@ class RuleBook:
         home = self._home(country)
         return self._rule(home, sender_type, self._origin(home, sender_type, sender_country), product, moment)
 
-    def boundaries(self, country: str, moment: datetime) -> datetime | None:
+    def next_boundary(self, country: str, moment: datetime) -> datetime | None:
         """The first moment after `moment` at which a rule of the country begins or ends; None: never again."""
-        turns = self._turns.get(self._home(country), ())
-        at = bisect_right(turns, moment)
-        return turns[at] if at < len(turns) else None
+        boundaries = self._boundaries.get(self._home(country), ())
+        at = bisect_right(boundaries, moment)
+        return boundaries[at] if at < len(boundaries) else None
 
     def with_overrides(self, overrides: Iterable[CountryRule]) -> RuleBook:
         """The same book with exactly these local corrections, under a version of its own; of two alike the later wins.
@@ -309,7 +309,7 @@ def _ranked(rules: Mapping[str, tuple[CountryRule, ...]]) -> _RankedRules:
     return {key: tuple(sorted(held, key=_precedence)) for key, held in ranked.items()}
 
 
-def _turns(rules: Iterable[CountryRule]) -> tuple[datetime, ...]:
+def _boundaries(rules: Iterable[CountryRule]) -> tuple[datetime, ...]:
     ends = {end for rule in rules for end in (rule.effective_from, rule.effective_until) if end is not None}
     return tuple(sorted(ends))
 

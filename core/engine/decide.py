@@ -14,7 +14,6 @@ from hashlib import blake2b
 
 import msgspec
 
-from core.engine.case import Ground, Rules, case_of, ground_of
 from core.engine.country_rules import Grade
 from core.engine.decision import (
     Candidate,
@@ -29,9 +28,10 @@ from core.engine.decision import (
     Source,
     Warn,
 )
-from core.engine.filters import Verdict, not_owned, screen
-from core.engine.named_senders import SPURNED, Board, NamedChoice, choose_named
-from core.engine.ranking import Key, equals, is_local, places, rank_key
+from core.engine.filters import Screened, not_owned, screen
+from core.engine.graded_sender import RequestContext, Rules, context_of, grade_sender
+from core.engine.named_senders import OUTRANKED, NamedChoice, Screening, choose_named
+from core.engine.ranking import Key, equal_but_for_trust, is_local, rank_key, rank_words
 from core.errors import ParkReason
 from core.moments import when
 from core.sender import Product, Sender, SenderType
@@ -40,14 +40,14 @@ __all__ = ["Rules", "decide"]
 
 _DIGEST_BYTES = 16
 
-_Placed = tuple[Key, Verdict]
+_Placed = tuple[Key, Screened]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the decision order came to: a sender's verdict with source and reason, or why there is none."""
+    """What the decision order came to: a sender with source and reason, or why there is none."""
 
-    verdict: Verdict | None
+    screened: Screened | None
     source: Source | None
     reason: Reason | None
     park: ParkReason | None
@@ -58,42 +58,46 @@ class _Answer:
 def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: datetime) -> Decision:
     """The decision for all messages like `request`, good until its `valid_until`; `now` is aware UTC."""
     usable = facts.borrowed_from | {request.subaccount_id or request.account_id}
-    ground = ground_of(request, usable, rules, policy, now)
+    context = context_of(request, usable, rules, policy, now)
     if not rules.knows(request.country):
-        return _unknown_country(ground, facts)
-    board = Board.of(screen(case_of(ground, sender)) for sender in facts.senders)
-    named = choose_named(request, facts.defaults, policy, board)
-    ranked, rejected = _shortlist(board, named)
-    answer = _named_answer(named) or _smart_answer(ground, facts, board, ranked)
+        return _unknown_country(context, facts)
+    screening = Screening.of(screen(grade_sender(context, sender)) for sender in facts.senders)
+    named = choose_named(request, facts.defaults, policy, screening)
+    ranked, rejected = _shortlist(screening, named)
+    answer = _named_answer(named) or _smart_answer(context, facts, screening, ranked)
     candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
     detail = "; ".join((answer.detail, *named.notes))
-    warnings = (*named.warnings, *_grade_warnings(answer.verdict))
-    return _decision(ground, facts, replace(answer, detail=detail), warnings, candidates)
+    warnings = (*named.warnings, *_grade_warnings(answer.screened))
+    return _decision(context, facts, replace(answer, detail=detail), warnings, candidates)
 
 
 # -- the answer --------------------------------------------------------------------
 
 
 def _named_answer(named: NamedChoice) -> _Answer | None:
-    if named.verdict is None and named.park is None:
+    if named.screened is None and named.park is None:
         return None
-    answer = _Answer(named.verdict, named.source, named.reason, named.park, named.detail)
+    answer = _Answer(named.screened, named.source, named.reason, named.park, named.detail)
     return _spread(answer, named.pool)
 
 
-def _smart_answer(ground: Ground, facts: Facts, board: Board, ranked: Sequence[_Placed]) -> _Answer:
+def _smart_answer(context: RequestContext, facts: Facts, screening: Screening, ranked: Sequence[_Placed]) -> _Answer:
     if not ranked:
-        return _Answer(None, None, None, _park_reason(ground, facts), _nobody(board))
+        return _Answer(None, None, None, _park_reason(context, facts), _nobody(screening))
     key, best = ranked[0]
     words = f"it is the best of {len(ranked)}" if len(ranked) > 1 else "nothing else fits"
     answer = _Answer(best, Source.SMART, _smart_reason(best), None, words)
-    return _spread(answer, [verdict for other, verdict in ranked if equals(key, other)]) if facts.spread else answer
+    return (
+        _spread(answer, [screened for other, screened in ranked if equal_but_for_trust(key, other)])
+        if facts.spread
+        else answer
+    )
 
 
-def _spread(answer: _Answer, equal: Sequence[Verdict]) -> _Answer:
+def _spread(answer: _Answer, equal: Sequence[Screened]) -> _Answer:
     """The answer with its pool, where there are several senders to spread over; two rows of one sender are one."""
     held: dict[tuple[str | None, SenderType, str | None], Sender] = {}
-    for sender in (verdict.case.sender for verdict in equal):
+    for sender in (screened.graded.sender for screened in equal):
         held.setdefault((sender.account_id, sender.sender_type, sender.sender_id), sender)
     if len(held) < 2:
         return answer
@@ -102,18 +106,18 @@ def _spread(answer: _Answer, equal: Sequence[Verdict]) -> _Answer:
     return replace(answer, detail=f"recipients are spread over {len(pool)} equal senders{namer}", pool=pool)
 
 
-def _smart_reason(verdict: Verdict) -> Reason:
-    case = verdict.case
-    if case.sender.sender_type is SenderType.ALPHA_TAG:
-        return Reason.REGISTERED_NAME if case.registered else Reason.NAME
-    if case.sender.shared:
-        return Reason.LOCAL_SHARED if is_local(case) else Reason.FOREIGN_SHARED
-    return Reason.LOCAL_DEDICATED if is_local(case) else Reason.FOREIGN_DEDICATED
+def _smart_reason(screened: Screened) -> Reason:
+    graded = screened.graded
+    if graded.sender.sender_type is SenderType.ALPHA_TAG:
+        return Reason.REGISTERED_NAME if graded.registered else Reason.NAME
+    if graded.sender.shared:
+        return Reason.LOCAL_SHARED if is_local(graded) else Reason.FOREIGN_SHARED
+    return Reason.LOCAL_DEDICATED if is_local(graded) else Reason.FOREIGN_DEDICATED
 
 
-def _park_reason(ground: Ground, facts: Facts) -> ParkReason:
+def _park_reason(context: RequestContext, facts: Facts) -> ParkReason:
     """Which requirement stood in the way, found by asking again without it."""
-    request = ground.request
+    request = context.request
     no_replies, no_product = {"reply_expected": False}, {"product": Product.SMS}
     for reason, changes in (
         (ParkReason.NO_SENDER_FOR_REPLIES, no_replies),
@@ -121,51 +125,51 @@ def _park_reason(ground: Ground, facts: Facts) -> ParkReason:
         (ParkReason.NO_SENDER_FOR_PRODUCT, no_replies | no_product),
     ):
         easier = request._replace(**changes)
-        if easier != request and _anybody(replace(ground, request=easier), facts):
+        if easier != request and _anybody(replace(context, request=easier), facts):
             return reason
     return ParkReason.NO_COMPLIANT_SENDER
 
 
-def _anybody(ground: Ground, facts: Facts) -> bool:
-    return any(screen(case_of(ground, sender)).rejected is None for sender in facts.senders)
+def _anybody(context: RequestContext, facts: Facts) -> bool:
+    return any(screen(grade_sender(context, sender)).rejected is None for sender in facts.senders)
 
 
-def _nobody(board: Board) -> str:
-    counts = Counter(verdict.rejected for verdict in board.verdicts if verdict.rejected)
+def _nobody(screening: Screening) -> str:
+    counts = Counter(screened.rejected for screened in screening.senders if screened.rejected)
     if not counts:
         return "the account has no sender"
     codes = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
     return f"none of {counts.total()} senders fits ({codes})"
 
 
-def _grade_warnings(verdict: Verdict | None) -> tuple[Warn, ...]:
-    if verdict is None or verdict.case.grade is Grade.COMPLIANT:
+def _grade_warnings(screened: Screened | None) -> tuple[Warn, ...]:
+    if screened is None or screened.graded.grade is Grade.COMPLIANT:
         return ()
-    return (Warn.SENDER_ALTERED,) if verdict.case.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
+    return (Warn.SENDER_ALTERED,) if screened.graded.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
 
 
 # -- the candidates --------------------------------------------------------------------
 
 
-def _shortlist(board: Board, named: NamedChoice) -> tuple[list[_Placed], list[_Placed]]:
-    """The verdicts that are ranked and those that are not, each best first, after the two rules on the whole set."""
+def _shortlist(screening: Screening, named: NamedChoice) -> tuple[list[_Placed], list[_Placed]]:
+    """The senders that are ranked and those that are not, each best first, after the two rules on the whole set."""
     ranked: list[_Placed] = []
     rejected: list[_Placed] = []
-    for verdict in board.verdicts:
-        final = _in_company(verdict, board, named)
-        (rejected if final.rejected else ranked).append((rank_key(final.case), final))
+    for screened in screening.senders:
+        final = _against_the_others(screened, screening, named)
+        (rejected if final.rejected else ranked).append((rank_key(final.graded), final))
     return sorted(ranked, key=_key), sorted(rejected, key=_key)
 
 
-def _in_company(verdict: Verdict, board: Board, named: NamedChoice) -> Verdict:
-    if verdict.rejected is not None:
-        return verdict
-    if verdict.case.sender.shared and board.dedicated:
+def _against_the_others(screened: Screened, screening: Screening, named: NamedChoice) -> Screened:
+    if screened.rejected is not None:
+        return screened
+    if screened.graded.sender.shared and screening.dedicated:
         words = "shared, and the account holds a compliant dedicated sender"
-        return verdict._replace(rejected=Rejection.DEDICATED_AVAILABLE, words=words)
-    if verdict in named.spurned:
-        return verdict._replace(rejected=Rejection.COMPLIANT_AVAILABLE, words=SPURNED)
-    return verdict
+        return screened._replace(rejected=Rejection.DEDICATED_AVAILABLE, words=words)
+    if screened in named.outranked_by_compliant:
+        return screened._replace(rejected=Rejection.COMPLIANT_AVAILABLE, words=OUTRANKED)
+    return screened
 
 
 def _key(placed: _Placed) -> Key:
@@ -173,19 +177,19 @@ def _key(placed: _Placed) -> Key:
 
 
 def _ranked(ranked: list[_Placed]) -> Iterator[Candidate]:
-    words = places([(key, verdict.case) for key, verdict in ranked])
-    for rank, ((_, verdict), place) in enumerate(zip(ranked, words, strict=True), 1):
-        yield _candidate(verdict, rank, place)
+    words = rank_words([(key, screened.graded) for key, screened in ranked])
+    for rank, ((_, screened), place) in enumerate(zip(ranked, words, strict=True), 1):
+        yield _candidate(screened, rank, place)
 
 
 def _rejected(rejected: list[_Placed]) -> Iterator[Candidate]:
-    return (_candidate(verdict, None, verdict.words) for _, verdict in rejected)
+    return (_candidate(screened, None, screened.words) for _, screened in rejected)
 
 
-def _candidate(verdict: Verdict, rank: int | None, detail: str) -> Candidate:
-    sender = verdict.case.sender
+def _candidate(screened: Screened, rank: int | None, detail: str) -> Candidate:
+    sender = screened.graded.sender
     names = (sender.sender_id, sender.sender_type, sender.country, sender.account_id)
-    return Candidate(*names, verdict.case.grade, rank, verdict.rejected, detail)
+    return Candidate(*names, screened.graded.grade, rank, screened.rejected, detail)
 
 
 def _absent(refs: Sequence[SenderRef]) -> Iterator[Candidate]:
@@ -198,28 +202,28 @@ def _absent(refs: Sequence[SenderRef]) -> Iterator[Candidate]:
 # -- the decision --------------------------------------------------------------------
 
 
-def _unknown_country(ground: Ground, facts: Facts) -> Decision:
+def _unknown_country(context: RequestContext, facts: Facts) -> Decision:
     """Parked, whatever the senders: without rules for the country none can be called compliant."""
-    words = f"there are no rules for {ground.request.country}"
+    words = f"there are no rules for {context.request.country}"
     placed = []
     for sender in facts.senders:
-        case = case_of(ground, sender)
-        foreign = not_owned(case)
+        graded = grade_sender(context, sender)
+        foreign = not_owned(graded)
         code = Rejection.RULE_UNKNOWN if foreign is None else Rejection.NOT_OWNED
-        placed.append((rank_key(case), Verdict(case, code, foreign or words)))
+        placed.append((rank_key(graded), Screened(graded, code, foreign or words)))
     answer = _Answer(None, None, None, ParkReason.UNKNOWN_COUNTRY, words)
-    return _decision(ground, facts, answer, (), tuple(_rejected(sorted(placed, key=_key))))
+    return _decision(context, facts, answer, (), tuple(_rejected(sorted(placed, key=_key))))
 
 
 def _decision(
-    ground: Ground, facts: Facts, answer: _Answer, warnings: Sequence[Warn], candidates: tuple[Candidate, ...]
+    context: RequestContext, facts: Facts, answer: _Answer, warnings: Sequence[Warn], candidates: tuple[Candidate, ...]
 ) -> Decision:
-    case = None if answer.verdict is None else answer.verdict.case
-    grade = None if case is None else Grade.ALTERED if case.grade is Grade.ALTERED else Grade.COMPLIANT
+    graded = None if answer.screened is None else answer.screened.graded
+    grade = None if graded is None else Grade.ALTERED if graded.grade is Grade.ALTERED else Grade.COMPLIANT
     undigested = Decision(
         decision_id="",
-        request=ground.request,
-        sender=None if case is None else case.sender,
+        request=context.request,
+        sender=None if graded is None else graded.sender,
         source=answer.source,
         grade=grade,
         reason=answer.reason,
@@ -227,25 +231,25 @@ def _decision(
         detail=answer.detail,
         warnings=tuple(dict.fromkeys(warnings)),
         candidates=candidates,
-        rules_version=ground.rules.version,
-        valid_until=_valid_until(ground, facts),
+        rules_version=context.rules.version,
+        valid_until=_valid_until(context, facts),
         pool=answer.pool,
     )
     return replace(undigested, decision_id=_digest(undigested))
 
 
-def _valid_until(ground: Ground, facts: Facts) -> datetime | None:
-    boundary = ground.rules.boundaries(ground.request.country, ground.now)
+def _valid_until(context: RequestContext, facts: Facts) -> datetime | None:
+    boundary = context.rules.next_boundary(context.request.country, context.now)
     moments = [] if boundary is None else [boundary]
     for sender in facts.senders:
         if (end := sender.ends_at) is not None:
             moments.append(end)
         if sender.registrations:
-            moments.extend(_turns(sender, ground.homes))
-    return min((moment for moment in moments if moment > ground.now), default=None)
+            moments.extend(_boundaries(sender, context.homes))
+    return min((moment for moment in moments if moment > context.now), default=None)
 
 
-def _turns(sender: Sender, countries: frozenset[str]) -> Iterator[datetime]:
+def _boundaries(sender: Sender, countries: frozenset[str]) -> Iterator[datetime]:
     """The moments at which a registration of the sender in the countries begins or ends."""
     for registration in sender.registrations:
         if registration.country in countries:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.engine.case import label
 from core.engine.decision import Candidate, Decision, PoolMember, Reason, Warn
-from core.engine.spread import draws_of, pick
+from core.engine.graded_sender import label
+from core.engine.spread import pick_sender, tickets_of
 from core.moments import when
 from core.sender import Sender
 
@@ -54,7 +54,7 @@ def for_recipient(decision: Decision, e164: str) -> Decision:
     """The decision as one recipient meets it: where recipients are spread, with the sender that this one gets."""
     if not decision.pool:
         return decision
-    return replace(decision, sender=decision.pool[pick(e164, draws_of(decision.pool))].sender)
+    return replace(decision, sender=decision.pool[pick_sender(e164, tickets_of(decision.pool))].sender)
 
 
 def sentence(decision: Decision) -> str:

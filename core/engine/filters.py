@@ -1,6 +1,6 @@
-"""The filters that a sender must pass to be used for a request; each says in words why a case fails, or None.
+"""The filters that a sender must pass to be used for a request; each says in words why a sender fails, or None.
 
-The order is fixed: the first filter that a case fails names its rejection. A change here is a change of business.
+The order is fixed: the first filter that a sender fails names its rejection. A change here is a change of business.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.engine.case import Case, rule_words, standing_words
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, Rejection, UnknownRule
 from core.engine.generic_names import is_generic
+from core.engine.graded_sender import GradedSender, rule_words, standing_words
 from core.moments import when
 from core.sender import Product, SenderStatus, SenderType, form_error
 
@@ -20,157 +20,163 @@ from core.sender import Product, SenderStatus, SenderType, form_error
 LONG_CODES = frozenset({SenderType.LONGCODE, SenderType.OWN_NUMBER, SenderType.SHARED_LONGCODE})
 
 
-class Verdict(NamedTuple):
-    """A case after the filters; `rejected` None: it passed them all, and `words` is empty."""
+class Screened(NamedTuple):
+    """A sender after the filters. Where it passed them all, `rejected` is None and `words` is empty."""
 
-    case: Case
+    graded: GradedSender
     rejected: Rejection | None
     words: str
 
 
-def not_owned(case: Case) -> str | None:
+def not_owned(graded: GradedSender) -> str | None:
     """The platform pool (no account) is open to all."""
-    owner = case.sender.account_id
-    return None if owner is None or owner in case.ground.usable else f"belongs to {owner}, whose senders are not usable"
+    owner = graded.sender.account_id
+    return (
+        None if owner is None or owner in graded.context.usable else f"belongs to {owner}, whose senders are not usable"
+    )
 
 
-def not_active(case: Case) -> str | None:
+def not_active(graded: GradedSender) -> str | None:
     """Status `active`, and before the sender's end."""
-    if case.sender.status is not SenderStatus.ACTIVE:
-        return f"status is {case.sender.status}"
-    end = case.sender.ends_at
-    return f"ended at {when(end)}" if end is not None and end <= case.ground.now else None
+    if graded.sender.status is not SenderStatus.ACTIVE:
+        return f"status is {graded.sender.status}"
+    end = graded.sender.ends_at
+    return f"ended at {when(end)}" if end is not None and end <= graded.context.now else None
 
 
-def malformed(case: Case) -> str | None:
+def malformed(graded: GradedSender) -> str | None:
     """The form that its type asks for."""
-    return form_error(case.sender.sender_type, case.sender.sender_id)
+    return form_error(graded.sender.sender_type, graded.sender.sender_id)
 
 
-def name_too_long(case: Case) -> str | None:
+def name_too_long(graded: GradedSender) -> str | None:
     """Some countries take fewer than eleven characters."""
-    limit = case.ground.profile.alpha_max_length
-    if len(case.sender.sender_id or "") <= limit:
+    limit = graded.context.profile.alpha_max_length
+    if len(graded.sender.sender_id or "") <= limit:
         return None
-    return f"{case.ground.request.country} takes names of at most {limit} characters"
+    return f"{graded.context.request.country} takes names of at most {limit} characters"
 
 
-def name_form(case: Case) -> str | None:
+def name_form(graded: GradedSender) -> str | None:
     """Some countries take letters only."""
-    if not case.ground.profile.alpha_letters_only or (case.sender.sender_id or "").isalpha():
+    if not graded.context.profile.alpha_letters_only or (graded.sender.sender_id or "").isalpha():
         return None
-    return f"{case.ground.request.country} takes names of letters only"
+    return f"{graded.context.request.country} takes names of letters only"
 
 
-def name_generic(case: Case) -> str | None:
+def name_generic(graded: GradedSender) -> str | None:
     """Some countries refuse names that could be anybody's."""
-    if not case.ground.profile.generic_senders_blocked or not is_generic(case.sender.sender_id or ""):
+    if not graded.context.profile.generic_senders_blocked or not is_generic(graded.sender.sender_id or ""):
         return None
-    return f"{case.ground.request.country} refuses generic names"
+    return f"{graded.context.request.country} refuses generic names"
 
 
-def rule_unknown(case: Case) -> str | None:
+def rule_unknown(graded: GradedSender) -> str | None:
     """Where the data says nothing, the policy decides."""
-    country, policy = case.ground.request.country, case.ground.policy.unknown_rule
-    if _UNKNOWN_ADMITS[policy](case):
+    country, policy = graded.context.request.country, graded.context.policy.unknown_rule
+    if _UNKNOWN_ADMITS[policy](graded):
         return None
-    return f"{country}: nothing is known about {case.sender.sender_type} ({rule_words(case.rule)}; policy {policy})"
+    return f"{country}: nothing is known about {graded.sender.sender_type} ({rule_words(graded.rule)}; policy {policy})"
 
 
-def _is_local_number(case: Case) -> bool:
-    sender = case.sender
+def _is_local_number(graded: GradedSender) -> bool:
+    sender = graded.sender
     dedicated_number = not sender.shared and sender.sender_type is not SenderType.ALPHA_TAG
-    return dedicated_number and sender.country in case.ground.homes
+    return dedicated_number and sender.country in graded.context.homes
 
 
-_UNKNOWN_ADMITS: Mapping[UnknownRule, Callable[[Case], bool]] = {
+_UNKNOWN_ADMITS: Mapping[UnknownRule, Callable[[GradedSender], bool]] = {
     UnknownRule.LOCAL: _is_local_number,
     UnknownRule.FORBID: lambda _: False,
     UnknownRule.ALLOW: lambda _: True,
 }
 
 
-def sender_country_not_allowed(case: Case) -> str | None:
+def sender_country_not_allowed(graded: GradedSender) -> str | None:
     """The type is accepted, but not from where this sender is."""
-    rule, country = case.rule, case.ground.request.country
+    rule, country = graded.rule, graded.context.request.country
     if rule is None:
         return None
-    if rule.status is not RuleStatus.BLOCKED and not rule.admits(case.sender.country):
+    if rule.status is not RuleStatus.BLOCKED and not rule.admits(graded.sender.country):
         only = ", ".join(rule.only_sender_countries)
-        return f"{country} takes {case.sender.sender_type} from {only} only ({rule_words(rule)})"
-    if rule.status is RuleStatus.BLOCKED and _only_foreign_blocked(case, rule):
-        return f"{country} takes no {case.sender.sender_type} from abroad ({rule_words(rule)})"
+        return f"{country} takes {graded.sender.sender_type} from {only} only ({rule_words(rule)})"
+    if rule.status is RuleStatus.BLOCKED and _only_foreign_blocked(graded, rule):
+        return f"{country} takes no {graded.sender.sender_type} from abroad ({rule_words(rule)})"
     return None
 
 
-def _only_foreign_blocked(case: Case, rule: CountryRule) -> bool:
+def _only_foreign_blocked(graded: GradedSender, rule: CountryRule) -> bool:
     if rule.sender_country is not SenderOrigin.FOREIGN:
         return False
-    ground = case.ground
-    domestic = ground.rule(case.sender.sender_type, ground.request.country, ground.request.product)
+    context = graded.context
+    domestic = context.rule(graded.sender.sender_type, context.request.country, context.request.product)
     return domestic is None or domestic.status is not RuleStatus.BLOCKED
 
 
-def type_blocked(case: Case) -> str | None:
+def type_blocked(graded: GradedSender) -> str | None:
     """The country refuses the type, for every product."""
-    rule = case.rule
-    if rule is None or rule.status is not RuleStatus.BLOCKED or _only_product_blocked(case):
+    rule = graded.rule
+    if rule is None or rule.status is not RuleStatus.BLOCKED or _only_product_blocked(graded):
         return None
-    return f"{case.ground.request.country} refuses {case.sender.sender_type} ({rule_words(rule)})"
+    return f"{graded.context.request.country} refuses {graded.sender.sender_type} ({rule_words(rule)})"
 
 
-def _only_product_blocked(case: Case) -> bool:
-    if case.ground.request.product is Product.SMS or case.rule is None or case.rule.status is not RuleStatus.BLOCKED:
+def _only_product_blocked(graded: GradedSender) -> bool:
+    if (
+        graded.context.request.product is Product.SMS
+        or graded.rule is None
+        or graded.rule.status is not RuleStatus.BLOCKED
+    ):
         return False
-    plain = case.ground.rule(case.sender.sender_type, case.sender.country, Product.SMS)
+    plain = graded.context.rule(graded.sender.sender_type, graded.sender.country, Product.SMS)
     return plain is None or plain.status is not RuleStatus.BLOCKED
 
 
-def not_registered(case: Case) -> str | None:
+def not_registered(graded: GradedSender) -> str | None:
     """Where registration is required, it must be approved and in date."""
-    rule = case.rule
+    rule = graded.rule
     if rule is None or rule.status is not RuleStatus.REGISTRATION_REQUIRED:
         return None
-    return f"{standing_words(case)} ({rule_words(rule)})"
+    return f"{standing_words(graded)} ({rule_words(rule)})"
 
 
-def altered_forbidden(case: Case) -> str | None:
+def altered_forbidden(graded: GradedSender) -> str | None:
     """A sender that the carrier replaces or labels, under the policy that forbids it."""
-    if case.ground.policy.altered_senders is AlteredSenders.ALLOW:
+    if graded.context.policy.altered_senders is AlteredSenders.ALLOW:
         return None
-    standing = "" if case.rule is None or case.rule.status is RuleStatus.ALTERED else f"{standing_words(case)}; "
-    return f"arrives replaced or labelled in {case.ground.request.country} ({standing}{rule_words(case.rule)})"
+    standing = "" if graded.rule is None or graded.rule.status is RuleStatus.ALTERED else f"{standing_words(graded)}; "
+    return f"arrives replaced or labelled in {graded.context.request.country} ({standing}{rule_words(graded.rule)})"
 
 
-def product_not_supported(case: Case) -> str | None:
+def product_not_supported(graded: GradedSender) -> str | None:
     """MMS needs a sender that carries it, in a country that takes it."""
-    product = case.ground.request.product
-    if _only_product_blocked(case):
-        return f"{case.ground.request.country} takes no {product} ({rule_words(case.rule)})"
-    return None if case.sender.mms else f"does not carry {product}"
+    product = graded.context.request.product
+    if _only_product_blocked(graded):
+        return f"{graded.context.request.country} takes no {product} ({rule_words(graded.rule)})"
+    return None if graded.sender.mms else f"does not carry {product}"
 
 
-def no_replies(case: Case) -> str | None:
+def no_replies(graded: GradedSender) -> str | None:
     """Where a reply is expected, sender and country must let it through."""
-    if not case.sender.can_receive:
+    if not graded.sender.can_receive:
         return "cannot receive replies"
-    one_way = case.ground.profile.two_way_long_code is False and case.sender.sender_type in LONG_CODES
-    return f"long codes are one-way in {case.ground.request.country}" if one_way else None
+    one_way = graded.context.profile.two_way_long_code is False and graded.sender.sender_type in LONG_CODES
+    return f"long codes are one-way in {graded.context.request.country}" if one_way else None
 
 
-def traffic_class_not_allowed(case: Case) -> str | None:
+def traffic_class_not_allowed(graded: GradedSender) -> str | None:
     """A sender may be kept for some classes of traffic."""
-    allowed = case.sender.traffic_classes
-    if allowed is None or case.ground.request.traffic_class in allowed:
+    allowed = graded.sender.traffic_classes
+    if allowed is None or graded.context.request.traffic_class in allowed:
         return None
-    return f"is not for {case.ground.request.traffic_class} traffic, only {', '.join(sorted(allowed)) or 'none'}"
+    return f"is not for {graded.context.request.traffic_class} traffic, only {', '.join(sorted(allowed)) or 'none'}"
 
 
 # -- the order --------------------------------------------------------------------
 
 
 class Kind(NamedTuple):
-    """All that tells which filters a case must be asked: most need not be, and an inventory may hold thousands."""
+    """All that tells which filters a sender must be asked: most need not be, and an inventory may hold thousands."""
 
     sender_type: SenderType
     grade: Grade
@@ -179,10 +185,10 @@ class Kind(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One filter; `concerns` tells which kinds of cases are asked at all."""
+    """One filter; `concerns` tells which kinds of senders are asked at all."""
 
     code: Rejection
-    fails: Callable[[Case], str | None]
+    fails: Callable[[GradedSender], str | None]
     concerns: Callable[[Kind], bool]
 
 
@@ -214,7 +220,7 @@ def _replies(kind: Kind) -> bool:
     return kind.reply_expected
 
 
-#: The first that a case fails names its rejection.
+#: The first that a sender fails names its rejection.
 FILTERS: tuple[Filter, ...] = (
     Filter(Rejection.NOT_OWNED, not_owned, _everything),
     Filter(Rejection.NOT_ACTIVE, not_active, _everything),
@@ -239,11 +245,11 @@ def _asked(*kind: Any) -> tuple[Filter, ...]:
     return tuple(each for each in FILTERS if each.concerns(Kind(*kind)))
 
 
-def screen(case: Case) -> Verdict:
-    """The case after the filters."""
-    request = case.ground.request
-    for code, fails, _ in _asked(case.sender.sender_type, case.grade, request.product, request.reply_expected):
-        words = fails(case)
+def screen(graded: GradedSender) -> Screened:
+    """The sender after the filters."""
+    request = graded.context.request
+    for code, fails, _ in _asked(graded.sender.sender_type, graded.grade, request.product, request.reply_expected):
+        words = fails(graded)
         if words is not None:
-            return Verdict(case, code, words)
-    return Verdict(case, None, "")
+            return Screened(graded, code, words)
+    return Screened(graded, None, "")

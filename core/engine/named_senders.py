@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.engine.case import label
 from core.engine.country_rules import Grade
 from core.engine.decision import (
     DefaultSender,
@@ -21,8 +20,9 @@ from core.engine.decision import (
     Source,
     Warn,
 )
-from core.engine.filters import FILTERS, Verdict
-from core.engine.ranking import Key, equals, rank_key
+from core.engine.filters import FILTERS, Screened
+from core.engine.graded_sender import label
+from core.engine.ranking import Key, equal_but_for_trust, rank_key
 from core.errors import ParkReason
 from core.sender import SenderType, bare_sender_id
 
@@ -40,55 +40,57 @@ _PARKED_AS = {
     Rejection.NO_REPLIES: ParkReason.NO_SENDER_FOR_REPLIES,
     Rejection.PRODUCT_NOT_SUPPORTED: ParkReason.NO_SENDER_FOR_PRODUCT,
 }
-SPURNED = "arrives replaced or labelled, and the account holds a compliant sender"
+OUTRANKED = "arrives replaced or labelled, and the account holds a compliant sender"
 
 _FILTER_INDEX = {each.code: index for index, each in enumerate(FILTERS)}
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """All verdicts of one request: whether a compliant sender passed, and whether a dedicated one did."""
+class Screening:
+    """All senders of one request: whether a compliant sender passed, and whether a dedicated one did."""
 
-    verdicts: tuple[Verdict, ...]
+    senders: tuple[Screened, ...]
     compliant: bool
     dedicated: bool
 
     @classmethod
-    def of(cls, verdicts: Iterable[Verdict]) -> Board:
-        """The board of these verdicts, in the order given."""
-        held = tuple(verdicts)
-        fit = [v.case.sender for v in held if v.rejected is None and v.case.grade is Grade.COMPLIANT]
+    def of(cls, senders: Iterable[Screened]) -> Screening:
+        """The screening of these senders, in the order given."""
+        held = tuple(senders)
+        fit = [each.graded.sender for each in held if each.rejected is None and each.graded.grade is Grade.COMPLIANT]
         return cls(held, bool(fit), any(not sender.shared for sender in fit))
 
 
 @dataclass(frozen=True, slots=True)
 class NamedChoice:
-    """What steps 1 to 3 came to. Neither `verdict` nor `park`: no named sender can be used, the next step decides.
+    """What steps 1 to 3 came to. Neither `screened` nor `park`: no named sender can be used, the next step decides.
 
-    `notes` say in words why named senders were passed over. `spurned` passed every filter, but arrive altered where
-    something compliant exists. `absent` are in no inventory. `pool` are the senders of a default that is spread.
+    `notes` say in words why named senders were passed over. `outranked_by_compliant`
+    passed every filter, but would arrive altered where the account holds something compliant. `absent` are in no inventory. `pool` are the senders of a default that is spread.
     """
 
-    verdict: Verdict | None = None
+    screened: Screened | None = None
     source: Source | None = None
     reason: Reason | None = None
     park: ParkReason | None = None
     detail: str = ""
     warnings: tuple[Warn, ...] = ()
     notes: tuple[str, ...] = ()
-    spurned: tuple[Verdict, ...] = ()
+    outranked_by_compliant: tuple[Screened, ...] = ()
     absent: tuple[SenderRef, ...] = ()
-    pool: tuple[Verdict, ...] = ()
+    pool: tuple[Screened, ...] = ()
 
 
-def choose_named(request: Request, defaults: Sequence[DefaultSender], policy: Policy, board: Board) -> NamedChoice:
+def choose_named(
+    request: Request, defaults: Sequence[DefaultSender], policy: Policy, screening: Screening
+) -> NamedChoice:
     """The first named sender that can be used, with what was passed over on the way."""
     failures: list[_Failure] = []
-    by_id = _by_id(board) if request.explicit or request.override or defaults else {}
+    by_id = _by_id(screening) if request.explicit or request.override or defaults else {}
     for naming in _namings(request, defaults):
-        fit: list[Verdict] = []
+        fit: list[Screened] = []
         for ref in naming.refs:
-            found = _look_up(naming, ref, by_id, board)
+            found = _look_up(naming, ref, by_id, screening)
             if isinstance(found, _Failure):
                 failures.append(found)
                 continue
@@ -153,63 +155,69 @@ class _Failure:
     ref: SenderRef
     rejected: Rejection
     words: str
-    spurned: tuple[Verdict, ...] = ()
+    outranked_by_compliant: tuple[Screened, ...] = ()
     absent: bool = False
 
 
-def _by_id(board: Board) -> dict[str, list[Verdict]]:
+def _by_id(screening: Screening) -> dict[str, list[Screened]]:
     """Verdicts by bare Sender ID; all shared numbers under the empty one, which means any of them."""
-    by_id: dict[str, list[Verdict]] = {"": [v for v in board.verdicts if v.case.sender.shared]}
-    for verdict in board.verdicts:
-        if bare := bare_sender_id(verdict.case.sender.sender_id):
-            by_id.setdefault(bare, []).append(verdict)
+    by_id: dict[str, list[Screened]] = {"": [v for v in screening.senders if v.graded.sender.shared]}
+    for screened in screening.senders:
+        if bare := bare_sender_id(screened.graded.sender.sender_id):
+            by_id.setdefault(bare, []).append(screened)
     return by_id
 
 
-def _look_up(naming: _Naming, ref: SenderRef, by_id: Mapping[str, list[Verdict]], board: Board) -> Verdict | _Failure:
+def _look_up(
+    naming: _Naming, ref: SenderRef, by_id: Mapping[str, list[Screened]], screening: Screening
+) -> Screened | _Failure:
     meant = [v for v in by_id.get(bare_sender_id(ref.sender_id), ()) if _fits(ref, v)]
-    usable = [v for v in meant if v.rejected is None and not _is_spurned(v, board)]
+    usable = [v for v in meant if v.rejected is None and not _is_outranked(v, screening)]
     if usable:
         return min(usable, key=_rank)
-    spurned = tuple(v for v in meant if v.rejected is None)
-    if spurned:
-        return _Failure(naming, ref, Rejection.COMPLIANT_AVAILABLE, SPURNED, spurned)
+    outranked_by_compliant = tuple(v for v in meant if v.rejected is None)
+    if outranked_by_compliant:
+        return _Failure(naming, ref, Rejection.COMPLIANT_AVAILABLE, OUTRANKED, outranked_by_compliant)
     if not meant:
         return _Failure(naming, ref, Rejection.NOT_OWNED, "it is in no inventory that may be used", absent=True)
     nearest = min(meant, key=_nearness)
     return _Failure(naming, ref, nearest.rejected or Rejection.NOT_OWNED, nearest.words)
 
 
-def _fits(ref: SenderRef, verdict: Verdict) -> bool:
+def _fits(ref: SenderRef, screened: Screened) -> bool:
     """A sender without a country of its own (a name) fits whatever country is asked for."""
-    sender = verdict.case.sender
+    sender = screened.graded.sender
     if ref.sender_type not in (None, sender.sender_type):
         return False
     return ref.sender_country is None or sender.country in (None, ref.sender_country)
 
 
-def _is_spurned(verdict: Verdict, board: Board) -> bool:
-    return verdict.case.grade is Grade.ALTERED and board.compliant
+def _is_outranked(screened: Screened, screening: Screening) -> bool:
+    return screened.graded.grade is Grade.ALTERED and screening.compliant
 
 
-def _rank(verdict: Verdict) -> Key:
-    return rank_key(verdict.case)
+def _rank(screened: Screened) -> Key:
+    return rank_key(screened.graded)
 
 
-def _nearness(verdict: Verdict) -> Key:
+def _nearness(screened: Screened) -> Key:
     """Of several failures under one name the one that came furthest speaks for all."""
-    return (-_FILTER_INDEX[verdict.rejected or Rejection.NOT_OWNED], *rank_key(verdict.case))
+    return (-_FILTER_INDEX[screened.rejected or Rejection.NOT_OWNED], *rank_key(screened.graded))
 
 
 # -- what comes of it --------------------------------------------------------------------
 
 
-def _chosen(naming: _Naming, fit: Sequence[Verdict], failures: Sequence[_Failure]) -> NamedChoice:
+def _chosen(naming: _Naming, fit: Sequence[Screened], failures: Sequence[_Failure]) -> NamedChoice:
     first = fit[0]
-    pool = tuple(verdict for verdict in fit if equals(_rank(verdict), _rank(first))) if len(fit) > 1 else ()
+    pool = (
+        tuple(screened for screened in fit if equal_but_for_trust(_rank(screened), _rank(first)))
+        if len(fit) > 1
+        else ()
+    )
     return replace(
         _passed_over(failures),
-        verdict=first,
+        screened=first,
         source=naming.source,
         reason=naming.reason,
         detail=f"it is named by {naming.namer}",
@@ -228,7 +236,7 @@ def _passed_over(failures: Sequence[_Failure]) -> NamedChoice:
     return NamedChoice(
         warnings=tuple(map(_warning, failures)),
         notes=tuple(map(_note, failures)),
-        spurned=tuple(verdict for failure in failures for verdict in failure.spurned),
+        outranked_by_compliant=tuple(screened for failure in failures for screened in failure.outranked_by_compliant),
         absent=tuple(dict.fromkeys(failure.ref for failure in failures if failure.absent)),
     )
 

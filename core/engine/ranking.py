@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
-from core.engine.case import EPOCH, Case, label
 from core.engine.country_rules import Grade
 from core.engine.decision import RankStep
+from core.engine.graded_sender import EPOCH, GradedSender, label
 from core.moments import when
 from core.sender import Sender, SenderType
 
@@ -28,44 +29,46 @@ Key = tuple[Any, ...]
 class Step:
     """One ranking step: the lower `key` goes first; `words` name what it saw.
 
-    `below` and `above` stand between the words of a case and those of its better or worse neighbour.
+    `below` and `above` stand between the words of a sender and those of its better or worse neighbour.
+    `tells_equals_apart`: senders that only such steps tell apart are equals, over which recipients may be spread.
     """
 
     code: RankStep
-    key: Callable[[Case], Any]
-    words: Callable[[Case], str]
+    key: Callable[[GradedSender], Any]
+    words: Callable[[GradedSender], str]
     noun: str = ""
     below: str = "after"
     above: str = "before"
+    tells_equals_apart: bool = False
 
 
-def is_local(case: Case) -> bool:
+def is_local(graded: GradedSender) -> bool:
     """Whether the sender is of the recipient country; a name registered there is, and a short code that names none."""
-    sender = case.sender
-    if sender.country in case.ground.homes:
+    sender = graded.sender
+    if sender.country in graded.context.homes:
         return True
     is_placeless = sender.sender_type is SenderType.SHORTCODE and sender.country is None
-    return case.registered and (is_placeless or sender.sender_type is SenderType.ALPHA_TAG)
+    return graded.registered and (is_placeless or sender.sender_type is SenderType.ALPHA_TAG)
 
 
 _OWNER_WORDS = ("the account's own", "its parent's", "the platform's")
 
 
-def _owner_distance(case: Case) -> int:
+def _owner_distance(graded: GradedSender) -> int:
     """How far the owner is from the account that sends: 0 itself, 1 its parent, 2 the platform pool."""
-    owner, request = case.sender.account_id, case.ground.request
+    owner, request = graded.sender.account_id, graded.context.request
     if owner is None:
         return 2
     return 0 if owner == (request.subaccount_id or request.account_id) else 1
 
 
-def _recency(case: Case) -> tuple[bool, timedelta]:
-    since = case.sender.purchased_at or case.sender.activated_at
+def _recency(graded: GradedSender) -> tuple[bool, timedelta]:
+    since = graded.sender.purchased_at or graded.sender.activated_at
     return (True, _NO_TIME) if since is None else (False, EPOCH - since)
 
 
-def _since(case: Case) -> str:
-    since = case.sender.purchased_at or case.sender.activated_at
+def _since(graded: GradedSender) -> str:
+    since = graded.sender.purchased_at or graded.sender.activated_at
     return "an unknown date" if since is None else when(since)
 
 
@@ -96,59 +99,69 @@ class _Remainder:
         return self.text() < other.text()
 
 
-def _identity(case: Case) -> Key:
-    sender = case.sender
+def _identity(graded: GradedSender) -> Key:
+    sender = graded.sender
     owner = sender.account_id
     names = (sender.sender_id or "", sender.sender_type, owner is None, owner or "", sender.country or "")
     return (*names, _Remainder(sender))
 
 
-def _identity_words(case: Case) -> str:
-    sender = case.sender
+def _identity_words(graded: GradedSender) -> str:
+    sender = graded.sender
     return f"{label(sender.sender_id, sender.sender_type)} of {sender.account_id or 'the platform'}"
 
 
 RANKING: tuple[Step, ...] = (
-    Step(RankStep.GRADE, lambda case: _GRADE_ORDER[case.grade], lambda case: case.grade),
+    Step(RankStep.GRADE, lambda graded: _GRADE_ORDER[graded.grade], lambda graded: graded.grade),
     Step(
         RankStep.REGISTERED,
-        lambda case: not case.registered,
-        lambda case: "registered" if case.registered else "not registered",
+        lambda graded: not graded.registered,
+        lambda graded: "registered" if graded.registered else "not registered",
     ),
-    Step(RankStep.LOCAL, lambda case: not is_local(case), lambda case: "local" if is_local(case) else "foreign"),
+    Step(
+        RankStep.LOCAL, lambda graded: not is_local(graded), lambda graded: "local" if is_local(graded) else "foreign"
+    ),
     Step(
         RankStep.DEDICATED,
-        lambda case: case.sender.shared,
-        lambda case: "shared" if case.sender.shared else "dedicated",
+        lambda graded: graded.sender.shared,
+        lambda graded: "shared" if graded.sender.shared else "dedicated",
     ),
-    Step(RankStep.NEAREST_OWNER, _owner_distance, lambda case: _OWNER_WORDS[_owner_distance(case)]),
+    Step(RankStep.NEAREST_OWNER, _owner_distance, lambda graded: _OWNER_WORDS[_owner_distance(graded)]),
     Step(
         RankStep.TYPE_PREFERENCE,
-        lambda case: case.ground.preference[case.sender.sender_type],
-        lambda case: case.sender.sender_type,
+        lambda graded: graded.context.preference[graded.sender.sender_type],
+        lambda graded: graded.sender.sender_type,
     ),
-    Step(RankStep.TRUST, lambda case: -case.sender.trust, lambda case: str(case.sender.trust), "trust ", "<", ">"),
-    Step(RankStep.RECENCY, _recency, _since, "held since ", "<", ">"),
-    Step(RankStep.SENDER_ID, _identity, _identity_words),
+    Step(
+        RankStep.TRUST,
+        lambda graded: -graded.sender.trust,
+        lambda graded: str(graded.sender.trust),
+        "trust ",
+        "<",
+        ">",
+        tells_equals_apart=True,
+    ),
+    Step(RankStep.RECENCY, _recency, _since, "held since ", "<", ">", tells_equals_apart=True),
+    Step(RankStep.SENDER_ID, _identity, _identity_words, tells_equals_apart=True),
 )
 
 
-#: Senders that are equal in so many steps may share the recipients of a country.
-STEPS_OF_EQUALS = 6
+#: What equals have in common, out of a key.
+_what_equals_share = itemgetter(*(index for index, step in enumerate(RANKING) if not step.tells_equals_apart))
 
 
-def equals(one: Key, other: Key) -> bool:
-    """Whether only trust, recency or the Sender ID tell two senders apart."""
-    return one[:STEPS_OF_EQUALS] == other[:STEPS_OF_EQUALS]
+def equal_but_for_trust(one: Key, other: Key) -> bool:
+    """Whether two senders are equals, over which recipients may be spread: only trust, recency or the id differs."""
+    return bool(_what_equals_share(one) == _what_equals_share(other))
 
 
-def rank_key(case: Case) -> Key:
-    """Sorts cases of one request, best first."""
-    return tuple([step.key(case) for step in RANKING])
+def rank_key(graded: GradedSender) -> Key:
+    """Sorts the senders of one request, best first."""
+    return tuple([step.key(graded) for step in RANKING])
 
 
-def places(ranked: list[tuple[Key, Case]]) -> list[str]:
-    """For each of the cases, best first, the words for its place: the step that decided against its neighbour."""
+def rank_words(ranked: list[tuple[Key, GradedSender]]) -> list[str]:
+    """For each of the senders, best first, the words for its rank: the step that decided against its neighbour."""
     if len(ranked) == 1:
         return ["the only candidate that fits"]
     after = [_after(better, worse) for better, worse in pairwise(ranked)]
@@ -162,18 +175,18 @@ def _deciding(better: Key, worse: Key) -> Step:
     return RANKING[-1]
 
 
-def _after(better: tuple[Key, Case], worse: tuple[Key, Case]) -> str:
-    (better_key, better_case), (worse_key, worse_case) = better, worse
+def _after(better: tuple[Key, GradedSender], worse: tuple[Key, GradedSender]) -> str:
+    (better_key, better_sender), (worse_key, worse_sender) = better, worse
     step = _deciding(better_key, worse_key)
-    words = f"{step.noun}{step.words(worse_case)} {step.below} {step.words(better_case)}"
-    return f"after {_label(better_case)} ({step.code}): {words}"
+    words = f"{step.noun}{step.words(worse_sender)} {step.below} {step.words(better_sender)}"
+    return f"after {_label(better_sender)} ({step.code}): {words}"
 
 
-def _before(better: tuple[Key, Case], worse: tuple[Key, Case]) -> str:
+def _before(better: tuple[Key, GradedSender], worse: tuple[Key, GradedSender]) -> str:
     step = _deciding(better[0], worse[0])
     words = f"{step.noun}{step.words(better[1])} {step.above} {step.words(worse[1])}"
     return f"before {_label(worse[1])} ({step.code}): {words}"
 
 
-def _label(case: Case) -> str:
-    return label(case.sender.sender_id, case.sender.sender_type)
+def _label(graded: GradedSender) -> str:
+    return label(graded.sender.sender_id, graded.sender.sender_type)

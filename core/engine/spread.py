@@ -17,26 +17,26 @@ from math import log
 from core.engine.decision import PoolMember
 from core.sender import bare_sender_id
 
-Draw = tuple[int, float]
-"""A sender as `pick` needs it: what it is called in 64 bits, and one divided by its weight."""
+Ticket = tuple[int, float]
+"""A sender as `pick_sender` needs it: what it is called in 64 bits, and one divided by its weight."""
 
 _MASK = 0xFFFFFFFFFFFFFFFF
-# The multipliers of MurmurHash3's finaliser: two rounds, for one would leave the draws of two senders related.
+# The multipliers of MurmurHash3's finaliser: two rounds, for one would leave the numbers of two senders related.
 _FIRST, _SECOND = 0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53
 _LOG_OF_ALL = 64 * log(2)
 _LOWEST = float("-inf")
 
 
-def draws_of(pool: Sequence[PoolMember]) -> tuple[Draw, ...]:
-    """What `pick` needs of the senders, in their order; made once for many recipients."""
+def tickets_of(pool: Sequence[PoolMember]) -> tuple[Ticket, ...]:
+    """What `pick_sender` needs of the senders, in their order; made once for many recipients."""
     return tuple((_seed(member), 1.0 / member.weight) for member in pool)
 
 
-def pick(recipient: str, draws: Sequence[Draw]) -> int:
+def pick_sender(recipient: str, tickets: Sequence[Ticket]) -> int:
     """The place of the sender for a recipient in E.164; the same whatever the order of the others."""
     name = int.from_bytes(blake2b(recipient.encode(), digest_size=8).digest(), "big")
     best, place, index = _LOWEST, 0, 0
-    for seed, by_weight in draws:
+    for seed, by_weight in tickets:
         drawn = ((name ^ seed) * _FIRST) & _MASK
         score = (log((((drawn ^ (drawn >> 32)) * _SECOND) & _MASK) | 1) - _LOG_OF_ALL) * by_weight
         if score > best:

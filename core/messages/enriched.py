@@ -14,7 +14,7 @@ import msgspec
 from core.cache.verdict import PoolSender, Verdict
 from core.contract.decode import Message
 from core.encoding import SCHEMA_VERSION, encode_json
-from core.engine.spread import pick
+from core.engine.spread import pick_sender
 from core.sender import Product, TrafficClass
 
 _HEAD = b'{"schema":%d,"dispatch_id":"' % SCHEMA_VERSION
@@ -83,15 +83,15 @@ def _wanted(product: Product, traffic_class: TrafficClass, reply_expected: bool)
 class SpreadWriter:
     """Writes the messages of one group whose recipients are spread over a pool: each with the sender of its recipient."""
 
-    __slots__ = ("_draws", "_writers")
+    __slots__ = ("_tickets", "_writers")
 
     def __init__(self, message: Message, country: str, pool: Sequence[PoolSender], assigned_at: str) -> None:
-        self._draws = [member.draw for member in pool]
+        self._tickets = [member.ticket for member in pool]
         self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
 
     def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
         """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
-        return self._writers[pick(e164, self._draws)].write(message_id, e164, body, tail, dispatch_id)
+        return self._writers[pick_sender(e164, self._tickets)].write(message_id, e164, body, tail, dispatch_id)
 
 
 def writer_of(message: Message, country: str, verdict: Verdict, assigned_at: str) -> Writer | SpreadWriter:

@@ -9,7 +9,7 @@ import gc
 YOUNG_OBJECTS = 20_000
 
 
-def spare_the_collector() -> None:
+def freeze() -> None:
     """Take all that is loaded so far out of the garbage collector's rounds, and let them be fewer.
 
     Modules and their like are a hundred thousand objects that stay; to walk them all again and again took a fifth of

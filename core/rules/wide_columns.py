@@ -146,9 +146,9 @@ def _phases(row: Row, column: str) -> Iterator[_Phase]:
     if not row.get(since):
         yield now
         return
-    turn = parse_moment(row[since])
-    yield _Phase(row[before], Grade.BLOCKED, effective_until=turn)
-    yield _Phase(now.cell, now.unregistered, effective_from=turn)
+    boundary = parse_moment(row[since])
+    yield _Phase(row[before], Grade.BLOCKED, effective_until=boundary)
+    yield _Phase(now.cell, now.unregistered, effective_from=boundary)
 
 
 def _status(row: Row, column: str, phase: _Phase) -> tuple[RuleStatus, str]:

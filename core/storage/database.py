@@ -139,7 +139,7 @@ class Database:
     @contextmanager
     def single(self) -> Iterator[Connection]:
         """A connection where each statement commits by itself: reads and one-statement writes, without BEGIN trips."""
-        with _told_when_away(), self._single.connect() as connection:
+        with _as_unavailable_error(), self._single.connect() as connection:
             yield connection
 
     def refresh_statistics(self, *tables: str) -> None:
@@ -167,12 +167,12 @@ class Database:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
     writer = engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
-    with _told_when_away(), writer.connect() as connection, connection.begin():
+    with _as_unavailable_error(), writer.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def _told_when_away() -> Iterator[None]:
+def _as_unavailable_error() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeoutError) as error:

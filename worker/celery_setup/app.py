@@ -8,7 +8,7 @@ from celery import Celery, Task, signals
 from celery.worker.request import Request
 from kombu import Queue
 
-from core.process.garbage import spare_the_collector
+from core.process.garbage import freeze
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
 from worker.celery_setup.routing import Routing
@@ -138,9 +138,9 @@ def _set_up_logs(**_: object) -> None:
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
-def _spare_the_collector(**_: object) -> None:
+def _freeze(**_: object) -> None:
     """Before the pool forks."""
-    spare_the_collector()
+    freeze()
 
 
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]

@@ -165,14 +165,14 @@ def test_it_turns_a_dated_rule_at_midnight_utc(
 def test_it_names_the_next_moment_at_which_a_rule_turns(
     country: str, moment: datetime, boundary: datetime | None
 ) -> None:
-    assert shipped_rules().boundaries(country, moment) == boundary
+    assert shipped_rules().next_boundary(country, moment) == boundary
 
 
 def test_it_counts_the_ends_of_overrides_as_boundaries() -> None:
     until = NOW + timedelta(days=1)
     rules = book(rule(ANY, ALLOWED)).with_overrides([rule(ANY, BLOCKED, override_reason="x", effective_until=until)])
-    assert rules.boundaries("XK", NOW) == until
-    assert rules.boundaries("XK", until) is None
+    assert rules.next_boundary("XK", NOW) == until
+    assert rules.next_boundary("XK", until) is None
 
 
 def test_it_holds_every_country_with_rules_for_every_type_and_origin() -> None:

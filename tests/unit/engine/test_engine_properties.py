@@ -15,10 +15,10 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from core.engine.case import case_of, ground_of
 from core.engine.country_rules import Grade
 from core.engine.explanation import explanation, sentence
-from core.engine.filters import Verdict, screen
+from core.engine.filters import Screened, screen
+from core.engine.graded_sender import context_of, grade_sender
 from core.engine.ranking import rank_key
 from core.sender import Sender, bare_sender_id, same_sender_id
 from tests.support.effort import examples
@@ -28,18 +28,18 @@ from tests.support.worlds import sample_decisions
 modestly = examples(100)
 
 
-def verdict_on(world: World, sender: Sender) -> Verdict:
+def screened(world: World, sender: Sender) -> Screened:
     usable = world.facts.borrowed_from | {OWN}
-    ground = ground_of(world.request, usable, world.rules, world.policy, world.now)
-    return screen(case_of(ground, sender))
+    context = context_of(world.request, usable, world.rules, world.policy, world.now)
+    return screen(grade_sender(context, sender))
 
 
 def goodness(world: World, sender: Sender | None) -> tuple[Any, ...]:
     """The whole order of choice, best least: compliant dedicated senders, then all others by the ranking, then none."""
     if sender is None:
         return (2,)
-    case = verdict_on(world, sender).case
-    return (0 if case.grade is Grade.COMPLIANT and not sender.shared else 1, rank_key(case))
+    graded = screened(world, sender).graded
+    return (0 if graded.grade is Grade.COMPLIANT and not sender.shared else 1, rank_key(graded))
 
 
 @modestly
@@ -53,7 +53,7 @@ def test_it_decides_alike_in_whatever_order_the_senders_come(world: World, rando
 @modestly
 @given(worlds(named=False), senders, st.integers(0, 6))
 def test_it_is_not_moved_by_one_more_sender_that_does_not_fit(world: World, extra: Sender, at: int) -> None:
-    assume(verdict_on(world, extra).rejected is not None)
+    assume(screened(world, extra).rejected is not None)
     held = world.facts.senders
     before, after = world.decide(), world.holding(*held[:at], extra, *held[at:]).decide()
     event(f"chosen: {before.sender is not None}")
@@ -74,7 +74,7 @@ def test_it_never_chooses_worse_for_one_more_sender(world: World, extra: Sender)
 @given(worlds(named=False))
 def test_it_chooses_the_best_of_all_that_fit(world: World) -> None:
     assume(world.rules.knows(world.request.country))
-    fit = [sender for sender in world.facts.senders if verdict_on(world, sender).rejected is None]
+    fit = [sender for sender in world.facts.senders if screened(world, sender).rejected is None]
     best = min((goodness(world, sender) for sender in fit), default=(2,))
     assert goodness(world, world.decide().sender) == best
 
@@ -94,7 +94,7 @@ def test_it_never_chooses_what_a_filter_refuses(world: World) -> None:
     decision = world.decide()
     event(f"source: {decision.source}, park: {decision.park}")
     if decision.sender is not None:
-        assert verdict_on(world, decision.sender).rejected is None
+        assert screened(world, decision.sender).rejected is None
         assert decision.sender in world.facts.senders
 
 

@@ -22,7 +22,7 @@ from core.encoding import decode_json
 from core.engine.decide import decide
 from core.engine.decision import Decision, Facts, PoolMember, Request, SenderRef
 from core.engine.explanation import explanation, for_recipient
-from core.engine.spread import draws_of, pick
+from core.engine.spread import pick_sender, tickets_of
 from core.messages.assigner import Assigner
 from core.messages.enriched import SpreadWriter, Writer, writer_of
 from core.sender import Sender, SenderType
@@ -37,8 +37,8 @@ def members(count: int, weight: float = 1.0) -> list[PoolMember]:
 
 
 def picked(pool: list[PoolMember], recipients: list[str] = RECIPIENTS) -> list[str | None]:
-    draws = draws_of(pool)
-    return [pool[pick(recipient, draws)].sender.sender_id for recipient in recipients]
+    tickets = tickets_of(pool)
+    return [pool[pick_sender(recipient, tickets)].sender.sender_id for recipient in recipients]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 10])
@@ -83,11 +83,11 @@ HASH_SEEDS = """
 import json, sys
 from core.engine.decision import PoolMember
 from core.sender import Sender, SenderType
-from core.engine.spread import draws_of, pick
+from core.engine.spread import tickets_of, pick_sender
 
 ids, recipients = json.loads(sys.argv[1])
 pool = [PoolMember(Sender("acme", each, SenderType.LONGCODE, "AU"), 1.0) for each in ids]
-print(json.dumps([ids[pick(recipient, draws_of(pool))] for recipient in recipients]))
+print(json.dumps([ids[pick_sender(recipient, tickets_of(pool))] for recipient in recipients]))
 """
 
 

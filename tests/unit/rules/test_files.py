@@ -359,7 +359,7 @@ def test_it_reads_a_timeline_of_any_length_from_json_lines() -> None:
         )
     )
     assert [rule.status for rule in book.rules_of("GB")] == ["allowed", "altered", "blocked"]
-    assert book.boundaries("GB", NOW) == datetime(2027, 1, 1, tzinfo=UTC)
+    assert book.next_boundary("GB", NOW) == datetime(2027, 1, 1, tzinfo=UTC)
     assert book.profile("GB").name == "United Kingdom"
 
 

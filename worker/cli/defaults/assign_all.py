@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from core.defaults.assign_all import CountryAssignment, assignment_document
-from core.engine.case import label
+from core.engine.graded_sender import label
 from core.sender import Product
 from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import account_option, known_country, product_option

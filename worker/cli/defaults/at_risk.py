@@ -9,7 +9,7 @@ import click
 
 from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk, risk_document
 from core.documents import default_document
-from core.engine.case import label
+from core.engine.graded_sender import label
 from core.moments import rfc3339
 from worker.cli.output import command, fail, json_option, print_json, print_table, say, told_moment
 from worker.cli.session import Session, open_session

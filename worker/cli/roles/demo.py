@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from core.engine.case import label
+from core.engine.graded_sender import label
 from core.errors import RefusedError
 from core.sender import SenderType
 from worker.cli.output import command, console, json_option, print_json

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.engine.case import label
 from core.engine.country_rules import RuleBook
 from core.engine.decision import Decision
+from core.engine.graded_sender import label
 from core.moments import rfc3339
 from core.previews.rule_change import DefaultEffect, SmartEffect, WhatIf, changed_countries
 from core.rules.diff import RuleChange
@@ -52,8 +52,8 @@ def find_affected(
     """What the rules of `book` would do to accounts at `at`, local corrections over both sides; `limit` of each listed."""
     active, countries = session.store.active_rules(), changed_countries(changes)
     following = book.with_overrides(override.rule for override in session.store.overrides())
-    turns = [each.boundaries(country, at) for country in countries for each in (active, following)]
-    affected = Affected(at, min((turn for turn in turns if turn is not None), default=None))
+    boundaries = [each.next_boundary(country, at) for country in countries for each in (active, following)]
+    affected = Affected(at, min((boundary for boundary in boundaries if boundary is not None), default=None))
     what_if = WhatIf(session.store, active, following, session.settings.policy, at, countries)
     accounts: set[str] = set()
     for effect in what_if.defaults():

@@ -1,4 +1,4 @@
-"""One sender before one request: the facts that filters and ranking steps look at, and the words for them."""
+"""A sender graded for one request: the facts that filters and ranking steps look at, and the words for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AFTER_ALL_DATES = datetime.max.replace(tzinfo=UTC)
 #: Recency is counted from here; any fixed moment would do.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Graded = tuple[CountryRule | None, Grade]
+RuleAndGrade = tuple[CountryRule | None, Grade]
 
 
 class Rules(Protocol):
@@ -44,7 +44,7 @@ class Rules(Protocol):
     ) -> CountryRule | None:
         """The rule in force for one sender type from one sender country."""
 
-    def boundaries(self, country: str, moment: datetime) -> datetime | None:
+    def next_boundary(self, country: str, moment: datetime) -> datetime | None:
         """The first moment after `moment` at which a rule of the country begins or ends."""
 
     def profile(self, country: str) -> CountryProfile:
@@ -55,7 +55,7 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RequestContext:
     """What all senders of one request have in common.
 
     `homes` are the recipient country and the one whose rules it reads (Ascension reads those of Saint Helena).
@@ -71,7 +71,7 @@ class Ground:
     profile: CountryProfile
     preference: Mapping[SenderType, int]
     rules_seen: dict[tuple[SenderType, str | None, Product], CountryRule | None] = field(default_factory=dict)
-    grades_seen: dict[tuple[SenderType, str | None, Product, bool], Graded] = field(default_factory=dict)
+    grades_seen: dict[tuple[SenderType, str | None, Product, bool], RuleAndGrade] = field(default_factory=dict)
 
     def rule(self, sender_type: SenderType, sender_country: str | None, product: Product) -> CountryRule | None:
         """The recipient country's rule in force now."""
@@ -80,7 +80,7 @@ class Ground:
             self.rules_seen[key] = self.rules.rule_for(self.request.country, *key, self.now)
         return self.rules_seen[key]
 
-    def graded(self, sender_type: SenderType, sender_country: str | None, registered: bool) -> Graded:
+    def rule_and_grade(self, sender_type: SenderType, sender_country: str | None, registered: bool) -> RuleAndGrade:
         """The rule for the request's product, and what it makes of a sender, registered or not."""
         key = (sender_type, sender_country, self.request.product, registered)
         seen = self.grades_seen.get(key)
@@ -91,41 +91,41 @@ class Ground:
         return seen
 
 
-class Case(NamedTuple):
+class GradedSender(NamedTuple):
     """One sender before one request, with what its country's rule makes of it. A tuple: quick to make."""
 
-    ground: Ground
+    context: RequestContext
     sender: Sender
     rule: CountryRule | None
     registered: bool
     grade: Grade
 
 
-def ground_of(request: Request, usable: frozenset[str], rules: Rules, policy: Policy, now: datetime) -> Ground:
-    """The common ground of a request; `usable` names the accounts whose senders may be used."""
+def context_of(request: Request, usable: frozenset[str], rules: Rules, policy: Policy, now: datetime) -> RequestContext:
+    """What all senders of a request have in common; `usable` names the accounts whose senders may be used."""
     profile = rules.profile(request.country)
     named = dict.fromkeys((*profile.type_preference, *GLOBAL_TYPE_PREFERENCE))
     preference = {sender_type: index for index, sender_type in enumerate(named)}
     homes = frozenset({request.country, profile.country})
-    return Ground(request, policy, rules, now, usable, homes, profile, preference)
+    return RequestContext(request, policy, rules, now, usable, homes, profile, preference)
 
 
-def _origin(ground: Ground, sender: Sender, registered: bool) -> str | None:
+def _origin(context: RequestContext, sender: Sender, registered: bool) -> str | None:
     """The sender's country. A short code that names none is at home where it is registered: nobody leases one abroad."""
     if sender.country is None and registered and sender.sender_type is SenderType.SHORTCODE:
-        return ground.request.country
+        return context.request.country
     return sender.country
 
 
-def case_of(ground: Ground, sender: Sender) -> Case:
-    """The sender's case: its rule, whether it is registered in the country now, and its grade."""
-    registered = bool(sender.registrations) and _registered(ground, sender)
-    rule, grade = ground.graded(sender.sender_type, _origin(ground, sender, registered), registered)
-    return Case(ground, sender, rule, registered, grade)
+def grade_sender(context: RequestContext, sender: Sender) -> GradedSender:
+    """The sender with its rule, whether it is registered in the country now, and its grade."""
+    registered = bool(sender.registrations) and _registered(context, sender)
+    rule, grade = context.rule_and_grade(sender.sender_type, _origin(context, sender, registered), registered)
+    return GradedSender(context, sender, rule, registered, grade)
 
 
-def _registered(ground: Ground, sender: Sender) -> bool:
-    return any(r.country in ground.homes and r.approved_at(ground.now) for r in sender.registrations)
+def _registered(context: RequestContext, sender: Sender) -> bool:
+    return any(r.country in context.homes and r.approved_at(context.now) for r in sender.registrations)
 
 
 def label(sender_id: str | None, sender_type: SenderType | None) -> str:
@@ -151,13 +151,15 @@ def _source_words(rule: CountryRule) -> str:
     return by if dated or not rule.as_of else f"{by}, as of {rule.as_of}"
 
 
-def standing_words(case: Case) -> str:
+def standing_words(graded: GradedSender) -> str:
     """How the sender stands in the recipient country's registry."""
-    country = case.ground.request.country
-    here = sorted((r for r in case.sender.registrations if r.country in case.ground.homes), key=_registration_order)
+    country = graded.context.request.country
+    here = sorted(
+        (r for r in graded.sender.registrations if r.country in graded.context.homes), key=_registration_order
+    )
     if not here:
         return f"not registered in {country}"
-    return f"registration in {country} " + ", ".join(_registration_words(r, case.ground.now) for r in here)
+    return f"registration in {country} " + ", ".join(_registration_words(r, graded.context.now) for r in here)
 
 
 def _registration_words(registration: Registration, now: datetime) -> str:
