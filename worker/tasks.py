@@ -1,20 +1,20 @@
-"""The Celery tasks: each parses, calls, and hands on."""
+"""The Celery tasks: each parses, calls, and hands on. They are functions; `worker/application.py` gives them to Celery."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 import redis
 import structlog
-from celery import Task
+from celery import Celery, Task
 
 from core.contract.ids import ids_in
 from core.encoding import encode_json
 from core.errors import ParkReason, StoreUnavailableError
 from core.moments import utc_now
-from worker.celery import app
 from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
 from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.envelopes.handover import has_passed
@@ -46,10 +46,30 @@ class TaskOptions(TypedDict, total=False):
     max_retries: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredTask:
+    """A function that is to be a task, with its options."""
+
+    function: Callable[..., Any]
+    options: TaskOptions
+
+    def add_to(self, app: Celery) -> None:
+        """Make it a task of this application, and of no other."""
+        app.task(**self.options, shared=False)(self.function)
+
+
+#: All tasks.
+TASKS: list[RegisteredTask] = []
+
+
 def register(**options: Unpack[TaskOptions]) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Register a task with options that are checked."""
-    decorate: Callable[[Callable[_P, _R]], Callable[_P, _R]] = app.task(**options)
-    return decorate
+    """Register a task with options that are checked. It needs no application, so that this module builds none."""
+
+    def registered(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        TASKS.append(RegisteredTask(function, options))
+        return function
+
+    return registered
 
 
 @register(name=WORK_TASK, base=WorkTask)
@@ -123,13 +143,13 @@ def prune_parked() -> dict[str, int]:
     return {"pruned": 0 if before is None else parts.store.forget_parked(before)}
 
 
-@register(name=CHECK_DEFAULTS_TASK, base=AssignTask)
-def check_defaults(after: str | None = None) -> dict[str, int]:
+@register(name=CHECK_DEFAULTS_TASK, base=AssignTask, bind=True)
+def check_defaults(self: Task, after: str | None = None) -> dict[str, int]:
     """Tell of the defaults newly at risk, a slice at a time: a long task would be taken for lost."""
     parts = runtime()
     done = parts.default_warnings.check(UUID(after) if after else None, parts.events.send, CHECKED_PAGES)
     if done.after is not None:
-        app.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
+        self.app.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
     return {"checked": done.checked, "at_risk": done.at_risk, "told": done.told, "mended": done.mended}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ ALL_SOURCES = sorted(path for tree in TESTED_TREES for path in (ROOT / tree).rgl
 
 NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc", "base"}
 LONGEST_FUNCTION = 50
+#: Celery asks for a module that holds the application; it alone builds one.
+BUILDS_THE_APPLICATION = "worker.celery"
+#: A command is loaded when it is called, by the place that the table of commands names.
+LOADS_BY_NAME = {"worker/cli/lazy.py"}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 IMPORTS_WITHOUT_SERVICES = """
 import importlib, pathlib, socket, sys
@@ -29,6 +34,9 @@ def refuse(*_):
 socket.socket.connect = socket.socket.connect_ex = socket.socket.bind = refuse
 for name in sys.argv[2:]:
     importlib.import_module(name)
+state = sys.modules.get("celery._state")
+if state is not None and state._get_active_apps():
+    raise SystemExit("it builds a Celery application at import")
 written = list(pathlib.Path().iterdir())
 if written:
     raise SystemExit(f"it writes at import: {written}")
@@ -36,7 +44,7 @@ if written:
 
 
 def modules() -> Iterator[str]:
-    """Names of all modules but scripts that run at import: `__main__`, and migrations, which Alembic loads."""
+    """Names of all modules but those that run at import: `__main__`, and migrations, which Alembic loads."""
     for path in SOURCES:
         parts = path.relative_to(ROOT).with_suffix("").parts
         if "migrations" not in parts and parts[-1] != "__main__":
@@ -47,8 +55,9 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def test_it_imports_every_module_with_no_service_and_no_environment(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", IMPORTS_WITHOUT_SERVICES, "--", *modules()]
+def test_it_imports_every_module_with_no_service_no_environment_and_no_application(tmp_path: Path) -> None:
+    names = [name for name in modules() if name != BUILDS_THE_APPLICATION]
+    command = [sys.executable, "-W", "error::ResourceWarning", "-c", IMPORTS_WITHOUT_SERVICES, "--", *names]
     bare = {"PATH": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -63,6 +72,13 @@ def test_it_has_no_import_inside_a_function(path: Path) -> None:
 
 def is_import(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def test_it_loads_by_name_only_the_commands_of_the_table() -> None:
+    loading = {
+        relative(path) for path in SOURCES if re.search(r"import_module|__import__|LazyLoader", path.read_text())
+    }
+    assert loading == LOADS_BY_NAME
 
 
 def test_it_names_its_files_by_what_they_hold() -> None:

@@ -77,7 +77,9 @@ def test_it_shows_commands_that_exist(line: str) -> None:
     words = shlex.split(line)
     command: click.Command = main
     while words and isinstance(command, click.Group):
-        command = command.commands[words.pop(0)]
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found is not None
+        command = found
     options = {name for parameter in command.params for name in parameter.opts}
     options |= {"--help"}
     assert {word.partition("=")[0] for word in words if word.startswith("--") and word != "--"} <= options

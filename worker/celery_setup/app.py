@@ -120,9 +120,9 @@ def celery_settings() -> dict[str, Any]:
     }
 
 
-def build_app() -> Celery:
-    """The application with its tasks and steps; configured when it is first used."""
-    app = Celery("smart-assign", amqp=Routing, include=["worker.tasks"])
+def bare_app() -> Celery:
+    """The application with its steps and without tasks; configured when it is first used."""
+    app = Celery("smart-assign", amqp=Routing)
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)
     app.steps["consumer"].add(TaskEvents)

@@ -30,12 +30,7 @@ def _account_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_account
 
 
-@click.group("accounts")
-def accounts() -> None:
-    """List, add and suspend accounts, and keep their API keys."""
-
-
-@accounts.command("list")
+@click.command("list")
 @click.option("--parent", metavar="ACCOUNT", help="Its sub-accounts only.")
 @json_option
 @command
@@ -65,7 +60,7 @@ def _row(account: Account) -> tuple[object, ...]:
     return *names, borrows, account.status, told_moment(account.created_at)
 
 
-@accounts.command("add")
+@click.command("add")
 @_account_argument
 @click.option("--name", help="What people call it.")
 @click.option("--parent", metavar="ACCOUNT", help="Makes it a sub-account of this account.")
@@ -79,7 +74,7 @@ def add(*, account_id: str, name: str | None, parent: str | None, may_borrow: bo
     _tell_key(account, key, as_json)
 
 
-@accounts.command("suspend")
+@click.command("suspend")
 @_account_argument
 @json_option
 @command
@@ -90,7 +85,7 @@ def suspend(account_id: str, as_json: bool) -> None:
     _tell_status(account, as_json)
 
 
-@accounts.command("resume")
+@click.command("resume")
 @_account_argument
 @json_option
 @command
@@ -108,12 +103,7 @@ def _tell_status(account: Account, as_json: bool) -> None:
         say(f"Account {account.account_id} is {account.status}.")
 
 
-@accounts.group("key")
-def key_group() -> None:
-    """Add, list and revoke the API keys of an account."""
-
-
-@key_group.command("add")
+@click.command("add")
 @_account_argument
 @json_option
 @command
@@ -133,7 +123,7 @@ def _tell_key(account: Account, key: str, as_json: bool) -> None:
     warn("The key is kept as a hash only: note it now.")
 
 
-@key_group.command("list")
+@click.command("list")
 @_account_argument
 @json_option
 @command
@@ -147,7 +137,7 @@ def key_list(account_id: str, as_json: bool) -> None:
         print_table("", ("id", "begins", "added", "revoked"), [tuple(key.values()) for key in keys])
 
 
-@key_group.command("revoke")
+@click.command("revoke")
 @_account_argument
 @click.option("--key", "key_id", type=int, required=True, metavar="ID", help="The id that `key list` shows.")
 @json_option

@@ -10,7 +10,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import SmartAssignError
-from worker.celery import app
+from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json, say
 from worker.cli.session import make_ready, open_session
 from worker.embedded.urls import ResolvedUrls
@@ -49,7 +49,9 @@ def _checks(workers: bool) -> Iterator[Check]:
     yield from found
     if workers:
         broker = found[0]
-        yield workers_check(app) if broker.ok else Check("workers", ok=False, detail="the broker does not answer")
+        yield (
+            workers_check(build_app()) if broker.ok else Check("workers", ok=False, detail="the broker does not answer")
+        )
 
 
 def _urls() -> ResolvedUrls:

@@ -10,12 +10,7 @@ from worker.cli.output import command, json_option, print_json, say
 from worker.cli.session import database_version, migrate, open_session
 
 
-@click.group("db")
-def database() -> None:
-    """Migrate the database."""
-
-
-@database.command("upgrade")
+@click.command("upgrade")
 @json_option
 @command
 def upgrade(as_json: bool) -> None:

@@ -15,12 +15,7 @@ from worker.wiring import runtime
 FOLLOW_POLL_S = 0.5
 
 
-@click.group()
-def dispatch() -> None:
-    """The queue of enriched messages, where your dispatcher reads."""
-
-
-@dispatch.command()
+@click.command("tail")
 @click.option("--count", type=click.IntRange(min=1), help="At most so many; left out: all that wait.")
 @click.option("--drain", is_flag=True, help="Take what is printed off the queue.")
 @click.option("--follow", is_flag=True, help="With --drain: wait for more until Ctrl-C.")

@@ -18,12 +18,7 @@ from worker.cli.session import open_session, operator
 _EVERY = 1000
 
 
-@click.group("inventory")
-def inventory() -> None:
-    """Bring a whole inventory in."""
-
-
-@inventory.command("import")
+@click.command("import")
 @click.argument("file", type=click.File("rb"))
 @json_option
 @command

@@ -25,11 +25,6 @@ from worker.wiring import runtime
 _ANY = "any"
 
 
-@click.group("parked")
-def parked() -> None:
-    """Read, replay and drop messages that could not be dispatched."""
-
-
 def _filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--reason`, `--account`, `--country`, `--campaign` as one ParkedFilter, `wanted`."""
 
@@ -62,7 +57,7 @@ def _of_country(code: str) -> str:
 # ---- reading ----
 
 
-@parked.command("list")
+@click.command("list")
 @_filter_options
 @click.option(
     "--state",
@@ -101,7 +96,7 @@ def _row(entry: ParkedEntry) -> tuple[object, ...]:
     return entry.parked_id, told_moment(entry.parked_at), entry.reason, account, entry.country, what, entry.detail
 
 
-@parked.command("show")
+@click.command("show")
 @click.argument("parked_id", metavar="ID")
 @json_option
 @command
@@ -165,7 +160,7 @@ def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return targeted
 
 
-@parked.command("replay")
+@click.command("replay")
 @_target_options
 @json_option
 @command
@@ -179,7 +174,7 @@ def replay(*, target: _Target, as_json: bool) -> None:
     _tell(target, again.replayed, "replayed", as_json)
 
 
-@parked.command("drop")
+@click.command("drop")
 @_target_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

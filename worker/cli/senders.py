@@ -30,12 +30,7 @@ _PAGE = 500
 _status_option = enum_option("--status", kind=SenderStatus, metavar="STATUS", required=True)
 
 
-@click.group("senders")
-def senders() -> None:
-    """List, add and change senders, and register them in countries."""
-
-
-@senders.command("list")
+@click.command("list")
 @owner_options
 @country_option
 @sender_type_option
@@ -78,7 +73,7 @@ def _row(sender: Sender) -> tuple[object, ...]:
     return *names, sender.trust, replies, mms, standing
 
 
-@senders.command("add")
+@click.command("add")
 @owner_options
 @sender_id_option
 @enum_option("--sender-type", "--type", "sender_type", kind=SenderType, metavar="TYPE", required=True)
@@ -124,7 +119,7 @@ def add(
     _tell(added, "added", as_json)
 
 
-@senders.command("set-status")
+@click.command("set-status")
 @owner_options
 @sender_id_option
 @sender_type_option
@@ -147,7 +142,7 @@ def set_status(
     _tell(changed, str(status), as_json)
 
 
-@senders.command("register")
+@click.command("register")
 @owner_options
 @sender_id_option
 @sender_type_option

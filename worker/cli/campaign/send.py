@@ -1,4 +1,4 @@
-"""`smart-assign campaign`: send one to any number of recipients; beside it, its preview and its status."""
+"""`smart-assign campaign send`: one text to any number of recipients."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from core.errors import FieldError, NotFoundError, RefusedError
 from core.moments import utc_now
 from worker.cli.campaign.bars import reading_bar, sending_bar
 from worker.cli.campaign.options import Campaign, campaign_options, opened_campaign
-from worker.cli.campaign.preview import preview_campaign
-from worker.cli.campaign.status import status
 from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.sending.campaign import CampaignSender, RefusalReport, begin, plan
 from worker.sending.recipients import ID_CHARACTERS, Position
@@ -27,12 +25,7 @@ REFUSALS_SHOWN = 1_000
 STDIN = "<stdin>"
 
 
-@click.group()
-def campaign() -> None:
-    """Campaigns: one text to any number of recipients."""
-
-
-@campaign.command("send")
+@click.command("send")
 @campaign_options
 @click.option("--campaign-id", help="1 to 64 characters; made up and printed if left out.")
 @click.option(
@@ -181,7 +174,3 @@ def _tell(state: CampaignState, kept: RefusalReport, as_json: bool) -> None:
         say(f"Watch it: smart-assign campaign status {state.campaign_id} --watch")
     if state.refused:
         fail(f"{state.refused:,} {'row' if state.refused == 1 else 'rows'} refused: {path}")
-
-
-campaign.add_command(preview_campaign)
-campaign.add_command(status)

@@ -14,8 +14,6 @@ from core.defaults.strategies import Strategy
 from core.documents import default_document
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType
-from worker.cli.defaults.assign_all import assign_all
-from worker.cli.defaults.at_risk import check
 from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
 from worker.cli.parameters import Text, account_option, enum_option, known_country, product_option
 from worker.cli.session import Session, open_session, operator
@@ -27,16 +25,7 @@ _country_option = click.option(
 )
 
 
-@click.group("defaults")
-def defaults() -> None:
-    """List, set, assign and check default senders."""
-
-
-for _command in (assign_all, check):
-    defaults.add_command(_command)
-
-
-@defaults.command("list")
+@click.command("list")
 @account_option
 @click.option("--inherited", is_flag=True, help="Those of the account above as well, where a sub-account has none.")
 @json_option
@@ -72,7 +61,7 @@ def _row(default: StoredDefault) -> tuple[object, ...]:
     return default.country, default.product, names, default.status, default.account_id, changed
 
 
-@defaults.command("set")
+@click.command("set")
 @account_option
 @_country_option
 @product_option
@@ -165,7 +154,7 @@ def _refused(field: str, reason: str) -> RefusedError:
     return RefusedError("the default sender is refused", [FieldError(field, reason)])
 
 
-@defaults.command("unset")
+@click.command("unset")
 @account_option
 @_country_option
 @product_option

@@ -12,7 +12,7 @@ import click
 from celery.platforms import SecurityWarning
 
 from worker.addresses import masked
-from worker.celery import app
+from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json
 from worker.cli.session import make_ready
 from worker.embedded.urls import private_folder
@@ -68,7 +68,7 @@ def flower(host: str | None, port: int | None, as_json: bool) -> None:
     if settings.flower_basic_auth:
         options.append(f"--basic-auth={settings.flower_basic_auth}")
     try:
-        app.start(["--quiet", "flower", *options])
+        build_app().start(["--quiet", "flower", *options])
     except OSError as error:
         fail(f"Flower cannot listen on {host or settings.flower_host}:{port or settings.flower_port}: {error.strerror}")
     end_at_once()
@@ -106,4 +106,4 @@ def end_at_once() -> NoReturn:
 
 def run_celery(*words: str, quiet: bool) -> NoReturn:
     """One of Celery's programs in this process, to its end."""
-    raise SystemExit(app.start(["--quiet", *words] if quiet else list(words)) or 0)
+    raise SystemExit(build_app().start(["--quiet", *words] if quiet else list(words)) or 0)

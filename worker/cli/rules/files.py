@@ -1,4 +1,4 @@
-"""`smart-assign rules`: read the country rules, load a new version, correct one by hand."""
+"""`smart-assign rules import` and `diff`: a file of rules becomes the active version, or is compared with it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ from typing import IO
 
 import click
 
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook
-from core.errors import NotFoundError
-from core.moments import rfc3339
-from core.rules.diff import described_rule
-from core.rules.documents import profile_as_dict, rule_as_dict
+from core.engine.country_rules import RuleBook
 from core.rules.files import RuleChange, RulesFile, diff_rules, read_rules_file, with_others
-from core.rules.store import RuleVersion
-from core.sender import Product, SenderType
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
-from worker.cli.parameters import Moment, country_option, known_country, product_option, sender_type_option
-from worker.cli.rules.overrides import override, override_remove, overrides
+from core.sender import Product
+from worker.cli.output import command, json_option, print_json, print_table, say, warn
+from worker.cli.parameters import Moment, product_option
 from worker.cli.rules.what_if import find_affected, print_affected
 from worker.cli.session import Session, open_session, operator
 
@@ -29,120 +23,6 @@ _replace = click.option(
     is_flag=True,
     help="FILE is the whole of the rules: countries that it leaves out have none afterwards. Else they keep theirs.",
 )
-_COLUMNS = ("country", "type", "from", "rule", "sources", "correction")
-
-
-@click.group("rules")
-def rules() -> None:
-    """Read country rules, load a new version, correct them locally."""
-
-
-for _command in (override, overrides, override_remove):
-    rules.add_command(_command)
-
-
-# ---- reading ----
-
-
-@rules.command("list")
-@country_option
-@sender_type_option
-@json_option
-@command
-def list_rules(country: str | None, sender_type: SenderType | None, as_json: bool) -> None:
-    """List the rules in force now; of two for the same senders the local correction stands first."""
-    with open_session() as session:
-        book, now = session.store.active_rules(), session.store.clock()
-    countries = book.countries() if country is None else (_in_book(book, country),)
-    found = [rule for each in countries for rule in book.rules_of(each, now) if sender_type in (None, rule.sender_type)]
-    if as_json:
-        print_json({"rules_version": book.version, "rules": [rule_as_dict(rule) for rule in found]})
-    else:
-        _print_rules(f"Rules {book.version}", found)
-
-
-@rules.command("show")
-@click.argument("country")
-@json_option
-@command
-def show(country: str, as_json: bool) -> None:
-    """Show all rules of a country, past and to come, with what else is known of it."""
-    with open_session() as session:
-        book = session.store.active_rules()
-    code = _in_book(book, country)
-    profile, held = book.profile(code), book.rules_of(code)
-    if as_json:
-        facts = {"country": code, "rules_version": book.version, "rules": [rule_as_dict(rule) for rule in held]}
-        print_json(facts | {"profile": profile_as_dict(profile)})
-        return
-    _print_rules(f"{profile.name} ({code}), rules {book.version}", held)
-    say(_described(profile))
-
-
-@rules.command("versions")
-@json_option
-@command
-def versions(as_json: bool) -> None:
-    """List the versions that the database holds; import the file of a former one to return to it."""
-    with open_session() as session:
-        known = session.store.rule_versions()
-    if as_json:
-        print_json({"versions": [_version(each) for each in known]})
-    else:
-        print_table("", ("version", "origin", "imported", "by", "active"), [_version_row(each) for each in known])
-
-
-def _in_book(book: RuleBook, country: str) -> str:
-    code = known_country(country)
-    if not book.knows(code):
-        raise NotFoundError(f"the rules {book.version} do not speak of {code}")
-    return code
-
-
-def _print_rules(title: str, held: Iterable[CountryRule]) -> None:
-    print_table(title, _COLUMNS, [_row(rule) for rule in held])
-
-
-def _row(rule: CountryRule) -> tuple[object, ...]:
-    told = f"{rule.confidence} of {rule.sources_total}" if rule.sources_total else ""
-    return rule.country, rule.sender_type, rule.sender_country, described_rule(rule), told, rule.override_reason
-
-
-def _described(profile: CountryProfile) -> str:
-    unknown = "unknown"
-    answers = {True: "yes", False: "no", None: unknown}
-    preferred = ", ".join(profile.type_preference) or "the global order"
-    letters = ", letters only" if profile.alpha_letters_only else ""
-    return "\n".join(
-        (
-            f"calling codes: {', '.join(profile.calling_codes) or unknown}",
-            f"names: at most {profile.alpha_max_length} characters{letters}",
-            f"generic names blocked: {answers[profile.generic_senders_blocked]}",
-            f"replies to long codes: {answers[profile.two_way_long_code]}; MMS: {answers[profile.mms]}",
-            f"preference between types: {preferred}",
-            f"sources: {', '.join(profile.sources) or unknown}",
-            f"as of: {profile.as_of or unknown}",
-            f"notes: {profile.notes or 'none'}",
-        )
-    )
-
-
-def _version_row(known: RuleVersion) -> tuple[object, ...]:
-    active = "yes" if known.active else ""
-    return known.version, known.origin, told_moment(known.imported_at), known.imported_by, active
-
-
-def _version(known: RuleVersion) -> dict[str, object]:
-    return {
-        "version": known.version,
-        "origin": known.origin,
-        "imported_at": rfc3339(known.imported_at),
-        "imported_by": known.imported_by,
-        "active": known.active,
-    }
-
-
-# ---- files ----
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +42,7 @@ class _Following:
         return cls(read, with_others(read.book, active) if kept else read.book, kept)
 
 
-@rules.command("import")
+@click.command("import")
 @_file
 @_replace
 @click.option("--dry-run", is_flag=True, help="Read and compare only.")
@@ -198,7 +78,7 @@ def import_rules(*, file: IO[bytes], replace: bool, dry_run: bool, as_json: bool
         _say_kept(following)
 
 
-@rules.command("diff")
+@click.command("diff")
 @_file
 @_replace
 @click.option("--at", type=Moment(), metavar="TIME", help="Compare at this moment instead of now.")
