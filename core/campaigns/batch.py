@@ -105,10 +105,18 @@ class Batch:
 
     @property
     def key(self) -> str:
-        """A digest that stands for the batch, or for the part of it that is sent again."""
+        """A digest that stands for the batch, or for the part of it that is sent again; sub-accounts may share it."""
+        return _digest(self._names)
+
+    @property
+    def key_of_subaccount(self) -> str:
+        """The same for the sub-account alone, where another has taken `key`."""
+        return _digest([*self._names, self.shared.subaccount_id or ""])
+
+    @property
+    def _names(self) -> list[str]:
         shared = self.shared
-        names = [shared.account_id, shared.campaign_id, shared.batch_id, self.part.part_id if self.part else ""]
-        return hashlib.blake2b(encode_json(names), digest_size=16).hexdigest()
+        return [shared.account_id, shared.campaign_id, shared.batch_id, self.part.part_id if self.part else ""]
 
     def message_id(self, position: int) -> str:
         """The id of a recipient's message where the batch gives none; the same at every delivery."""
@@ -126,6 +134,10 @@ class Batch:
         if own or not self.extra:
             return mine
         return {**self.extra, **mine}
+
+
+def _digest(names: Sequence[str]) -> str:
+    return hashlib.blake2b(encode_json(names), digest_size=16).hexdigest()
 
 
 _decode_plain = msgspec.json.Decoder(_PlainBatch).decode

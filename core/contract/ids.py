@@ -6,6 +6,9 @@ import hashlib
 
 from core.encoding import ContractError, decode_json
 
+#: Bytes of a message's digest that mark it as dispatched; 14 fill the same memory in Redis as 8.
+MARK_BYTES = 14
+
 _ID_FIELDS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
 
 
@@ -25,14 +28,21 @@ def ids_in(document: bytes) -> dict[str, str]:
         return {}
 
 
-def message_digest(account_id: str, message_id: str) -> bytes:
-    """16 bytes that stand for one message of one account: its dispatch id, and its mark against repeats."""
-    return digest_of(account_hash(account_id), message_id)
+def message_digest(account_id: str, message_id: str, subaccount_id: str | None = None) -> bytes:
+    """16 bytes that stand for one message of one account or sub-account: its dispatch id, and its mark against repeats."""
+    return digest_of(account_hash(account_id, subaccount_id), message_id)
 
 
-def account_hash(account_id: str) -> hashlib.blake2b:
-    """What the digests of one account's messages begin with, for `digest_of`."""
-    return hashlib.blake2b(f"{len(account_id)}:{account_id}".encode(), digest_size=16)
+def account_hash(account_id: str, subaccount_id: str | None = None) -> hashlib.blake2b:
+    """What the digests of the messages of an account, or of one of its sub-accounts, begin with, for `digest_of`.
+
+    That of an account alone is what the first edition took for its sub-accounts too.
+    """
+    account = f"{len(account_id)}:{account_id}"
+    if subaccount_id is None:
+        return hashlib.blake2b(account.encode(), digest_size=16)
+    both = f"{account}{len(subaccount_id)}:{subaccount_id}"
+    return hashlib.blake2b(both.encode(), digest_size=16, person=b"sub-account")
 
 
 def digest_of(account: hashlib.blake2b, message_id: str) -> bytes:

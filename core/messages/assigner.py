@@ -14,7 +14,7 @@ from typing import Protocol
 
 from core.cache.verdict import Verdict
 from core.contract.decode import Message, decode_message
-from core.contract.ids import account_hash, digest_of
+from core.contract.ids import MARK_BYTES, account_hash, digest_of
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
@@ -49,13 +49,13 @@ class Parked:
 class Outcome:
     """What became of a batch: every document is enriched, parked or deferred.
 
-    `payloads`, `digests`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the 16 bytes that name the
-    message, the same in hexadecimal ASCII, and the place in the batch. `deferred` are the places of documents that wait
+    `payloads`, `marks`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the bytes by which a repeat is
+    known (worker/handoff/lua/_hand_off.lua), the dispatch id in ASCII, and the place in the batch. `deferred` are the places of documents that wait
     until SQL can be read again.
     """
 
     payloads: list[bytes] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
+    marks: list[bytes] = field(default_factory=list)
     dispatch_ids: list[bytes] = field(default_factory=list)
     indexes: list[int] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
@@ -76,11 +76,13 @@ _Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None
 class Group:
     """Messages of a batch that share one decision; they differ in recipient, text, id and the last fields alone."""
 
-    __slots__ = ("account", "country", "example", "key", "verdict", "writer")
+    __slots__ = ("account", "account_alone", "country", "example", "key", "verdict", "writer")
 
     def __init__(self, key: _Key, example: Message) -> None:
         self.key, self.example, self.country = key, example, key[2]
-        self.account = account_hash(example.account_id)
+        subaccount_id = example.subaccount_id
+        self.account = account_hash(example.account_id, subaccount_id)
+        self.account_alone = None if subaccount_id is None else account_hash(example.account_id)
         self.verdict: Verdict | None = None
         self.writer: Writer | SpreadWriter | None = None
 
@@ -151,7 +153,7 @@ class Assigner:
             digest = digest_of(group.account, message_id)
             dispatch_id = hexlify(digest)
             outcome.payloads.append(group.writer.write(message_id, e164, body, tail, dispatch_id))
-            outcome.digests.append(digest)
+            outcome.marks.append(_mark(group, message_id, digest))
             outcome.dispatch_ids.append(dispatch_id)
             outcome.indexes.append(place)
         return outcome
@@ -169,6 +171,13 @@ class Assigner:
             reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
             raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
         return decode_message(document)
+
+
+def _mark(group: Group, message_id: str, digest: bytes) -> bytes:
+    """The mark of a message of a sub-account ends with the one that workers of the first edition give it."""
+    if group.account_alone is None:
+        return digest[:MARK_BYTES]
+    return digest[:MARK_BYTES] + digest_of(group.account_alone, message_id)[:MARK_BYTES]
 
 
 def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:

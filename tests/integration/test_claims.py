@@ -110,7 +110,7 @@ def test_it_leaves_nothing_behind_but_marks_and_counts(claims: Claims, redis_cli
     claims.settle(claim.id, outcome("a"))
     redis_client.delete(WORK, DISPATCH)
     left = {key.decode().rpartition(":")[0] for key in redis_client.keys()}  # type: ignore[union-attr]  # noqa: SIM118  # no dict
-    assert left == {"smart-assign", "smart-assign:seen"}
+    assert left == {"smart-assign", "smart-assign:seen", "smart-assign:seen:ours"}
     assert redis_client.hgetall(claims.counts) == {b"dispatched": b"1"}
 
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from core.accounts.accounts import Accounts
+from core.errors import ConflictError
 from tests.integration.conftest import PAIRS, MakeDeployment
-from tests.support.accounts import message
+from tests.support.accounts import AU, GB, US, message, open_store
 from tests.support.running_worker import Deployment, running, until
 from tests.support.stock_clients import dispatched, listening, purge, push, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(60)
+
+
+def add_subaccounts(deployment: Deployment) -> None:
+    """Two sub-accounts of acme, once for each deployment."""
+    with open_store(deployment.database_url, deployment.redis_url) as store:
+        for name in ("acme-nz", "acme-uk"):
+            with suppress(ConflictError):
+                Accounts(store).add(name, parent="acme")
 
 
 def counted(deployment: Deployment, expected: int) -> list[str]:
@@ -53,6 +65,32 @@ def test_it_takes_one_id_of_two_accounts_for_two_messages(deployment: Deployment
     push(deployment, [one, other])
     assert counted(deployment, 1) == [one["message_id"]]
     assert waiting(deployment, "parked") == 1
+
+
+def test_it_takes_one_id_of_two_subaccounts_for_two_messages(deployment: Deployment) -> None:
+    add_subaccounts(deployment)
+    one = message(to=AU)
+    texts = [one, one | {"subaccount_id": "acme-nz", "to": GB}, one | {"subaccount_id": "acme-uk", "to": US}]
+    push(deployment, texts)
+    came = dispatched(deployment, 3)
+    assert {(each["subaccount_id"], each["to"]) for each in came} == {(None, AU), ("acme-nz", GB), ("acme-uk", US)}
+    assert len({each["dispatch_id"] for each in came}) == 3
+    push(deployment, [*texts, message()])
+    assert one["message_id"] not in counted(deployment, 1)
+
+
+def test_it_takes_one_batch_id_of_two_subaccounts_for_two_batches(deployment: Deployment) -> None:
+    add_subaccounts(deployment)
+    names = {"account_id": "acme", "campaign_id": f"c-{uuid.uuid4()}", "batch_id": "1", "body": "Doors open at nine."}
+    batches = [
+        names | {"recipients": [{"to": to}], "subaccount_id": whose}
+        for whose, to in ((None, AU), ("acme-nz", GB), ("acme-uk", US))
+    ]
+    push(deployment, batches, "campaign_ingress")
+    assert {each["to"] for each in dispatched(deployment, 3)} == {AU, GB, US}
+    push(deployment, batches, "campaign_ingress")
+    time.sleep(1)
+    assert waiting(deployment, "dispatch") == 0
 
 
 def test_it_says_how_many_were_repeats(deployment: Deployment) -> None:

@@ -20,7 +20,7 @@ from core.parked.record import parked_document, parked_id
 from core.parked.store import ParkedDocument
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
-from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
+from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
 from worker.handoff.parking import Parking
 from worker.redis_broker.claims import DEFER_S, Claim, Claims, Settlement
 from worker.redis_broker.messages import settlement_of
@@ -86,19 +86,19 @@ class BatchWork:
             batch = decode_batch(document)
         except ContractError as error:
             return BatchResult(self.refuse(work, document, ParkReason.INVALID_MESSAGE, error))
-        result, settled = BatchResult(), self._chunks.settled_chunks(batch.key)
+        result, opened = BatchResult(), self._chunks.open_batch(batch)
         for number in range(batch.chunks):
-            if work.has_settled(settled.get(number)):
+            if work.has_settled(opened.settled.get(number)):
                 continue
-            waiting = self._on_chunk(work, batch, number, known=number in settled, counts=result.counts)
+            waiting = self._on_chunk(work, batch, opened, number, result.counts)
             if gives_way and waiting:
                 result.singles_wait, result.done = True, number + 1 == batch.chunks
                 break
         return result
 
-    def _on_chunk(self, work: Work, batch: Batch, number: int, *, known: bool, counts: Counter[str]) -> int:
-        chunk = _chunk(work, batch, number, rfc3339(self._clock()))
-        outcome = Outcome() if known else self._assigner.assign(batch, number)
+    def _on_chunk(self, work: Work, batch: Batch, opened: OpenBatch, number: int, counts: Counter[str]) -> int:
+        chunk = _chunk(work, batch, opened.key, number, rfc3339(self._clock()))
+        outcome = Outcome() if number in opened.settled else self._assigner.assign(batch, number)
         if outcome.deferred:
             raise StoreUnavailableError("the chunk waits until the database can be read")
         kept = self._kept(work, batch, outcome)
@@ -158,10 +158,10 @@ class BatchWork:
         return Counter(parked=1)
 
 
-def _chunk(work: Work, batch: Batch, number: int, at: str) -> Chunk:
+def _chunk(work: Work, batch: Batch, key: str, number: int, at: str) -> Chunk:
     shared = batch.shared
     return Chunk(
-        batch_key=batch.key,
+        batch_key=key,
         number=number,
         of=batch.chunks,
         recipients=min(CHUNK, len(batch.rows) - number * CHUNK),

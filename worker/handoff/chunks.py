@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import redis
 
+from core.campaigns.batch import Batch
 from core.campaigns.progress import counts_key, progress_key
 from worker.handoff.events import event_outbox
 from worker.redis_broker.claims import (
@@ -62,6 +63,22 @@ class SettledChunk(NamedTuple):
     completed: int
 
 
+#: The field of a batch's hash that says whose it is.
+_SUBACCOUNT = "subaccount"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBatch:
+    """A batch that is worked on: its key in Redis, and who settled which of its chunks."""
+
+    key: str
+    settled: Mapping[int, str]
+
+
+def _chunks_in(found: Mapping[bytes, bytes]) -> dict[int, str]:
+    return {int(name): owner.decode() for name, owner in found.items() if name.isdigit()}
+
+
 class Chunks:
     """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
 
@@ -70,10 +87,28 @@ class Chunks:
         self._batch_stem = f"{settings.key_prefix}:batch:"
         self._script = client.register_script(script_texts()["chunk"])
 
-    def settled_chunks(self, batch_key: str) -> dict[int, str]:
-        """The chunks of a batch that are settled, by who settled them."""
-        found: dict[bytes, bytes] = self._client.hgetall(self._batch_stem + batch_key)  # type: ignore[assignment]
-        return {int(name): owner.decode() for name, owner in found.items() if name.isdigit()}
+    def open_batch(self, batch: Batch) -> OpenBatch:
+        """The key under which a batch is settled, and what is settled of it.
+
+        Who comes first takes the key that workers of the first edition know; the same batch id of another sub-account
+        is another batch, and has a key of its own. Such workers leave no name on the chunks that they settle: those are
+        the first comer's.
+        """
+        settled = self._claimed(batch.key, batch.shared.subaccount_id or "")
+        if settled is not None:
+            return OpenBatch(batch.key, settled)
+        key = batch.key_of_subaccount
+        found: dict[bytes, bytes] = self._client.hgetall(self._batch_stem + key)  # type: ignore[assignment]
+        return OpenBatch(key, _chunks_in(found))
+
+    def _claimed(self, key: str, subaccount_id: str) -> dict[int, str] | None:
+        """The settled chunks under a key that is now, or was before, this sub-account's; None: it is another's."""
+        name = self._batch_stem + key
+        with self._client.pipeline() as pipeline:
+            pipeline.hsetnx(name, _SUBACCOUNT, subaccount_id)
+            pipeline.hgetall(name)
+            found: dict[bytes, bytes] = pipeline.execute()[1]
+        return _chunks_in(found) if found[_SUBACCOUNT.encode()].decode() == subaccount_id else None
 
     def settle_chunk(self, chunk: Chunk, outcome: Settlement) -> SettledChunk:
         """Hand off one chunk of a campaign batch, and count it; once for each batch, whoever works on it."""

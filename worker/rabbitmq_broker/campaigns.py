@@ -23,7 +23,6 @@ from worker.intake.deliveries import AGAIN
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, PUBLISH_ERRORS, ConfirmedPublisher, Outgoing
 from worker.redis_broker.claims import Settled, Settlement
-from worker.redis_broker.messages import MARK_BYTES
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -48,7 +47,7 @@ class AmqpHandOff:
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Reserve, park, publish, count; in this order, so that nothing is told of before it is safe."""
         settings = self._settings
-        marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+        marks = outcome.marks
         known = self._marks.reserve(marks, range(len(marks)) if chunk.redelivered else ())
         fresh = [place for place in range(len(marks)) if place not in known]
         if kept:

@@ -21,7 +21,6 @@ from core.parked.record import parked_document, parked_notice
 from core.parked.store import ParkedDocument, ParkedStore
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, ConfirmedPublisher, Outgoing
-from worker.redis_broker.messages import MARK_BYTES
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -110,7 +109,7 @@ class AmqpWork:
         redelivered: Collection[int] = (),
     ) -> dict[str, int]:
         settings = self._settings
-        marks = [digest[:MARK_BYTES] for digest in outcome.digests]
+        marks = outcome.marks
         came_again = set(redelivered)
         known = self._marks.reserve(
             marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()

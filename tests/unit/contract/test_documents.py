@@ -167,5 +167,12 @@ def test_it_names_a_message_by_account_and_id() -> None:
     assert message_digest("acme", "m1").hex() == "7ab14b360a89f3a0a7b926b4ca20583f"
 
 
+def test_it_tells_the_messages_of_subaccounts_apart() -> None:
+    triples = [("acme", "m1"), ("acme", "m1", "nz"), ("acme", "m1", "au"), ("acme", "1", "nzm"), ("nz", "m1", "acme")]
+    assert len({message_digest(*triple) for triple in triples}) == len(triples)
+    # A new one would repeat every message that a worker of this edition dispatched.
+    assert message_digest("acme", "m1", "nz").hex() == "2d511efd078bfd0127b3a8a28a86113a"
+
+
 def test_it_decodes_any_json() -> None:
     assert decode_json(b'{"a": [1, 2.5, null, true, "\\u00e9"]}') == {"a": [1, 2.5, None, True, "é"]}

@@ -15,15 +15,156 @@ local function span_of(window) return math.max(1, window / 2) end
 -- The number of the half window that it is now; by the server's clock, for workers' clocks differ.
 local function bucket_of(window) return math.floor(redis.call('TIME')[1] / span_of(window)) end
 
+-- Marks of messages that were dispatched, in sets of half a window each. A mark has 14 bytes: a digest of account and
+-- message id. That of a message of a sub-account has 28: a digest of all three ids, then the one without the sub-account,
+-- by which workers of the first edition know it (docs/decisions/0021). Keys, with the number of the half window:
+--   stem          the short marks: all that workers of the first edition ask and write, and that we write for them
+--   stem own:     what we know beside: long marks, and the short ones that we wrote for sub-accounts alone
+--   stem ours:    how many members of the first set are ours: if it has more, such a worker was here
+local SHORT = 14
+
+local function short_of(mark) return string.sub(mark, -SHORT) end
+
+-- The places, from 0, of the long ones among the `n` marks from ARGV[first] on; nil where there are none.
+local function long_ones(first, n)
+  local places = nil
+  for i = 0, n - 1 do
+    if #ARGV[first + i] > SHORT then
+      places = places or {}
+      places[#places + 1] = i
+    end
+  end
+  return places
+end
+
+-- Whether each of `members` is in a set of the stem in one of the last three half windows; `counts` may leave one out.
+local function found(stem, bucket, members, counts)
+  local known = {}
+  for age = 0, 2 do
+    if not counts or counts(bucket - age) then
+      for from = 1, #members, CHUNK do
+        local to = math.min(from + CHUNK - 1, #members)
+        local flags = redis.call('SMISMEMBER', stem .. (bucket - age), unpack(members, from, to))
+        for i = 1, #flags do known[from + i - 1] = known[from + i - 1] or flags[i] == 1 end
+      end
+    end
+  end
+  return known
+end
+
+local function add(key, members)
+  local added = 0
+  for from = 1, #members, CHUNK do
+    added = added + redis.call('SADD', key, unpack(members, from, math.min(from + CHUNK - 1, #members)))
+  end
+  return added
+end
+
+-- Writes the long marks of ARGV at `places` from `first` on. A short one that nobody had dispatched before is ours for
+-- sub-accounts alone: a message of the account itself with that id is another one.
+local function write_long(stem, bucket, first, places)
+  local shorts, own = {}, {}
+  for i, place in ipairs(places) do shorts[i] = short_of(ARGV[first + place]) end
+  local known = found(stem, bucket, shorts)
+  for i, place in ipairs(places) do
+    own[#own + 1] = ARGV[first + place]
+    if not known[i] then own[#own + 1] = shorts[i] end
+  end
+  add(stem .. 'own:' .. bucket, own)
+  return add(stem .. bucket, shorts)
+end
+
+-- Writes the short marks of ARGV at `places` from `first` on, or all `n` where `places` is nil.
+local function write_short(stem, bucket, first, n, places)
+  local added = 0
+  local function write(...)
+    added = added + redis.call('SADD', stem .. bucket, ...)
+    for age = 0, 2 do
+      local own = stem .. 'own:' .. (bucket - age)
+      if redis.call('EXISTS', own) == 1 then redis.call('SREM', own, ...) end
+    end
+  end
+  if not places then
+    in_chunks(first, n, function(from, to) write(unpack(ARGV, from, to)) end)
+    return added
+  end
+  for from = 1, #places, CHUNK do
+    local marks = {}
+    for i = from, math.min(from + CHUNK - 1, #places) do marks[#marks + 1] = ARGV[first + places[i]] end
+    write(unpack(marks))
+  end
+  return added
+end
+
+-- Remembers as dispatched the `n` marks from ARGV[first] on, but those whose place, from 1, is in `left_out`.
+local function write_marks(stem, window, first, n, left_out)
+  local bucket = bucket_of(window)
+  local longs, shorts = long_ones(first, n), nil
+  if longs or left_out then
+    longs, shorts = {}, {}
+    for i = 0, n - 1 do
+      if not (left_out and left_out[i + 1]) then
+        local places = #ARGV[first + i] > SHORT and longs or shorts
+        places[#places + 1] = i
+      end
+    end
+  end
+  local lives, ours = math.ceil(span_of(window) * 3), 0
+  if longs and #longs > 0 then
+    ours = write_long(stem, bucket, first, longs)
+    redis.call('EXPIRE', stem .. 'own:' .. bucket, lives)
+  end
+  ours = ours + write_short(stem, bucket, first, n, shorts)
+  if ours == 0 then return end
+  redis.call('INCRBY', stem .. 'ours:' .. bucket, ours)
+  redis.call('EXPIRE', stem .. 'ours:' .. bucket, lives)
+  redis.call('EXPIRE', stem .. bucket, lives)
+end
+
 -- Remembers the `n` marks from ARGV[first] on as dispatched, and reserved no longer.
 local function remember(stem, reserved, window, first, n)
   if n == 0 then return end
-  local seen = stem .. bucket_of(window)
+  write_marks(stem, window, first, n)
   in_chunks(first, n, function(from, to)
-    redis.call('SADD', seen, unpack(ARGV, from, to))
-    redis.call('ZREM', reserved, unpack(ARGV, from, to))
+    local shorts = {}
+    for i = from, to do shorts[#shorts + 1] = short_of(ARGV[i]) end
+    redis.call('ZREM', reserved, unpack(shorts))
   end)
-  redis.call('EXPIRE', seen, math.ceil(span_of(window) * 3))
+end
+
+-- Of short marks that are known, those that only stand for messages of sub-accounts are no repeats.
+local function without_those_of_subaccounts(stem, bucket, first, places)
+  local marks, at = {}, {}
+  for place in pairs(places) do
+    marks[#marks + 1] = ARGV[first + place - 1]
+    at[#at + 1] = place
+  end
+  for i, own in pairs(found(stem .. 'own:', bucket, marks)) do
+    if own then places[at[i]] = nil end
+  end
+  return next(places) and places or nil
+end
+
+-- Adds the places of long marks that are known, or whose short one a worker of the first edition may have written: that
+-- one did not say for which sub-account, and it is taken for a repeat, as that worker would take it.
+local function with_repeats_of_subaccounts(stem, bucket, first, longs, places)
+  local marks, shorts = {}, {}
+  for i, place in ipairs(longs) do
+    marks[i] = ARGV[first + place]
+    shorts[i] = short_of(marks[i])
+  end
+  local known = found(stem .. 'own:', bucket, marks)
+  local theirs = found(stem, bucket, shorts, function(each)
+    return redis.call('SCARD', stem .. each) > tonumber(redis.call('GET', stem .. 'ours:' .. each) or '0')
+  end)
+  local ours = next(theirs) and found(stem .. 'own:', bucket, shorts) or {}
+  for i, place in ipairs(longs) do
+    if known[i] or (theirs[i] and not ours[i]) then
+      places = places or {}
+      places[place + 1] = true
+    end
+  end
+  return places
 end
 
 -- The places, from 1, of the `n` marks from ARGV[first] on that were dispatched before; nil where there are none.
@@ -40,7 +181,9 @@ local function repeated(stem, bucket, first, n)
       end
     end)
   end
-  return places
+  if places then places = without_those_of_subaccounts(stem, bucket, first, places) end
+  local longs = long_ones(first, n)
+  return longs and with_repeats_of_subaccounts(stem, bucket, first, longs, places) or places
 end
 
 -- Pushes the `n` envelopes from ARGV[first] on; their marks follow them. A message whose mark is known is dropped.
@@ -51,23 +194,20 @@ local function dispatch(queue, stem, window, first, n)
     in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
     return 0
   end
-  local bucket = bucket_of(window)
-  local seen, marks, dropped = stem .. bucket, first + n, 0
-  local places = repeated(stem, bucket, marks, n)
+  local marks, dropped = first + n, 0
+  local places = repeated(stem, bucket_of(window), marks, n)
   if places then
     for i = 0, n - 1 do
       if places[i + 1] then
         dropped = dropped + 1
       else
         redis.call('LPUSH', queue, ARGV[first + i])
-        redis.call('SADD', seen, ARGV[marks + i])
       end
     end
   else
     in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
-    in_chunks(marks, n, function(from, to) redis.call('SADD', seen, unpack(ARGV, from, to)) end)
   end
-  if dropped < n then redis.call('EXPIRE', seen, math.ceil(span_of(window) * 3)) end
+  if dropped < n then write_marks(stem, window, marks, n, places) end
   return dropped
 end
 

@@ -2,6 +2,7 @@
 -- KEYS: 1 stem of the seen-buckets, 2 reserved marks by when they are free again
 -- ARGV: 1 seconds of the idempotency window, 2 reserved for ms, 3 how many marks, at the end, came in a redelivery:
 --       whoever had reserved those has lost them, then the marks
+-- A message of a sub-account is reserved by the mark that it shares with those of other sub-accounts, which wait for it.
 -- Returns the places, from 1, of the marks that were dispatched before; nothing where another holds one of the rest.
 local FIRST = 4
 local n, now = #ARGV - FIRST + 1, now_ms()
@@ -10,7 +11,9 @@ local known = repeated(KEYS[1], bucket_of(tonumber(ARGV[1])), FIRST, n) or {}
 
 local held = false
 in_chunks(FIRST, n - ARGV[3], function(from, to)
-  local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, from, to))
+  local shorts = {}
+  for i = from, to do shorts[#shorts + 1] = short_of(ARGV[i]) end
+  local scores = redis.call('ZMSCORE', KEYS[2], unpack(shorts))
   for i = 1, #scores do
     if scores[i] and not known[from - FIRST + i] then held = true end
   end
@@ -23,7 +26,7 @@ for i = 1, n do
     places[#places + 1] = i
   else
     pairs_to_add[#pairs_to_add + 1] = now + ARGV[2]
-    pairs_to_add[#pairs_to_add + 1] = ARGV[FIRST + i - 1]
+    pairs_to_add[#pairs_to_add + 1] = short_of(ARGV[FIRST + i - 1])
   end
 end
 in_chunks(1, #pairs_to_add, function(from, to) redis.call('ZADD', KEYS[2], unpack(pairs_to_add, from, to)) end)

@@ -1,0 +1,30 @@
+-- Reserves the marks of messages that are about to be published, all of them or none.
+-- KEYS: 1 stem of the seen-buckets, 2 reserved marks by when they are free again
+-- ARGV: 1 seconds of the idempotency window, 2 reserved for ms, 3 how many marks, at the end, came in a redelivery:
+--       whoever had reserved those has lost them, then the marks
+-- Returns the places, from 1, of the marks that were dispatched before; nothing where another holds one of the rest.
+local FIRST = 4
+local n, now = #ARGV - FIRST + 1, now_ms()
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local known = repeated(KEYS[1], bucket_of(tonumber(ARGV[1])), FIRST, n) or {}
+
+local held = false
+in_chunks(FIRST, n - ARGV[3], function(from, to)
+  local scores = redis.call('ZMSCORE', KEYS[2], unpack(ARGV, from, to))
+  for i = 1, #scores do
+    if scores[i] and not known[from - FIRST + i] then held = true end
+  end
+end)
+if held then return false end
+
+local places, pairs_to_add = {}, {}
+for i = 1, n do
+  if known[i] then
+    places[#places + 1] = i
+  else
+    pairs_to_add[#pairs_to_add + 1] = now + ARGV[2]
+    pairs_to_add[#pairs_to_add + 1] = ARGV[FIRST + i - 1]
+  end
+end
+in_chunks(1, #pairs_to_add, function(from, to) redis.call('ZADD', KEYS[2], unpack(pairs_to_add, from, to)) end)
+return places
