@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
 from typing import Any
 
 from core.accounts.accounts import Account
 from core.accounts.api_keys import ApiKey
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
-from core.moments import rfc3339
+from core.moments import rfc3339, rfc3339_or_none
 from core.parked.store import ParkedDocument, ParkedEntry
 from core.sender import Registration, Sender
 
@@ -34,7 +33,7 @@ def key_document(key: ApiKey) -> dict[str, Any]:
         "key_id": key.key_id,
         "prefix": key.prefix,
         "created_at": rfc3339(key.created_at),
-        "revoked_at": _moment(key.revoked_at),
+        "revoked_at": rfc3339_or_none(key.revoked_at),
     }
 
 
@@ -47,9 +46,9 @@ def sender_document(sender: Sender) -> dict[str, Any]:
         "sender_type": sender.sender_type.value,
         "sender_country_code": sender.country,
         "status": sender.status.value,
-        "purchased_at": _moment(sender.purchased_at),
-        "activated_at": _moment(sender.activated_at),
-        "expires_at": _moment(sender.expires_at),
+        "purchased_at": rfc3339_or_none(sender.purchased_at),
+        "activated_at": rfc3339_or_none(sender.activated_at),
+        "expires_at": rfc3339_or_none(sender.expires_at),
         "trust": sender.trust,
         "two_way": sender.two_way,
         "mms": sender.mms,
@@ -64,8 +63,8 @@ def registration_document(registration: Registration) -> dict[str, Any]:
     return {
         "country": registration.country,
         "status": registration.status.value,
-        "valid_from": _moment(registration.valid_from),
-        "valid_until": _moment(registration.valid_until),
+        "valid_from": rfc3339_or_none(registration.valid_from),
+        "valid_until": rfc3339_or_none(registration.valid_until),
     }
 
 
@@ -111,7 +110,7 @@ def parked_document(entry: ParkedEntry) -> dict[str, Any]:
         "lane": entry.lane,
         "parked_at": rfc3339(entry.parked_at),
         "state": entry.state.value,
-        "state_changed_at": _moment(entry.state_changed_at),
+        "state_changed_at": rfc3339_or_none(entry.state_changed_at),
     }
 
 
@@ -121,7 +120,3 @@ def original_document(found: ParkedDocument) -> dict[str, str]:
         return {"original": found.document.decode()}
     except UnicodeDecodeError:
         return {"original_base64": base64.b64encode(found.document).decode()}
-
-
-def _moment(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -33,7 +33,7 @@ from core.engine.graded_sender import RequestContext, Rules, context_of, grade_s
 from core.engine.named_senders import OUTRANKED, NamedChoice, Screening, choose_named
 from core.engine.ranking import Key, equal_but_for_trust, is_local, rank_key, rank_words
 from core.errors import ParkReason
-from core.moments import when
+from core.moments import moment_text
 from core.sender import Product, Sender, SenderType
 
 __all__ = ["Rules", "decide"]
@@ -266,7 +266,7 @@ def _digest(decision: Decision) -> str:
     sender = decision.sender
     chosen = sender and (sender.account_id, sender.sender_id, sender.sender_type, sender.country)
     answer = (decision.source, decision.reason, decision.grade, decision.park, decision.detail, decision.warnings)
-    until = decision.valid_until and when(decision.valid_until)
+    until = decision.valid_until and moment_text(decision.valid_until)
     content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, decision.candidates)
     content += (decision.rules_version, until)
     if decision.pool:

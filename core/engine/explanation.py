@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.engine.decision import Candidate, Decision, PoolMember, Reason, Warn
 from core.engine.graded_sender import label
 from core.engine.spread import pick_sender, tickets_of
-from core.moments import when
+from core.moments import moment_text
 from core.sender import Sender
 
 _REASON_WORDS = {
@@ -43,7 +43,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         "reason": _reason(decision),
         "warnings": [warning.value for warning in decision.warnings],
         "rules_version": decision.rules_version,
-        "valid_until": decision.valid_until and when(decision.valid_until),
+        "valid_until": decision.valid_until and moment_text(decision.valid_until),
         "sentence": sentence(decision),
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
         **({"pool": _pool(decision.pool)} if decision.pool else {}),

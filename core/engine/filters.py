@@ -13,7 +13,7 @@ from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrig
 from core.engine.decision import AlteredSenders, Rejection, UnknownRule
 from core.engine.generic_names import is_generic
 from core.engine.graded_sender import GradedSender, rule_words, standing_words
-from core.moments import when
+from core.moments import moment_text
 from core.sender import Product, SenderStatus, SenderType, form_error
 
 #: Types that carry no reply in a country whose long codes are one-way.
@@ -41,7 +41,7 @@ def not_active(graded: GradedSender) -> str | None:
     if graded.sender.status is not SenderStatus.ACTIVE:
         return f"status is {graded.sender.status}"
     end = graded.sender.ends_at
-    return f"ended at {when(end)}" if end is not None and end <= graded.context.now else None
+    return f"ended at {moment_text(end)}" if end is not None and end <= graded.context.now else None
 
 
 def malformed(graded: GradedSender) -> str | None:

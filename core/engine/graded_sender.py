@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from core.engine.country_rules import CountryProfile, CountryRule, Grade, grade_of
 from core.engine.decision import Policy, Request
-from core.moments import when
+from core.moments import moment_text
 from core.sender import Product, Registration, Sender, SenderType
 
 #: Order of types where a country's data names none; also among the types that it leaves out.
@@ -165,9 +165,9 @@ def standing_words(graded: GradedSender) -> str:
 def _registration_words(registration: Registration, now: datetime) -> str:
     start, end = registration.valid_from, registration.valid_until
     if start is not None and now < start:
-        return f"{registration.status} from {when(start)} only"
+        return f"{registration.status} from {moment_text(start)} only"
     if end is not None and end <= now:
-        return f"{registration.status} until {when(end)} only"
+        return f"{registration.status} until {moment_text(end)} only"
     return registration.status
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from core.engine.country_rules import Grade
 from core.engine.decision import RankStep
 from core.engine.graded_sender import EPOCH, GradedSender, label
-from core.moments import when
+from core.moments import moment_text
 from core.sender import Sender, SenderType
 
 #: `unknown` ranks here only where the policy admits it: what may be compliant goes before what surely is altered.
@@ -69,7 +69,7 @@ def _recency(graded: GradedSender) -> tuple[bool, timedelta]:
 
 def _since(graded: GradedSender) -> str:
     since = graded.sender.purchased_at or graded.sender.activated_at
-    return "an unknown date" if since is None else when(since)
+    return "an unknown date" if since is None else moment_text(since)
 
 
 class _Remainder:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -12,11 +11,10 @@ from typing import Any, TypeVar
 from core.accounts.accounts import account_id_error
 from core.encoding import storable
 from core.errors import FieldError
+from core.moments import parse_moment
 from core.phone import normal_country
 from core.rules.files import shipped_rules
 from core.sender import TrafficClass
-
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII)
 
 #: What a required field reads as where it is missing or wrong; the error is noted.
 MISSING: Any = object()
@@ -71,24 +69,17 @@ class Fields:
                 self.refuse(f"{name}[{index}]", "must be an object")
 
 
-def parse_moment(value: Any) -> datetime:
-    """RFC 3339, or a date (its first instant); UTC where no offset is given. Raises ValueError."""
-    words = "must be a date (2026-07-01) or a time (2026-07-01T00:00:00Z)"
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-        raise ValueError(words)
-    try:
-        moment = datetime.fromisoformat(value.upper())
-        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(words) from None
-
-
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a text")  # noqa: TRY004 - a bad value of a file, not a bug
     if not storable(value):
         raise ValueError("contains a character that cannot be stored")
     return value
+
+
+def parse_time(value: Any) -> datetime:
+    """A date or a time, as people write them. Raises ValueError."""
+    return parse_moment(_string(value))
 
 
 def parse_text(longest: int) -> Callable[[Any], str]:

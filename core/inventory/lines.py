@@ -25,10 +25,10 @@ from core.inventory.fields import (
     parse_country,
     parse_flag,
     parse_known_country,
-    parse_moment,
     parse_number,
     parse_sender_id,
     parse_text,
+    parse_time,
     parse_whole,
 )
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, bare_sender_id
@@ -182,9 +182,9 @@ def _sender(fields: Fields, number: int, given: frozenset[str]) -> SenderLine | 
         sender_type=sender_type,
         country=fields.read("sender_country_code", parse_country, None),
         status=fields.read("status", parse_choice(SenderStatus), SenderStatus.ACTIVE),
-        purchased_at=fields.read("purchased_at", parse_moment, None),
-        activated_at=fields.read("activated_at", parse_moment, None),
-        expires_at=fields.read("expires_at", parse_moment, None),
+        purchased_at=fields.read("purchased_at", parse_time, None),
+        activated_at=fields.read("activated_at", parse_time, None),
+        expires_at=fields.read("expires_at", parse_time, None),
         trust=fields.read("trust", parse_whole, 50),
         two_way=fields.read("two_way", parse_flag, sender_type is not SenderType.ALPHA_TAG),
         mms=fields.read("mms", parse_flag, False),
@@ -204,8 +204,8 @@ def _registration(fields: Fields, number: int, given: frozenset[str]) -> Registr
     registration = Registration(
         country=country,
         status=fields.read("status", parse_choice(RegistrationStatus)),
-        valid_from=fields.read("valid_from", parse_moment, None),
-        valid_until=fields.read("valid_until", parse_moment, None),
+        valid_from=fields.read("valid_from", parse_time, None),
+        valid_until=fields.read("valid_until", parse_time, None),
     )
     if country is not MISSING:
         fields.refuse_all(registration_errors(registration))

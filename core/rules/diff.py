@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.moments import boundary_text
 from core.rules.documents import PROFILE_FIELDS
 from core.sender import SenderType
 
@@ -46,9 +47,9 @@ def described_rule(rule: CountryRule) -> str:
     if rule.only_sender_countries:
         parts.append(f"for senders of {', '.join(rule.only_sender_countries)}")
     if rule.effective_from is not None:
-        parts.append(f"from {_moment(rule.effective_from)}")
+        parts.append(f"from {boundary_text(rule.effective_from)}")
     if rule.effective_until is not None:
-        parts.append(f"until {_moment(rule.effective_until)}")
+        parts.append(f"until {boundary_text(rule.effective_until)}")
     return " ".join(parts)
 
 
@@ -120,7 +121,3 @@ def _words(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none)"
     return str(value) or "(empty)"
-
-
-def _moment(moment: datetime) -> str:
-    return moment.date().isoformat() if moment.timetz().replace(tzinfo=None) == time() else moment.isoformat()

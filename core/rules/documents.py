@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from core.engine.country_rules import CountryProfile, CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
+from core.moments import parse_moment
 from core.sender import SenderType
 
 _Parse = Callable[[Any], Any]
@@ -28,21 +29,6 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 #: Enumerations are texts and tuples lists to it, so that only moments need a hand.
 _COMPACT = json.JSONEncoder(separators=(",", ":"), default=datetime.isoformat)
-
-
-def parse_moment(text: str) -> datetime:
-    """The moment that a text names, in UTC: a date (its first instant in UTC) or RFC 3339; else ValueError."""
-    try:
-        moment = datetime.fromisoformat(f"{text}T00:00:00Z" if _FULL_DATE.fullmatch(text) else text)
-        return _with_offset(moment).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is neither a date (2026-07-01) nor a time (2026-07-01T00:00:00Z)") from None
-
-
-def _with_offset(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a time without an offset could be any of 26")
-    return moment
 
 
 def rule_as_dict(rule: CountryRule) -> dict[str, Any]:

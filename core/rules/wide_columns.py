@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.engine.country_rules import CountryProfile, CountryRule, Grade, RuleStatus, SenderOrigin
-from core.rules.documents import ALPHA_MAX, parse_moment
+from core.moments import parse_moment
+from core.rules.documents import ALPHA_MAX
 from core.rules.wide_file import Row, dated_columns
 from core.sender import SenderType
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from core.errors import FieldError
-from core.rules.documents import ALPHA_MAX, ALPHA_MIN, UNPRINTABLE, parse_moment
+from core.moments import parse_moment
+from core.rules.documents import ALPHA_MAX, ALPHA_MIN, UNPRINTABLE
 from core.sender import SenderType
 
 #: Checked line of a file: column -> value, optional columns included.

@@ -10,7 +10,8 @@ import click
 
 from core.accounts.accounts import Account
 from core.documents import account_document, key_document
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment, warn
+from core.moments import second_text
+from worker.cli.output import command, json_option, print_json, print_table, say, warn
 from worker.cli.session import Session, open_session
 
 _PAGE = 500
@@ -57,7 +58,7 @@ def _all(session: Session, parent: str | None) -> list[Account]:
 def _row(account: Account) -> tuple[object, ...]:
     borrows = "" if account.parent is None else "yes" if account.may_borrow else "no"
     names = (account.account_id, account.user_id, account.name, account.parent)
-    return *names, borrows, account.status, told_moment(account.created_at)
+    return *names, borrows, account.status, second_text(account.created_at)
 
 
 @click.command("add")

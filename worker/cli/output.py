@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
@@ -52,13 +51,6 @@ def say(sentence: str) -> None:
 def warn(sentence: str) -> None:
     """Print a sentence on stderr, beside whatever stdout holds."""
     stderr.print(Text(sentence), soft_wrap=True)
-
-
-def told_moment(moment: datetime | None) -> str | None:
-    """A moment for people: RFC 3339 in UTC, to the second."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def print_table(

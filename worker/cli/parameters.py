@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from core.errors import NotFoundError
+from core.moments import parse_moment
 from core.phone import normal_country
-from core.rules.documents import parse_moment
 from core.rules.files import shipped_rules
 from core.sender import Product, SenderType, TrafficClass
 
@@ -19,7 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
-    """A moment in aware UTC: RFC 3339 with an offset, or a date, which is its first instant in UTC."""
+    """A moment in aware UTC, as people write one (core/moments.py): a date is its first instant in UTC."""
 
     name = "time"
 

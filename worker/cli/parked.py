@@ -12,10 +12,11 @@ import click
 
 from core.documents import original_document, parked_document
 from core.errors import PARK_REASONS, NotFoundError, ParkReason
+from core.moments import second_text
 from core.parked.replay import parked_ids
 from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
-from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, told_moment, warn
+from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
 from worker.handoff.replay import replay_over
@@ -93,7 +94,7 @@ def list_parked(*, wanted: ParkedFilter, state: str, limit: int, as_json: bool) 
 def _row(entry: ParkedEntry) -> tuple[object, ...]:
     account = "/".join(filter(None, (entry.account_id, entry.subaccount_id)))
     what = entry.message_id or "/".join(filter(None, (entry.campaign_id, entry.batch_id)))
-    return entry.parked_id, told_moment(entry.parked_at), entry.reason, account, entry.country, what, entry.detail
+    return entry.parked_id, second_text(entry.parked_at), entry.reason, account, entry.country, what, entry.detail
 
 
 @click.command("show")

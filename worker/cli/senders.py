@@ -148,8 +148,8 @@ def set_status(
 @sender_type_option
 @click.option("--country", metavar="COUNTRY", required=True, help="The recipients' country.")
 @enum_option("--status", kind=RegistrationStatus, metavar="STATUS", required=True)
-@click.option("--from", "valid_from", type=Moment(), help="First moment; RFC 3339, or a date.")
-@click.option("--until", "valid_until", type=Moment(), help="End, itself excluded; RFC 3339, or a date.")
+@click.option("--from", "valid_from", type=Moment(), help="First moment: a date or a time.")
+@click.option("--until", "valid_until", type=Moment(), help="End, itself excluded: a date or a time.")
 @json_option
 @command
 def register(

@@ -21,7 +21,6 @@ from core.engine.country_rules import (
 from core.rules.documents import (
     book_as_dict,
     book_from_dict,
-    parse_moment,
     profile_as_dict,
     profile_from_dict,
     rule_as_dict,
@@ -444,25 +443,3 @@ def test_it_survives_the_way_through_json_values() -> None:
     for country in rules.countries():
         assert profile_from_dict(profile_as_dict(rules.profile(country))) == rules.profile(country)
         assert [rule_from_dict(rule_as_dict(held)) for held in rules.rules_of(country)] == [*rules.rules_of(country)]
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2026-07-01", AU_TURN),
-        ("2026-07-01T00:00:00Z", AU_TURN),
-        ("2026-07-01T10:00:00+10:00", AU_TURN),
-        ("2026-07-01T00:00:00.000001Z", AU_TURN + INSTANT),
-    ],
-)
-def test_it_reads_a_moment(text: str, moment: datetime) -> None:
-    assert parse_moment(text) == moment
-    assert parse_moment(text).tzinfo is UTC
-
-
-@pytest.mark.parametrize(
-    "text", ["", "soon", "2026-07-01T00:00:00", "2026-02-30", "01/07/2026", "20260701", "0001-01-01T00:00:00+14:00"]
-)
-def test_it_refuses_what_is_no_moment(text: str) -> None:
-    with pytest.raises(ValueError, match="neither a date"):
-        parse_moment(text)

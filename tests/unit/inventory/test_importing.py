@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from core.accounts.accounts import AccountStatus
 from core.defaults.strategies import Strategy
 from core.errors import FieldError
-from core.inventory.fields import parse_moment
 from core.inventory.line_buffer import LineBuffer
 from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
@@ -193,30 +192,6 @@ def test_it_passes_over_blank_lines() -> None:
     errors: list[FieldError] = []
     assert read_line(b" \r\n", 1, errors) is None
     assert errors == []
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        pytest.param("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC), id="a date"),
-        pytest.param("2026-01-31T12:00:00Z", MOMENT, id="UTC"),
-        pytest.param("2026-01-31t12:00:00z", MOMENT, id="lower case"),
-        pytest.param("2026-01-31 12:00:00", MOMENT, id="naive is UTC"),
-        pytest.param("2026-01-31T23:00:00+11:00", MOMENT, id="an offset"),
-        pytest.param("2026-01-31T12:00:00.000001Z", MOMENT + timedelta(microseconds=1), id="microseconds"),
-    ],
-)
-def test_it_reads_a_moment(text: str, moment: datetime) -> None:
-    assert parse_moment(text) == moment
-    assert parse_moment(text).tzinfo is UTC
-
-
-@pytest.mark.parametrize(
-    "value", ["", "2026", "2026-02-30", "20260131", "2026-W05-1", "0001-01-01T00:00:00+10:00", "31/01/2026", 5, True]
-)
-def test_it_refuses_what_is_no_moment(value: object) -> None:
-    with pytest.raises(ValueError, match="must be a date"):
-        parse_moment(value)
 
 
 @pytest.mark.parametrize("document", [ACCOUNT, SENDER, REGISTRATION, DEFAULT])

@@ -10,8 +10,8 @@ import click
 from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk, risk_document
 from core.documents import default_document
 from core.engine.graded_sender import label
-from core.moments import rfc3339
-from worker.cli.output import command, fail, json_option, print_json, print_table, say, told_moment
+from core.moments import rfc3339, second_text
+from worker.cli.output import command, fail, json_option, print_json, print_table, say
 from worker.cli.session import Session, open_session
 
 
@@ -54,7 +54,7 @@ def _document(found: EndangeredDefault) -> dict[str, Any]:
 
 
 def _row(found: EndangeredDefault, risk: Risk) -> tuple[object, ...]:
-    since = told_moment(risk.at_risk_from)
+    since = second_text(risk.at_risk_from)
     when = since if risk.usable_now else f"already, since {since}" if since else "already"
     name = label(risk.strategy.sender_id, risk.strategy.sender_type)
     return found.default.country, found.default.product, found.default.account_id, name, when, risk.detail

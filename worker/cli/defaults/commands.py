@@ -13,8 +13,9 @@ from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
 from core.documents import default_document
 from core.errors import FieldError, RefusedError
+from core.moments import second_text
 from core.sender import Product, SenderType
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
+from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import Text, account_option, enum_option, known_country, product_option
 from worker.cli.session import Session, open_session, operator
 
@@ -57,7 +58,7 @@ def _all(session: Session, account_id: str) -> list[StoredDefault]:
 
 def _row(default: StoredDefault) -> tuple[object, ...]:
     names = ", ".join(f"{each.sender_type} {each.sender_id or '(pool)'}" for each in default.strategies)
-    changed = told_moment(default.updated_timestamp)
+    changed = second_text(default.updated_timestamp)
     return default.country, default.product, names, default.status, default.account_id, changed
 
 

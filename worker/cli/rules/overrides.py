@@ -8,12 +8,12 @@ import click
 
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.errors import RefusedError
-from core.moments import rfc3339
+from core.moments import rfc3339, second_text
 from core.rules.diff import described_rule
 from core.rules.documents import rule_as_dict
 from core.rules.store import RuleOverride
 from core.sender import SenderType
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
+from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import Moment, OneOf, country_option, enum_option, known_country
 from worker.cli.session import open_session, operator
 
@@ -38,7 +38,7 @@ from worker.cli.session import open_session, operator
     help="Grade of an unregistered sender, with registration_required; else blocked.",
 )
 @click.option("--reason", required=True, help="Why; stands in every explanation.")
-@click.option("--until", type=Moment(), help="When it ends: RFC 3339, or a date (its first instant in UTC).")
+@click.option("--until", type=Moment(), help="When it ends: a date (its first instant in UTC) or a time.")
 @json_option
 @command
 def override(
@@ -126,5 +126,5 @@ def _override_row(changed: RuleOverride) -> tuple[object, ...]:
 
 
 def _standing(changed: RuleOverride) -> str:
-    since = f"since {told_moment(changed.created_at)}"
-    return since if changed.removed_at is None else f"{since}, taken back {told_moment(changed.removed_at)}"
+    since = f"since {second_text(changed.created_at)}"
+    return since if changed.removed_at is None else f"{since}, taken back {second_text(changed.removed_at)}"

@@ -8,12 +8,12 @@ import click
 
 from core.engine.country_rules import CountryProfile, CountryRule, RuleBook
 from core.errors import NotFoundError
-from core.moments import rfc3339
+from core.moments import rfc3339, second_text
 from core.rules.diff import described_rule
 from core.rules.documents import profile_as_dict, rule_as_dict
 from core.rules.store import RuleVersion
 from core.sender import SenderType
-from worker.cli.output import command, json_option, print_json, print_table, say, told_moment
+from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import country_option, known_country, sender_type_option
 from worker.cli.session import open_session
 
@@ -105,7 +105,7 @@ def _described(profile: CountryProfile) -> str:
 
 def _version_row(known: RuleVersion) -> tuple[object, ...]:
     active = "yes" if known.active else ""
-    return known.version, known.origin, told_moment(known.imported_at), known.imported_by, active
+    return known.version, known.origin, second_text(known.imported_at), known.imported_by, active
 
 
 def _version(known: RuleVersion) -> dict[str, object]:

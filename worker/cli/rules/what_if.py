@@ -11,11 +11,11 @@ from typing import Any
 from core.engine.country_rules import RuleBook
 from core.engine.decision import Decision
 from core.engine.graded_sender import label
-from core.moments import rfc3339
+from core.moments import rfc3339, second_text
 from core.previews.rule_change import DefaultEffect, SmartEffect, WhatIf, changed_countries
 from core.rules.diff import RuleChange
 from core.sender import Product
-from worker.cli.output import print_table, say, told_moment
+from worker.cli.output import print_table, say
 from worker.cli.session import Session
 
 
@@ -73,7 +73,7 @@ def find_affected(
 def print_affected(affected: Affected) -> None:
     """For people."""
     counts = affected.document()["counts"]
-    at = told_moment(affected.at)
+    at = second_text(affected.at)
     say(f"Accounts affected at {at}: {affected.accounts}.")
     if affected.defaults:
         rows = [_default_row(effect) for effect in affected.defaults]
@@ -86,7 +86,7 @@ def print_affected(affected: Affected) -> None:
     if hidden:
         say(f"{hidden} more are counted and not listed; --accounts N lists more.")
     if affected.later_from is not None:
-        later = told_moment(affected.later_from)
+        later = second_text(affected.later_from)
         say(f"Rules of these countries change next at {later}: see --at {later}.")
 
 
