@@ -20,6 +20,7 @@ from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import cli_command, cli_environment, run_cli
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.stock_clients import amqp_connection
+from tests.support.workbooks import texts, workbook
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -116,6 +117,30 @@ def test_it_sends_once_and_tells_what_it_refused(cli: Cli, tmp_path: Path) -> No
     assert json.loads(again.stdout) == json.loads(done.stdout)
     known = cli.done("campaign", "status", "c1")
     assert (known["received"], known["total_batches"], known["complete"]) == (0, 1, False)
+
+
+def test_it_sends_a_workbook_and_goes_on_with_it_after_an_interrupt(cli: Cli, tmp_path: Path) -> None:
+    rows = "".join(texts(number, "Ann", f"+614915{number:05d}") for number in range(2, 102))
+    file = tmp_path / "list.xlsx"
+    file.write_bytes(workbook(texts(1, "Name", "Mobile") + rows + texts(200, "Eve", "nobody")))
+    source = ["--account", "acme", "--file", str(file), "--body", "Hello"]
+    shown = cli.run("campaign", "preview", *source, "--json")
+    assert (json.loads(shown.stdout)["recipients"], json.loads(shown.stdout)["invalid"]) == (100, 1)
+    assert "telephone numbers are read from `Mobile`" in shown.stderr
+    send = ["campaign", "send", *source, "--campaign-id", "w", "--batch-size", "1", "--max-waiting", "20"]
+    process = subprocess.Popen(
+        cli_command(*send), env=cli_environment(tmp_path / "data"), stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert any("paused: " in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=90)
+    other = cli.run(*send, "--resume", "--column", "Name")
+    assert (other.exit_code, "other options than before: column" in other.stderr) == (1, True)
+    resumed = cli.run(*send, "--resume", "--max-waiting", "0", "--json")
+    told = json.loads(resumed.stdout)
+    assert (told["enqueued"], told["batches"], told["refused"][0]["line"]) == (100, 100, 200)
+    assert (tmp_path / "list.xlsx.refused.csv").read_text().splitlines()[1].startswith("200,to,")
 
 
 USAGE = [

@@ -23,11 +23,10 @@ from core.errors import RefusedError, SmartAssignError
 from core.moments import utc_now
 from worker.handoff.producer import Producer
 from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
+from worker.sending.lines import START, Position
 from worker.sending.recipients import (
-    START,
     Addressed,
     ExtendedRecipient,
-    Position,
     Recipient,
     RecipientsReader,
     Refusal,

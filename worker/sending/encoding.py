@@ -1,4 +1,7 @@
-"""Files that are not UTF-8: copied as UTF-8 to a file without a name, so that all else reads one encoding only."""
+"""Files that are not UTF-8: copied as UTF-8 to a file without a name, so that all else reads one encoding only.
+
+What is no text at all is refused with a sentence that names it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,27 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LONGEST_MARK = 4
+_LOOKED_AT_BYTES = 4_096
+#: What files begin with that are no text, and what to do with them.
+_FOREIGN = (
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an Excel workbook of the old form (.xls), or one with a password: save it as .xlsx without one",
+    ),
+    (b"\x1f\x8b", "compressed by gzip: unpack it"),
+    (b"BZh", "compressed by bzip2: unpack it"),
+    (b"\xfd7zXZ", "compressed by xz: unpack it"),
+    (b"%PDF", "a PDF: save the table as CSV or .xlsx"),
+    (b"SQLite format 3\0", "an SQLite database: save the table as CSV"),
+    (b"PAR1", "a Parquet file: save it as CSV"),
+    (b"<html", "HTML under another name: open it in a spreadsheet, and save it as .xlsx or CSV"),
+    (b"<!doctype html", "HTML under another name: open it in a spreadsheet, and save it as .xlsx or CSV"),
+    (b"<table", "HTML under another name: open it in a spreadsheet, and save it as .xlsx or CSV"),
+    (b"<?xml", "XML: save the table as CSV or .xlsx"),
+)
+_ZIP = b"PK\x03\x04"
+_OPEN_DOCUMENT = b"mimetypeapplication/vnd.oasis.opendocument."
+_WORKBOOK_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/")
 _UNREADABLE = "smart_assign_unreadable"
 
 
@@ -30,24 +53,61 @@ def _unreadable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_UNREADABLE, _unreadable)
 
 
+def refuse_foreign(stream: BinaryIO, *, as_workbook: bool) -> None:
+    """Raises RefusedError, which names what it is, for what is neither text nor, `as_workbook`, an Excel workbook."""
+    start = _start(stream)
+    kind = _foreign_kind(start)
+    if kind is None and start.startswith(_ZIP) and not as_workbook:
+        kind = "an Excel workbook (.xlsx) under another name: give --format xlsx"
+    elif kind is None and as_workbook and not start.startswith(_ZIP):
+        kind = "no Excel workbook, whatever its name says: give --format csv where it is text"
+    if kind is not None:
+        raise RefusedError(f"the file is {kind}")
+
+
+def _foreign_kind(start: bytes) -> str | None:
+    if start.startswith(_ZIP):
+        if _OPEN_DOCUMENT in start:
+            return "an OpenDocument spreadsheet: save it as .xlsx or CSV"
+        return None if any(part in start for part in _WORKBOOK_PARTS) else "a zip file: unpack it"
+    begins = start.lstrip().lower()
+    return next((kind for mark, kind in _FOREIGN if start.startswith(mark) or begins.startswith(mark)), None)
+
+
 def as_utf8(stream: BinaryIO, encoding: str | None) -> BinaryIO:
     """The stream itself where it is UTF-8, else a copy. Raises RefusedError for an encoding that Python does not know.
 
-    Without a named encoding, a byte order mark of UTF-16 or UTF-32 decides.
+    Without a named encoding, a byte order mark of UTF-16 or UTF-32 decides; where it is missing, it is refused.
     """
-    name = _marked(stream) if encoding is None else _known(encoding)
+    name = _marked(_start(stream)) if encoding is None else _known(encoding)
     return stream if name in (None, "utf-8") else _copied(stream, name)
 
 
-def _marked(stream: BinaryIO) -> str | None:
-    if stream.seekable():
-        place = stream.tell()
-        start = stream.read(_LONGEST_MARK)
-        stream.seek(place)
-    else:
-        # A pipe may give fewer bytes than a mark has; then it is read as UTF-8, and refused with a sentence.
-        start = stream.peek(_LONGEST_MARK) if hasattr(stream, "peek") else b""
-    return next((name for mark, name in _MARKS if start.startswith(mark)), None)
+def _start(stream: BinaryIO) -> bytes:
+    """The first bytes, which stay unread. A pipe may give fewer than a mark has, and is then read as UTF-8."""
+    if not stream.seekable():
+        return bytes(stream.peek(_LOOKED_AT_BYTES)) if hasattr(stream, "peek") else b""
+    place = stream.tell()
+    start = stream.read(_LOOKED_AT_BYTES)
+    stream.seek(place)
+    return start
+
+
+def _marked(start: bytes) -> str | None:
+    name = next((name for mark, name in _MARKS if start.startswith(mark)), None)
+    if name is None and (unmarked := _unmarked(start)):
+        raise RefusedError(f"the file looks like UTF-16 without its mark: give --encoding {unmarked}")
+    return name
+
+
+def _unmarked(start: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of what is mostly ASCII is zero, and no text has a zero byte."""
+    if b"\0" not in start:
+        return None
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 4 < len(start) or min(even, odd) * 4 > max(even, odd):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _known(encoding: str) -> str:

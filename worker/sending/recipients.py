@@ -1,4 +1,4 @@
-"""A file of recipients, CSV or JSON Lines, read row by row in constant memory.
+"""A file of recipients, CSV, JSON Lines or a workbook's sheet, read row by row in constant memory.
 
 A row that cannot be sent to is refused with its line and reason; the rows around it go on. Reading may begin again
 behind any row, by the position that was reached.
@@ -7,12 +7,10 @@ behind any row, by the position that was reached.
 from __future__ import annotations
 
 import csv
-import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import msgspec
@@ -20,44 +18,24 @@ import msgspec
 from core.campaigns.batch import Row
 from core.contract.models import BatchRecipient, validated
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json
-from core.errors import FieldError, RefusedError
+from core.errors import FieldError
 from core.phone import InvalidRecipientError, normal_country, parse_recipient, settled_country
+from worker.sending.layout import COLUMNS, Format, Layout
+from worker.sending.lines import Lines, Position, UnreadableError
+from worker.sending.sheet_xml import BadRow
+from worker.sending.telephone_columns import TO
+from worker.sending.workbook import read_row
 
-#: A longer line is refused, and never held in memory whole.
-LINE_BYTES = 1_048_576
-DELIMITERS = (",", ";", "\t", "|")
-COLUMNS = ("to", "message_id", "body", "country", "custom_string")
 #: Limits of the contract; what exceeds them is put to its model, which has the words.
 BODY_CHARACTERS = 1600
 ID_CHARACTERS = 64
 
-_BOM = b"\xef\xbb\xbf"
-_NOT_TEXT = "is not text in the file's encoding, which is UTF-8 unless --encoding names another"
 _SHOWN_NUMBER = 32
-_SHOWN_COLUMNS = 200
-_DELIMITER_LINE = re.compile(r"sep=.\s*\Z", re.IGNORECASE)
 #: What a spreadsheet makes of a long number.
 _ROUNDED = re.compile(r"[+-]?[0-9][.,]?[0-9]*[eE]\+?[0-9]+\Z")
 
 
 _Raw = TypeVar("_Raw")
-
-
-class Format(StrEnum):
-    """How recipients are written."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-class Position(NamedTuple):
-    """How far a file was read: bytes from its beginning, and lines."""
-
-    offset: int = 0
-    line: int = 0
-
-
-START = Position()
 
 
 class Recipient(Row, omit_defaults=True, gc=False):
@@ -95,177 +73,6 @@ class Hints:
     has_body: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a file is written. `width` and `places` (column -> place) are those of a CSV header; `start` lies behind it.
-
-    `others` are the columns that the contract does not know, as the header writes them: their cells are passed through.
-    """
-
-    format: Format
-    start: Position = START
-    delimiter: str = ","
-    width: int = 1
-    places: tuple[tuple[str, int], ...] = (("to", 0),)
-    others: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def may_have_bodies(self) -> bool:
-        """Whether rows may bring a body of their own."""
-        return self.format is Format.JSONL or any(name == "body" for name, _ in self.places)
-
-
-def format_of(name: str) -> Format:
-    """The format that a file's name tells: JSON Lines for .jsonl, .ndjson and .json, else CSV."""
-    return Format.JSONL if name.lower().endswith((".jsonl", ".ndjson", ".json")) else Format.CSV
-
-
-def read_layout(stream: BinaryIO, file_format: Format) -> Layout:
-    """Read the beginning of a file. Raises RefusedError where it is no such file; leaves a CSV file behind its header."""
-    if file_format is Format.JSONL:
-        _refuse_list(stream)
-        return Layout(file_format)
-    header = _Header(stream)
-    text = header.read()
-    while (layout := _read_header(text, header.end)) is None:
-        # A name may hold line ends, where the file quotes it.
-        more = header.next_line() if text.count('"') % 2 and header.end.offset < LINE_BYTES else ""
-        if not more:
-            raise RefusedError(f"the file has no column `to`: its first line is {text[:_SHOWN_COLUMNS]!r}")
-        text += more
-    return layout
-
-
-def _refuse_list(stream: BinaryIO) -> None:
-    """Every line of a JSON list would be refused by itself."""
-    if stream.seekable():
-        place = stream.tell()
-        start = stream.read(LINE_BYTES).removeprefix(_BOM).lstrip()
-        stream.seek(place)
-        if start.startswith(b"["):
-            raise RefusedError("the file is a JSON list: JSON Lines are objects, one a line, with nothing around them")
-
-
-class _Header:
-    """The first lines of a CSV file; `end` lies behind what was read."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.end = START
-
-    def read(self) -> str:
-        """The first line that is neither blank nor a spreadsheet's word for its delimiter."""
-        text = ""
-        while not text.strip() or _DELIMITER_LINE.match(text):
-            text = self.next_line()
-            if not text:
-                raise RefusedError("the file is empty: its first line must name the columns, among them `to`")
-        return text
-
-    def next_line(self) -> str:
-        """The next line; empty at the end of the file."""
-        raw = self._stream.readline(LINE_BYTES)
-        begins = self.end.line == 0
-        self.end = Position(self.end.offset + len(raw), self.end.line + bool(raw))
-        return _header_text(raw.removeprefix(_BOM) if begins else raw)
-
-
-def _header_text(raw: bytes) -> str:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise RefusedError("the file is not UTF-8: name its encoding, such as --encoding cp1252") from None
-    if "\r" in text.rstrip("\r\n"):
-        raise RefusedError("the lines end with a carriage return alone: save the file with other line ends")
-    return text
-
-
-def _read_header(text: str, start: Position) -> Layout | None:
-    """None: there is no column `to`, as far as the text goes."""
-    for delimiter in DELIMITERS:
-        names = _names(text, delimiter)
-        if "to" in names:
-            break
-    else:
-        return None
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise RefusedError(f"the file has two columns `{twice[0]}`")
-    places = tuple((name, place) for place, name in enumerate(names) if name in COLUMNS)
-    others = tuple((name, place) for place, name in enumerate(names) if name and name not in COLUMNS)
-    return Layout(Format.CSV, start, delimiter, len(names), places, others)
-
-
-def _names(text: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except (csv.Error, StopIteration):
-        return []
-    return [_name(cell) for cell in cells]
-
-
-def _name(cell: str) -> str:
-    """One of COLUMNS in whatever case, or a column's name as it is written, in one line."""
-    name = " ".join(cell.split())
-    return name.lower() if name.lower() in COLUMNS else name
-
-
-class _UnreadableError(Exception):
-    """A line that cannot be read as text; the next ones can."""
-
-
-class _Lines:
-    """The lines of a stream as text, with the position behind the latest one.
-
-    Those of a CSV row that turns out to be broken can be put back, all but its first: a quotation mark that nobody
-    closed must not swallow the rows that follow it.
-    """
-
-    def __init__(self, stream: BinaryIO, position: Position, end: int) -> None:
-        self._readline, self._end = stream.readline, end
-        self.offset, self.line = position
-        self._row: list[bytes] = []
-        self._again: list[bytes] = []
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        known = bool(self._again)
-        raw = self._again.pop() if known else self._readline(min(LINE_BYTES, self._end - self.offset))
-        if not raw:
-            raise StopIteration
-        self.line += 1
-        self.offset += len(raw)
-        self._row.append(raw)
-        if len(raw) == LINE_BYTES and not raw.endswith(b"\n"):
-            if not known:
-                self._skip_rest()
-            raise _UnreadableError(f"is longer than {LINE_BYTES} bytes")
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise _UnreadableError(_NOT_TEXT) from None
-        return text.removeprefix("\ufeff") if self.line == 1 else text
-
-    def begin_row(self) -> int:
-        """The number of the line that comes next, with which a row begins."""
-        self._row.clear()
-        return self.line + 1
-
-    def put_back(self) -> None:
-        """Put back all lines of the row but the first."""
-        rest = self._row[1:]
-        self.line -= len(rest)
-        self.offset -= sum(map(len, rest))
-        self._again.extend(reversed(rest))
-
-    def _skip_rest(self) -> None:
-        raw = b""
-        while not raw.endswith(b"\n") and (raw := self._readline(min(LINE_BYTES, self._end - self.offset))):
-            self.offset += len(raw)
-
-
 class RecipientsReader:
     """Reads rows from a stream that stands at `position`, up to byte `end` of it, for a file may grow meanwhile."""
 
@@ -275,9 +82,7 @@ class RecipientsReader:
         self._layout, self._hints = layout, hints
         # A column that the file has not is read from an empty cell behind the others.
         self._places = tuple(dict(layout.places).get(name, -1) for name in COLUMNS)
-        self._lines = _Lines(
-            stream, layout.start if position is None else position, sys.maxsize if end is None else end
-        )
+        self._lines = Lines(stream, layout.start if position is None else position, sys.maxsize if end is None else end)
 
     @property
     def offset(self) -> int:
@@ -291,7 +96,8 @@ class RecipientsReader:
 
     def rows(self) -> Iterator[Addressed | Refusal]:
         """Every row that is not blank."""
-        return self._csv_rows() if self._layout.format is Format.CSV else self._json_rows()
+        ways = {Format.CSV: self._csv_rows, Format.JSONL: self._json_rows, Format.XLSX: self._sheet_rows}
+        return ways[self._layout.format]()
 
     def _csv_rows(self) -> Iterator[Addressed | Refusal]:
         lines, read, address = self._lines, self._recipient_of_cells, self._address
@@ -302,7 +108,7 @@ class RecipientsReader:
                 cells = next(reader)
             except StopIteration:
                 return
-            except (csv.Error, _UnreadableError) as error:
+            except (csv.Error, UnreadableError) as error:
                 lines.put_back()
                 yield Refusal(line, WHOLE_DOCUMENT, _broken_words(error))
                 continue
@@ -310,18 +116,29 @@ class RecipientsReader:
                 yield address(line, read, cells)
 
     def _json_rows(self) -> Iterator[Addressed | Refusal]:
-        lines = self._lines
+        lines, read = self._lines, self._recipient_of_named if self._layout.column else _recipient_of_json
         while True:
             line = lines.begin_row()
             try:
                 text = next(lines).strip()
             except StopIteration:
                 return
-            except _UnreadableError as error:
+            except UnreadableError as error:
                 yield Refusal(line, WHOLE_DOCUMENT, str(error))
                 continue
             if text:
-                yield self._address(line, _recipient_of_json, text)
+                yield self._address(line, read, text)
+
+    def _sheet_rows(self) -> Iterator[Addressed | Refusal]:
+        lines = self._lines
+        for text in lines:
+            row = read_row(text)
+            lines.begin_row()
+            lines.line = row.number  # blank rows were not copied
+            if isinstance(row, BadRow):
+                yield Refusal(row.number, WHOLE_DOCUMENT, row.reason)
+            else:
+                yield self._address(row.number, self._recipient_of_cells, row.cells)
 
     def _address(self, line: int, read: Callable[[_Raw], Recipient], raw: _Raw) -> Addressed | Refusal:
         try:
@@ -358,6 +175,14 @@ class RecipientsReader:
         if self._layout.others:
             return _with_others(row, {name: cells[place] for name, place in self._layout.others if cells[place]})
         return row
+
+    def _recipient_of_named(self, text: str) -> Recipient:
+        """A JSON object whose number stands in a field of another name."""
+        values = decode_json(text.encode())
+        if isinstance(values, dict):
+            rest = {name: value for name, value in values.items() if name != TO}
+            values = {TO: rest.pop(self._layout.column), **rest} if self._layout.column in rest else rest
+        return _recipient_of_values(values)
 
 
 # ---- one row ----
@@ -405,7 +230,7 @@ def _given_number(raw: object, layout: Layout) -> str:
     """The number of a refused row as far as it can be told."""
     if not isinstance(raw, list):
         return ""
-    place = dict(layout.places)["to"]
+    place = dict(layout.places)[TO]
     return str(raw[place])[:_SHOWN_NUMBER] if place < len(raw) else ""
 
 
@@ -414,4 +239,4 @@ def _refused(field: str, reason: str) -> ContractError:
 
 
 def _broken_words(error: Exception) -> str:
-    return str(error) if isinstance(error, _UnreadableError) else f"is not CSV: {error}"
+    return str(error) if isinstance(error, UnreadableError) else f"is not CSV: {error}"

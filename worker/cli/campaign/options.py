@@ -16,8 +16,11 @@ from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType, TrafficClass
 from worker.cli.output import warn
 from worker.cli.parameters import account_option, country_option, enum_option, known_country
-from worker.sending.encoding import as_utf8
-from worker.sending.recipients import Format, Hints, Layout, Position, RecipientsReader, format_of, read_layout
+from worker.sending.encoding import as_utf8, refuse_foreign
+from worker.sending.layout import Format, Layout, format_of, read_layout
+from worker.sending.lines import Position
+from worker.sending.recipients import Hints, RecipientsReader
+from worker.sending.workbook import copied_sheet
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -41,7 +44,8 @@ class Campaign:
     @property
     def options(self) -> Mapping[str, Any]:
         """All that decides what is sent, by name, for who must tell whether it is the same campaign."""
-        return {**self.shared, "format": self.layout.format, "columns": [name for name, _ in self.layout.others]}
+        others = [name for name, _ in self.layout.others]
+        return {**self.shared, "format": self.layout.format, "columns": others, "column": self.layout.column}
 
     @property
     def hints(self) -> Hints:
@@ -68,6 +72,7 @@ def campaign_options(function: _F) -> _F:
             help="As the file's name says.",
         ),
         click.option("--encoding", metavar="NAME", help="Of the file, where it is neither UTF-8 nor marked as UTF-16."),
+        click.option("--column", metavar="NAME", help="The one with the telephone numbers, if it is not called `to`."),
         click.option("--ignore-other-columns", is_flag=True, help="Pass on no column but those that mean something."),
         click.option("--body", help="Text for all rows without a body of their own."),
         click.option("--subaccount", "--subaccount-id", "subaccount_id", metavar="ACCOUNT", help="That sends."),
@@ -96,6 +101,7 @@ def opened_campaign(
     pairs: tuple[str, ...],
     senders_file: BinaryIO | None,
     *,
+    column: str | None,
     ignore_other_columns: bool,
     **values: Any,
 ) -> Iterator[Campaign]:
@@ -106,12 +112,13 @@ def opened_campaign(
     if "country" in shared:
         shared["country"] = known_country(shared["country"])
     batch = _read(shared)
-    stream = as_utf8(source, encoding)
+    known_format = Format(file_format) if file_format else format_of(source.name)
+    stream = _readable(source, known_format, encoding)
     try:
-        layout = read_layout(stream, Format(file_format) if file_format else format_of(source.name))
+        layout = read_layout(stream, known_format, column)
         if ignore_other_columns:
             layout = replace(layout, others=())
-        _tell_of_others(layout)
+        _tell_of_columns(layout)
         if batch.shared.body is None and not layout.may_have_bodies:
             raise click.UsageError("give --body, or a column `body` in the file")
         yield Campaign(shared, batch, source.name, stream, layout)
@@ -120,7 +127,20 @@ def opened_campaign(
             stream.close()
 
 
-def _tell_of_others(layout: Layout) -> None:
+def _readable(source: BinaryIO, file_format: Format, encoding: str | None) -> BinaryIO:
+    """The rows as UTF-8: the stream itself, or a copy. Raises RefusedError for what is no such file."""
+    refuse_foreign(source, as_workbook=file_format is Format.XLSX)
+    if file_format is not Format.XLSX:
+        return as_utf8(source, encoding)
+    sheet = copied_sheet(source)
+    if sheet.sheets > 1:
+        warn(f"the workbook has {sheet.sheets} sheets; only {sheet.name!r} is read")
+    return sheet.stream
+
+
+def _tell_of_columns(layout: Layout) -> None:
+    if layout.column is not None:
+        warn(f"telephone numbers are read from `{layout.column}`")
     others = [name for name, _ in layout.others]
     if others:
         warn(f"columns that are passed through in `extra`: {', '.join(others)}")

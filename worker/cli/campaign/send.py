@@ -15,7 +15,8 @@ from worker.cli.campaign.bars import reading_bar, sending_bar
 from worker.cli.campaign.options import Campaign, campaign_options, opened_campaign
 from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.sending.campaign import CampaignSender, RefusalReport, begin, plan
-from worker.sending.recipients import ID_CHARACTERS, Position
+from worker.sending.lines import Position
+from worker.sending.recipients import ID_CHARACTERS
 from worker.sending.state import CampaignState, StateFile, identity_of, option_digests, size_of
 from worker.wiring import runtime
 

@@ -22,7 +22,9 @@ from worker.sending.campaign import (
     begin,
     plan,
 )
-from worker.sending.recipients import Format, Hints, Position, RecipientsReader, read_layout
+from worker.sending.layout import Format, read_layout
+from worker.sending.lines import Position
+from worker.sending.recipients import Hints, RecipientsReader
 from worker.sending.state import CampaignState, CampaignStateError, StateFile, identity_of, option_digests
 
 SHARED = {"account_id": "acme", "body": "Hello"}

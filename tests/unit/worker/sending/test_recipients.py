@@ -14,22 +14,22 @@ from msgspec.structs import asdict
 
 from core.errors import RefusedError
 from tests.support.effort import examples
-from worker.sending.encoding import as_utf8
-from worker.sending.recipients import (
-    LINE_BYTES,
-    Addressed,
-    ExtendedRecipient,
-    Format,
-    Hints,
-    Position,
-    Recipient,
-    RecipientsReader,
-    Refusal,
-    format_of,
-    read_layout,
-)
+from worker.sending.encoding import as_utf8, refuse_foreign
+from worker.sending.layout import Format, format_of, read_layout
+from worker.sending.lines import LINE_BYTES, Position
+from worker.sending.recipients import Addressed, ExtendedRecipient, Hints, Recipient, RecipientsReader, Refusal
 
 AU, GB = "+61491570156", "+447400123456"
+
+
+class Pipe(io.BytesIO):
+    """What cannot be read twice."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def peek(self, size: int) -> bytes:
+        return self.getvalue()[self.tell() :][:size]
 
 
 def read(content: bytes | str, file_format: Format = Format.CSV, **hints: Any) -> list[Addressed | Refusal]:
@@ -84,14 +84,103 @@ def test_it_passes_through_what_it_does_not_know() -> None:
     assert sent(entries)[0] == {"to": AU, "body": "Hi", "extra": {"First Name": "Ann", "Lo yalty": "gold"}}
 
 
-class Pipe(io.BytesIO):
-    """What cannot be read twice."""
+def test_it_keeps_a_column_that_comes_again_under_a_name_of_its_own() -> None:
+    first = sent(read(f"Tag,to,Tag,Tag 2,Tag\na,{AU},b,c,d\n"))[0]
+    assert first["extra"] == {"Tag": "a", "Tag 3": "b", "Tag 2": "c", "Tag 4": "d"}
 
-    def seekable(self) -> bool:
-        return False
 
-    def peek(self, size: int) -> bytes:
-        return self.getvalue()[self.tell() :][:size]
+TELEPHONES = [
+    "phone", "Phone Number", "PHONE_NUMBER", "phoneNumber", "Mobile", "Phone 1 - Value", "Telefon", "Handynummer", "Tel.",
+    "N° de téléphone", "Téléphone portable", "Móvil", "Celular", "Número de Teléfono", "Telemóvel", "Cellulare",
+    "Telefoonnummer", "Mobilnummer", "Matkapuhelin", "Numer telefonu", "Telefonní číslo", "Номер телефона", "Κινητό",
+    "Cep Telefonu", "رقم الهاتف", "טלפון", "मोबाइल नंबर", "เบอร์โทร", "Số điện thoại", "Nomor HP", "手机号码", "電話番号",
+    "휴대폰 번호", "MSISDN",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TELEPHONES)
+def test_it_takes_the_only_column_that_is_plainly_the_telephone(name: str) -> None:
+    content = f"Name;{name};Phone 1 - Label\nAnn;{AU};Home\n".encode()
+    stream = io.BytesIO(content)
+    layout = read_layout(stream, Format.CSV)
+    assert layout.column == name
+    rows = sent(list(RecipientsReader(stream, layout, Hints()).rows()))
+    assert rows == [{"to": AU, "extra": {"Name": "Ann", "Phone 1 - Label": "Home"}}]
+
+
+@pytest.mark.parametrize("name", ["number", "Fax", "Phone 1 - Type", "Email", "Customer", "SMS", "id", "PLZ", "CEP"])
+def test_it_takes_no_other_column_for_the_telephone(name: str) -> None:
+    with pytest.raises(RefusedError, match="no column `to`; --column names"):
+        read_layout(io.BytesIO(f"{name},Name\n{AU},Ann\n".encode()), Format.CSV)
+
+
+NAMED = [
+    pytest.param("number,to\n{AU},{GB}\n", "number", [AU], id="though there is a column `to`"),
+    pytest.param("phone,Mobile;no\n", "Mobile;no", [], id="a name that holds a delimiter"),
+    pytest.param("Home Phone\tWork Phone\n{AU}\t{GB}\n", " work  phone ", [GB], id="in another case"),
+    pytest.param("ID,id\n{AU},{GB}\n", "id", [GB], id="as it is written before other cases"),
+    pytest.param("body,phone\n{AU},{GB}\n", "BODY", [AU], id="one that means something else"),
+    pytest.param("to,phone\n{AU},{GB}\n", "To", [AU], id="the usual one"),
+]
+
+
+@pytest.mark.parametrize(("content", "column", "numbers"), NAMED)
+def test_it_takes_the_column_that_is_named(content: str, column: str, numbers: list[str]) -> None:
+    stream = io.BytesIO(content.format(AU=AU, GB=GB).encode())
+    layout = read_layout(stream, Format.CSV, column)
+    rows = sent(list(RecipientsReader(stream, layout, Hints()).rows()))
+    assert [row["to"] for row in rows] == numbers
+    assert [name for row in rows for name in row.get("extra", {}) if name == "to"] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        pytest.param("mobile", "no column `mobile`: its first line is", id="none"),
+        pytest.param("PHONE", "several columns of that name: `Phone`, `phone`", id="two in other cases"),
+    ],
+)
+def test_it_refuses_a_named_column(column: str, words: str) -> None:
+    with pytest.raises(RefusedError, match=words):
+        read_layout(io.BytesIO(b"Phone,phone\n1,2\n"), Format.CSV, column)
+
+
+def test_it_reads_the_named_field_of_json_lines() -> None:
+    lines = [{"phone": AU, "vip": 1, "to": "nobody"}, {"to": AU}, {"phone": 61491570156}, []]
+    stream = io.BytesIO("\n".join(map(json.dumps, lines)).encode())
+    entries = list(RecipientsReader(stream, read_layout(stream, Format.JSONL, "phone"), Hints()).rows())
+    assert sent(entries) == [{"to": AU, "extra": {"vip": 1}}]
+    assert refused(entries) == [(2, "to"), (3, "to"), (4, "$")]
+
+
+FOREIGN = [
+    pytest.param("to\n1\n".encode("utf-16-le"), "UTF-16 without its mark: give --encoding utf-16-le", id="UTF-16 LE"),
+    pytest.param("téléphone;nom\n1;é\n".encode("utf-16-be"), "give --encoding utf-16-be", id="UTF-16 BE"),
+    pytest.param(b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "Excel workbook .* --format xlsx", id="renamed"),
+    pytest.param(
+        b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "OpenDocument", id="ODS"
+    ),
+    pytest.param(b"PK\x03\x04" + b"\0" * 26 + b"r.csv", "a zip file: unpack it", id="zip"),
+    pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"old form \(.xls\), or one with a password", id="old workbook"),
+    pytest.param(b"\x1f\x8b\x08", "gzip", id="gzip"),
+    pytest.param(b"\r\n<HTML><table>", "HTML under another name", id="HTML"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), FOREIGN)
+@pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
+def test_it_names_what_is_no_such_file(content: bytes, words: str, kind: type[io.BytesIO]) -> None:
+    def read_it(stream: io.BytesIO) -> None:
+        refuse_foreign(stream, as_workbook=False)
+        as_utf8(stream, None)
+
+    with pytest.raises(RefusedError, match=words):
+        read_it(kind(content))
+
+
+def test_it_says_of_text_that_it_is_no_workbook() -> None:
+    with pytest.raises(RefusedError, match="no Excel workbook"):
+        refuse_foreign(io.BytesIO(b"to\n1\n"), as_workbook=True)
 
 
 ENCODED = [
@@ -189,7 +278,10 @@ NO_FILES = [
     pytest.param(b"to,To\n1,2\n", "two columns `to`", id="the column twice"),
     pytest.param(b"to,\xfc\n1,2\n", "not UTF-8: name its encoding", id="Latin-1"),
     pytest.param(b'"name,to\n1,2\n', "no column `to`", id="a quotation that never ends"),
-    pytest.param(b"to,Name,Name\n1,2,3\n", "two columns `Name`", id="another column twice"),
+    pytest.param(b"to,body,Body\n1,2,3\n", "two columns `body`", id="a column that means something twice"),
+    pytest.param(b"Phone,Mobile\n1,2\n", "`Phone`, `Mobile`; name one with --column", id="two that look like it"),
+    pytest.param(b"phone,Phone\n1,2\n", "`phone`, `Phone`; name one with --column", id="two spellings of one"),
+    pytest.param(b"Phone;Phone\n1;2\n", "two columns `Phone`", id="the telephone twice"),
     pytest.param(b"to\r+61491570156\r", "carriage return", id="carriage returns alone"),
 ]
 
@@ -216,7 +308,15 @@ def test_it_refuses_json_lines_by_field() -> None:
     assert refused(entries) == [(1, "to"), (2, "to"), (3, "$"), (4, "$"), (5, "to"), (6, "message_id")]
 
 
-NAMES = {"a.csv": Format.CSV, "a.JSONL": Format.JSONL, "a.ndjson": Format.JSONL, "a.txt": Format.CSV, "-": Format.CSV}
+NAMES = {
+    "a.csv": Format.CSV,
+    "a.JSONL": Format.JSONL,
+    "a.ndjson": Format.JSONL,
+    "a.txt": Format.CSV,
+    "-": Format.CSV,
+    "a.XLSX": Format.XLSX,
+    "a.xls": Format.CSV,
+}
 
 
 @pytest.mark.parametrize("name", NAMES)
