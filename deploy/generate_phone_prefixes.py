@@ -1,6 +1,7 @@
-"""Writes core/data/phone_prefixes.json, the table behind core/phone.py, from the installed phonenumbers' metadata.
+"""Writes core/data/phone_prefixes.json, the table behind core/phone/prefixes.py.
 
-The metadata's patterns are turned into automata over digits, so an entry is written only where every number with
+Its sources are the installed phonenumbers' metadata and, for area codes of +1 that the metadata does not know yet,
+core/data/nanpa_area_codes.csv. The metadata's patterns are turned into automata over digits, so an entry is written only where every number with
 that prefix and length has the same answer: nothing is sampled. docs/decisions/0002-phone-prefix-table.md says why.
 
     python deploy/generate_phone_prefixes.py           writes the table
@@ -9,8 +10,11 @@ that prefix and length has the same answer: nothing is sampled. docs/decisions/0
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +23,19 @@ from digit_patterns import DIGITS, Rest, accepts, advance, start
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
-TABLE = Path(__file__).resolve().parents[1] / "core" / "data" / "phone_prefixes.json"
+DATA = Path(__file__).resolve().parents[1] / "core" / "data"
+TABLE = DATA / "phone_prefixes.json"
+AREA_CODES = DATA / "nanpa_area_codes.csv"
 COMMAND = "python deploy/generate_phone_prefixes.py"
 
 #: Digits of a number with its calling code that the table decides; others are left to phonenumbers.
 SHORTEST, LONGEST = 7, 15
 
-#: Answers beside a country: no country claims the number, its length is not used, its calling code does not exist,
-#: phonenumbers must be asked.
-NO_COUNTRY, BAD_LENGTH, NO_CODE, ASK = "-", "!", "?", "*"
+#: Answers beside a country: no country claims the number, its length is not used, it has no area code, its calling code
+#: does not exist, phonenumbers must be asked.
+NO_COUNTRY, BAD_LENGTH, LOCAL_ONLY, NO_CODE, ASK = "-", "!", "~", "?", "*"
+
+NORTH_AMERICA = 1
 
 #: The number descriptions that make a number one of a region's, where regions share a calling code.
 TYPES = (
@@ -81,6 +89,9 @@ class Plan:
         self.transforms = bool(main.national_prefix_transform_rule)
         self.patterns: list[tuple[str, frozenset[int]]] = []
         self.claims = () if self.only_region else tuple(self._claim(_metadata(code, region)) for region in regions)
+        if code == NORTH_AMERICA:
+            self.claims += tuple(self._claim_of_area_codes(*each) for each in newer_area_codes())
+        self.repeated = self._repeated(regions)
         rests = tuple(start(pattern) for pattern, _ in self.patterns)
         self.start = State(rests, start(main.national_prefix_for_parsing))
 
@@ -92,6 +103,18 @@ class Plan:
         types = [name for name in TYPES if name != "mobile" or not metadata.same_mobile_and_fixed_line_pattern]
         descriptions = [getattr(metadata, name) for name in types]
         return Claim(metadata.id, self._positions(metadata.general_desc), self._positions(*descriptions))
+
+    def _claim_of_area_codes(self, region: str, area_codes: tuple[str, ...]) -> Claim:
+        numbers = PhoneNumberDesc(national_number_pattern=f"(?:{'|'.join(area_codes)})[2-9]\\d{{6}}")
+        return Claim(region, (), self._positions(numbers))
+
+    def _repeated(self, regions: tuple[str, ...]) -> Claim:
+        """The numbers that are a mobile number behind its own calling code, as far as their length tells."""
+        mobile = [_metadata(self.code, region).mobile or PhoneNumberDesc() for region in regions]
+        lengths = {length for each in mobile for length in each.possible_length or self.lengths}
+        code = str(self.code)
+        self.patterns.append((f"{code}\\d{{0,{LONGEST}}}", frozenset(length + len(code) for length in lengths)))
+        return Claim(code, (), (len(self.patterns) - 1,))
 
     def _positions(self, *descriptions: PhoneNumberDesc | None) -> tuple[int, ...]:
         first = len(self.patterns)
@@ -105,8 +128,11 @@ class Plan:
         """The answer for a national number of `length` digits that ends in `state`."""
         if self._may_be_rewritten(state, length):
             return ASK
-        if length not in self.lengths | self.local_lengths:
-            return BAD_LENGTH
+        if length not in self.lengths:
+            return LOCAL_ONLY if length in self.local_lengths else BAD_LENGTH
+        if self._holds(self.repeated, state, length):
+            # The calling code stands there twice, perhaps.
+            return ASK
         if self.only_region:
             return self.only_region
         return next((claim.region for claim in self.claims if self._holds(claim, state, length)), NO_COUNTRY)
@@ -133,6 +159,22 @@ def _metadata(code: int, region: str) -> PhoneMetadata:
     if metadata is None:
         raise ValueError(f"no metadata for +{code} {region}")
     return metadata
+
+
+def newer_area_codes() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The area codes of NANPA's list in which the metadata knows no number, by country."""
+    by_country: dict[str, list[str]] = defaultdict(list)
+    with AREA_CODES.open(encoding="ascii", newline="") as file:
+        for row in csv.DictReader(file):
+            if not any(_is_known(row["area_code"], exchange) for exchange in "23456789"):
+                by_country[row["country"]].append(row["area_code"])
+    for country, area_codes in sorted(by_country.items()):
+        yield country, tuple(area_codes)
+
+
+def _is_known(area_code: str, exchange: str) -> bool:
+    number = phonenumbers.parse(f"+{NORTH_AMERICA}{area_code}{exchange}345678")
+    return phonenumbers.region_code_for_number(number) is not None
 
 
 # ---- the tree: the automata of a plan unrolled until the answer depends on nothing but the length ----
@@ -218,7 +260,8 @@ def check(text: str) -> int:
     if TABLE.exists() and TABLE.read_text(encoding="ascii").startswith(text):
         return 0
     sys.stderr.write(
-        f"core/data/phone_prefixes.json disagrees with the installed phonenumbers {phonenumbers.__version__}:"
+        f"core/data/phone_prefixes.json disagrees with the installed phonenumbers {phonenumbers.__version__}"
+        f" and {AREA_CODES.name}:"
         f" run `{COMMAND}` and commit the result\n"
     )
     return 1

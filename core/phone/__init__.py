@@ -1,0 +1,25 @@
+"""Telephone numbers: what a text is read as, in E.164, and the country that the number belongs to.
+
+`written` takes a text to digits, `reading` takes digits to a number, `prefixes` knows the country of every number. This
+page is what the rest of the program imports; docs/recipients.md says the same for users.
+"""
+
+from __future__ import annotations
+
+from core.phone.countries import KNOWN_REGIONS, NO_COUNTRY, normal_country
+from core.phone.number import InvalidNumberError, InvalidRecipientError, Recipient
+from core.phone.prefixes import country_of, settled_country
+from core.phone.reading import parse_recipient, sender_number
+
+__all__ = [
+    "KNOWN_REGIONS",
+    "NO_COUNTRY",
+    "InvalidNumberError",
+    "InvalidRecipientError",
+    "Recipient",
+    "country_of",
+    "normal_country",
+    "parse_recipient",
+    "sender_number",
+    "settled_country",
+]
