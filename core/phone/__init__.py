@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from core.phone.countries import KNOWN_REGIONS, NO_COUNTRY, normal_country
 from core.phone.number import InvalidNumberError, InvalidRecipientError, Recipient
-from core.phone.prefixes import country_of, settled_country
+from core.phone.prefixes import country_of, load_prefixes, settled_country
 from core.phone.reading import parse_recipient, sender_number
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "InvalidRecipientError",
     "Recipient",
     "country_of",
+    "load_prefixes",
     "normal_country",
     "parse_recipient",
     "sender_number",

@@ -40,6 +40,11 @@ def settled_country(to: str) -> str | None:
     return answer if len(answer) > 1 else None
 
 
+def load_prefixes() -> None:
+    """Read the table now, not at the first number."""
+    table()
+
+
 def country_of(e164: str) -> str | None:
     """The country of an international number, whether or not its length is possible; None: no country's."""
     answer = answer_for(e164)

@@ -8,6 +8,7 @@ from celery import Celery, Task, signals
 from celery.worker.request import Request
 from kombu import Queue
 
+from core.phone import load_prefixes
 from core.process.garbage import freeze
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
@@ -139,7 +140,8 @@ def _set_up_logs(**_: object) -> None:
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def _freeze(**_: object) -> None:
-    """Before the pool forks."""
+    """Before the pool forks: what is loaded then, all of its processes share."""
+    load_prefixes()
     freeze()
 
 
