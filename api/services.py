@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from api.broker import open_replay
+from api.broker import BROKER_FAILURES, Broker, open_broker
 from api.compliant_list import CompliantList
 from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
@@ -28,14 +26,12 @@ from core.defaults.views import DefaultViews
 from core.engine.country_rules import RuleBook
 from core.engine.decision import AccountProblem, Facts, Request
 from core.parked.replay import Replay
-from core.process.redis_url import client_url
+from core.process.redis_clients import REQUEST, open_redis
 from core.storage.database import open_engine
 from core.store import Store
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
 THREADS = 10
-#: How long a request waits for Redis; a write is safe in SQL without it.
-REDIS_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Services:
     @cached_property
     def redis(self) -> redis.Redis:
         """The Redis of cache and epochs, and on RabbitMQ of campaign progress."""
-        return open_redis(self.settings.cache_url)
+        return open_redis(self.settings.cache_url, REQUEST)
 
     @cached_property
     def store(self) -> Store:
@@ -130,13 +126,16 @@ class Services:
     @cached_property
     def progress(self) -> Progress:
         """The counts of campaigns, which the workers keep where the claims are."""
-        settings = self.settings
-        client = open_redis(settings.broker_url) if settings.broker_is_redis else self.redis
-        return Progress(client, settings.key_prefix)
+        return Progress(self.broker.progress_redis or self.redis, self.settings.key_prefix)
+
+    @cached_property
+    def broker(self) -> Broker:
+        """Where the workers read."""
+        return open_broker(self.settings)
 
     def replay(self) -> Replay:
         """Puts parked documents back on their queues; one for each request."""
-        return open_replay(self.settings, self.store)
+        return Replay(self.store, self.broker.send, self.settings.lanes, BROKER_FAILURES)
 
     @cached_property
     def limiter(self) -> RateLimiter:
@@ -150,13 +149,5 @@ class Services:
             self.store.engine.dispose()
         if "redis" in parts:
             self.redis.close()
-
-
-def open_redis(url: str) -> redis.Redis:
-    """A client that tries once more, since its connection may have been closed while it was idle, and then fails."""
-    return redis.Redis.from_url(
-        client_url(url),
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 1),
-    )
+        if "broker" in parts:
+            self.broker.close()

@@ -20,7 +20,7 @@ from benchmarks.process import CELERY, ROOT, WORKER_OPTIONS, Program
 from tests.support.accounts import seed
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.services import RedisProcess, amqp_answers, rabbitmq_vhost
-from worker.rabbitmq_broker.publisher import declare_queues
+from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
 
 #: Queue of the programs that are measured beside ours, and the queue that they publish to.

@@ -25,11 +25,11 @@ from core.messages.assigner import Assigner, request_for
 from core.messages.enriched import Writer, tail_of
 from core.moments import rfc3339
 from core.phone import parse_recipient, settled_country
+from core.process.redis_packing import BulkPacker
 from tests.support.accounts import AU
 from worker.envelopes.opening import Opener
 from worker.envelopes.sealing import Sealer
 from worker.envelopes.task_messages import MESSAGE_TASK
-from worker.redis_broker.packing import BulkPacker
 
 MESSAGES = 4_000
 RECIPIENTS = 1_000

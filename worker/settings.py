@@ -84,14 +84,14 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def embedded_broker(self) -> bool:
-        """Whether the broker is the Redis server of our own."""
-        return self.broker_url is None
-
-    @property
     def broker_is_redis(self) -> bool:
         """Whether the broker is a Redis, embedded or configured."""
         return self.broker_url is None or self.broker_url.startswith("redis")
+
+    @property
+    def cache_url(self) -> str | None:
+        """The Redis of cache, idempotency and progress: where none is named, a broker that is one; None: embedded."""
+        return self.redis_url or (self.broker_url if self.broker_is_redis else None)
 
     @property
     def policy(self) -> Policy:

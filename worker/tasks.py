@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypedDict, TypeVar, Unpack
+from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
 import redis
 import structlog
 from celery import Celery, Task
 
-from core.contract.ids import ids_in
 from core.encoding import encode_json
 from core.errors import ParkReason, StoreUnavailableError
 from core.moments import utc_now
@@ -19,7 +18,8 @@ from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
 from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.envelopes.handover import has_passed
 from worker.envelopes.task_messages import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
-from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
+from worker.handoff.broker import Counts, LaneWork, PoolWork
+from worker.handoff.errors import PUBLISH_ERRORS
 from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,6 @@ PASSING = (StoreUnavailableError, redis.ConnectionError, redis.TimeoutError, *PU
 RETRY_DELAYS_S = (1, 2, 5, 10, 20, 30, 60)
 #: Retries before a message is parked.
 TRIES = 20
-EXHAUSTED = "it was delivered too often without coming to an end"
 #: Pages of defaults that one task checks: a few seconds' work.
 CHECKED_PAGES = 20
 
@@ -79,18 +78,12 @@ def assign_claim(
     documents: list[str] | None = None,
     exhausted: int = 0,
     redelivered: Sequence[int] = (),
-) -> dict[str, int]:
+) -> Counts:
     """Assign the documents of a claim; on RabbitMQ they come along, one character a byte.
 
-    `exhausted` counts deliveries that were too many: the document is parked, and read for its ids at the first.
+    `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before.
     """
-    if documents is None:
-        return runtime().redis_work.on_claim(work_id)
-    batch = [document.encode("latin-1") for document in documents]
-    if exhausted:
-        known = ids_in(batch[0]) if exhausted == 1 else {}
-        return runtime().amqp_work.park_exhausted(work_id, batch[0], known, EXHAUSTED)
-    return runtime().amqp_work.on_batch(work_id, batch, redelivered)
+    return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered))
 
 
 @register(name=BATCH_TASK, base=WorkTask)
@@ -100,31 +93,21 @@ def assign_batches(
     documents: list[str] | None = None,
     exhausted: int = 0,
     redelivered: Sequence[int] = (),
-) -> Mapping[str, int]:
+) -> Counts:
     """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
-    if documents is None:
-        return runtime().redis_batches.on_claim(work_id)
-    batch = documents[0].encode("latin-1")
-    if exhausted:
-        known = ids_in(batch) if exhausted == 1 else {}
-        return runtime().amqp_batches.park_exhausted(work_id, batch, known, EXHAUSTED)
-    return runtime().amqp_batches.on_batch(work_id, batch, redelivered=bool(redelivered))
+    return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered))
 
 
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)
-def assign_message(
-    self: Task, message: Any = None, document: str | None = None, expires: str | None = None
-) -> Mapping[str, int]:
+def assign_message(self: Task, message: Any = None, document: str | None = None, expires: str | None = None) -> Counts:
     """Assign one message for which a client needs Celery itself: a time to start, a result, a chain."""
-    return tried(self, _bytes_of(message, document), expires, runtime().work)
+    return tried(self, _bytes_of(message, document), expires, runtime().broker.messages)
 
 
 @register(name=CAMPAIGN_TASK, base=MessageTask, bind=True, max_retries=None)
-def assign_campaign(
-    self: Task, batch: Any = None, document: str | None = None, expires: str | None = None
-) -> Mapping[str, int]:
+def assign_campaign(self: Task, batch: Any = None, document: str | None = None, expires: str | None = None) -> Counts:
     """Assign one campaign batch for which a client needs Celery itself."""
-    return tried(self, _bytes_of(batch, document), expires, runtime().batches)
+    return tried(self, _bytes_of(batch, document), expires, runtime().broker.batches)
 
 
 @register(name=PRUNE_DECISIONS_TASK, base=AssignTask)
@@ -147,20 +130,15 @@ def prune_parked() -> dict[str, int]:
 def check_defaults(self: Task, after: str | None = None) -> dict[str, int]:
     """Tell of the defaults newly at risk, a slice at a time: a long task would be taken for lost."""
     parts = runtime()
-    done = parts.default_warnings.check(UUID(after) if after else None, parts.events.send, CHECKED_PAGES)
+    done = parts.default_warnings.check(UUID(after) if after else None, parts.broker.events.send, CHECKED_PAGES)
     if done.after is not None:
         self.app.send_task(CHECK_DEFAULTS_TASK, args=[str(done.after)])
     return {"checked": done.checked, "at_risk": done.at_risk, "told": done.told, "mended": done.mended}
 
 
-class TaskWork(Protocol):
-    """Work on the one document of a task."""
-
-    def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
-        """Work on it."""
-
-    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
-        """Park it."""
+def _work(work_id: str, documents: list[str] | None, exhausted: int, redelivered: Sequence[int]) -> PoolWork:
+    batch = [document.encode("latin-1") for document in documents or ()]
+    return PoolWork(work_id, batch, exhausted, redelivered)
 
 
 def _bytes_of(value: Any, document: str | None) -> bytes:
@@ -168,7 +146,7 @@ def _bytes_of(value: Any, document: str | None) -> bytes:
     return encode_json(value) if document is None else document.encode("latin-1")
 
 
-def tried(task: Task, document: bytes, expires: str | None, work: TaskWork) -> Mapping[str, int]:
+def tried(task: Task, document: bytes, expires: str | None, work: LaneWork) -> Counts:
     """Work on a task's document, or park it. Raises Retry, and nothing else while it can park.
 
     Celery throws a task away that fails, and the message would go with it.
@@ -185,7 +163,7 @@ def tried(task: Task, document: bytes, expires: str | None, work: TaskWork) -> M
         raise task.retry(exc=error, countdown=delay) from error
 
 
-def _worked(task_id: str, document: bytes, work: TaskWork) -> Mapping[str, int]:
+def _worked(task_id: str, document: bytes, work: LaneWork) -> Counts:
     try:
         return work.on_task(task_id, document)
     except PASSING:

@@ -9,42 +9,28 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
+from typing import NamedTuple
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
 from core.cache.rules import CurrentRules
-from core.campaigns.batch import CampaignAssigner
 from core.campaigns.progress import Progress
 from core.defaults.at_risk import AtRisk
 from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
 from core.moments import utc_now
-from core.process.redis_url import client_url
+from core.process.redis_clients import PROBING, WORKING, open_redis
 from core.storage.database import open_engine
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
-from worker.handoff.campaigns import BatchWork, RedisBatches, RedisHandOff
-from worker.handoff.chunks import Chunks
-from worker.handoff.events import AmqpEvents, EventOutbox, EventSink, RedisEvents
-from worker.handoff.parking import Parking
-from worker.handoff.producer import AmqpProducer, Producer, RedisProducer
-from worker.rabbitmq_broker.campaigns import AmqpBatches, AmqpHandOff
-from worker.rabbitmq_broker.marks import Marks
-from worker.rabbitmq_broker.messages import AmqpWork
-from worker.rabbitmq_broker.publisher import ConfirmedPublisher
-from worker.redis_broker.claims import Claims
-from worker.redis_broker.messages import RedisWork
-from worker.redis_broker.packing import BulkPacker
+from worker.handoff.broker import Broker, BrokerHealth
+from worker.rabbitmq_broker.health import RabbitHealth
+from worker.rabbitmq_broker.parts import RabbitBroker
+from worker.redis_broker.health import RedisHealth
+from worker.redis_broker.parts import RedisBroker
 from worker.settings import Settings
-
-#: Redis answers within a millisecond or is away; a blocking wait asks for a second.
-REDIS_TIMEOUT_S = 10.0
-#: How long a command that a person waits for gives a Redis that may be away.
-PROBE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -56,14 +42,14 @@ class Runtime:
     clock: Callable[[], datetime] = utc_now
 
     @cached_property
-    def cache_redis(self) -> redis.Redis:
-        """The Redis of cache and epochs."""
-        return open_redis(self.urls.redis_url)
+    def broker(self) -> Broker:
+        """The parts of the broker in use."""
+        return RedisBroker(self) if self.settings.broker_is_redis else RabbitBroker(self)
 
     @cached_property
-    def broker_redis(self) -> redis.Redis:
-        """The Redis that is the broker."""
-        return open_redis(client_url(self.urls.broker_url))
+    def cache_redis(self) -> redis.Redis:
+        """The Redis of cache and epochs, and on RabbitMQ of marks and progress."""
+        return open_redis(self.urls.redis_url, WORKING)
 
     @cached_property
     def epochs(self) -> RedisEpochs:
@@ -89,48 +75,6 @@ class Runtime:
         return Assigner(decisions, max_bytes=settings.document_max_bytes, clock=self.clock)
 
     @cached_property
-    def claims(self) -> Claims:
-        """The hand-off on a Redis broker."""
-        return Claims(self.broker_redis, self.settings)
-
-    @cached_property
-    def parking(self) -> Parking:
-        """The way from the outbox to the parked store, on a Redis broker."""
-        return Parking(self.store, self.claims, self.settings.parked_queue)
-
-    @cached_property
-    def redis_work(self) -> RedisWork:
-        """Work on claims."""
-        return RedisWork(self.claims, self.assigner, self.parking, self.settings, self.clock)
-
-    @cached_property
-    def amqp_work(self) -> AmqpWork:
-        """Work on batches from RabbitMQ."""
-        return AmqpWork(self.assigner, self.store, self.publisher, self.marks, self.settings, clock=self.clock)
-
-    @cached_property
-    def publisher(self) -> ConfirmedPublisher:
-        """Publishing to RabbitMQ."""
-        return ConfirmedPublisher(self.urls.broker_url, self.settings)
-
-    @cached_property
-    def marks(self) -> Marks:
-        """Marks of what was dispatched, for RabbitMQ."""
-        return Marks(self.cache_redis, self.settings)
-
-    @cached_property
-    def events(self) -> EventSink:
-        """Where events go on this broker."""
-        if self.settings.broker_is_redis:
-            return RedisEvents(self.broker_redis, self.settings)
-        return AmqpEvents(self.publisher, self.settings)
-
-    @cached_property
-    def event_outbox(self) -> EventOutbox:
-        """Events of campaigns on their way to RabbitMQ."""
-        return EventOutbox(self.cache_redis, self.publisher, self.settings)
-
-    @cached_property
     def default_warnings(self) -> DefaultWarnings:
         """The watch over default senders, AT_RISK_DAYS ahead."""
         rules = CurrentRules(self.store, self.epochs)
@@ -138,78 +82,45 @@ class Runtime:
         return DefaultWarnings(self.store, AtRisk(self.store, rules, self.settings.policy, notice))
 
     @cached_property
-    def producer(self) -> Producer:
-        """Enqueues documents on this broker."""
-        if self.settings.broker_is_redis:
-            return RedisProducer(self.broker_redis)
-        return AmqpProducer(ConfirmedPublisher(self.urls.broker_url, self.settings))
-
-    @cached_property
-    def _batch_work(self) -> BatchWork:
-        broker_is_redis = self.settings.broker_is_redis
-        chunks = Chunks(self.broker_redis if broker_is_redis else self.cache_redis, self.settings)
-        hand_off = (
-            RedisHandOff(chunks, self.parking, self.settings)
-            if broker_is_redis
-            else AmqpHandOff(
-                chunks,
-                self.store,
-                self.publisher,
-                marks=self.marks,
-                events=self.event_outbox,
-                settings=self.settings,
-            )
-        )
-        return BatchWork(CampaignAssigner(self.assigner), chunks, hand_off, self.settings, self.clock)
-
-    @cached_property
-    def redis_batches(self) -> RedisBatches:
-        """Work on claims of campaign batches."""
-        return RedisBatches(self.claims, self._batch_work, self.settings)
-
-    @cached_property
-    def amqp_batches(self) -> AmqpBatches:
-        """Work on campaign batches from RabbitMQ."""
-        return AmqpBatches(self._batch_work, self.publisher, self.settings)
-
-    @cached_property
     def progress(self) -> Progress:
         """The counts of campaigns."""
-        client = self.broker_redis if self.settings.broker_is_redis else self.cache_redis
-        return Progress(client, self.settings.key_prefix)
-
-    @property
-    def batches(self) -> RedisBatches | AmqpBatches:
-        """Work on campaign batches on this broker."""
-        return self.redis_batches if self.settings.broker_is_redis else self.amqp_batches
-
-    @property
-    def work(self) -> RedisWork | AmqpWork:
-        """Work on this broker."""
-        return self.redis_work if self.settings.broker_is_redis else self.amqp_work
+        return Progress(self.broker.progress_redis, self.settings.key_prefix)
 
     def close(self) -> None:
         """Close what is open."""
         parts = vars(self)
         if "store" in parts:
             self.store.engine.dispose()
-        for name in ("cache_redis", "broker_redis"):
-            if name in parts:
-                parts[name].close()
-        if "publisher" in parts:
-            self.publisher.close()
-        if "producer" in parts:
-            self.producer.close()
+        if "cache_redis" in parts:
+            self.cache_redis.close()
+        if "broker" in parts:
+            self.broker.close()
+
+
+def broker_health(settings: Settings, urls: Callable[[], ResolvedUrls]) -> BrokerHealth:
+    """What is seen of the broker in use; `urls` may start an embedded one, and is called when it is looked at."""
+
+    def url() -> str:
+        return urls().broker_url
+
+    return RedisHealth(url, settings) if settings.broker_is_redis else RabbitHealth(url, settings)
+
+
+class Configured(NamedTuple):
+    """What a process was told, and where its services are."""
+
+    settings: Settings
+    urls: ResolvedUrls
 
 
 @cache
-def configured() -> tuple[Settings, ResolvedUrls]:
+def configured() -> Configured:
     """The settings, and the addresses of the services; embedded servers run from here on until the process ends."""
     settings, stack = Settings(), ExitStack()
     urls = resolve_urls(settings, stack)
     # A forked child must not stop what its parent started.
     atexit.register(_close_if_mine, stack, os.getpid())
-    return settings, urls
+    return Configured(settings, urls)
 
 
 def _close_if_mine(stack: ExitStack, pid: int) -> None:
@@ -217,39 +128,18 @@ def _close_if_mine(stack: ExitStack, pid: int) -> None:
         stack.close()
 
 
-def open_redis(url: str) -> redis.Redis:
-    """A client that reconnects by itself."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
-        health_check_interval=30,
-        command_packer=BulkPacker(),
-    )
-
-
-def probing_redis(url: str) -> redis.Redis:
-    """A client that answers or fails within two seconds, without trying again."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=PROBE_TIMEOUT_S,
-        socket_connect_timeout=PROBE_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 @contextmanager
 def store_only(settings: Settings) -> Iterator[Store]:
     """SQL for a command that needs no broker: no server is started for it.
 
-    Writes tell their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
+    Writes publish their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
     succeed all the same.
     """
     engine = open_engine(database_url_of(settings))
     redis_url = running_redis_url(settings)
     with ExitStack() as stack:
         stack.callback(engine.dispose)
-        client = stack.enter_context(closing(probing_redis(redis_url))) if redis_url else None
+        client = stack.enter_context(closing(open_redis(redis_url, PROBING))) if redis_url else None
         yield Store(engine, RedisEpochs(client, settings.key_prefix) if client else None)
 
 
@@ -257,10 +147,9 @@ _runtimes: dict[int, Runtime] = {}
 
 
 def runtime() -> Runtime:
-    """The runtime of this process; a forked child builds its own."""
+    """The runtime of this process. A forked child builds its own, and leaves alone what its parent may be using."""
     pid = os.getpid()
     if pid not in _runtimes:
-        _runtimes.clear()
         _runtimes[pid] = Runtime(*configured())
         atexit.register(release_runtime)
     return _runtimes[pid]

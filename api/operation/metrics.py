@@ -63,7 +63,7 @@ class SharedCounts(Collector):
     def collect(self) -> Iterator[Metric]:
         """As prometheus_client asks."""
         families: list[Callable[[], Metric]] = [self._at_risk]
-        if self._services.settings.broker_is_redis:
+        if self._services.broker.counts_messages:
             families.append(self._messages)
         for family in families:
             try:

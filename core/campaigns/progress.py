@@ -19,6 +19,11 @@ def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
     return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
 
 
+def campaign_accounts_key(prefix: str, campaign_id: str) -> str:
+    """The Redis set of the accounts that have a campaign of this id."""
+    return f"{prefix}:campaign-accounts:{campaign_id}"
+
+
 def counts_key(prefix: str) -> str:
     """The Redis hash of how many messages were dispatched, parked and dropped as repeats, by all workers together."""
     return f"{prefix}:counts"
@@ -97,8 +102,9 @@ class Progress:
         return {name.decode(): int(value) for name, value in found.items()}
 
     def _account_of(self, campaign_id: str) -> str:
-        key = f"{self._prefix}:campaign-accounts:{campaign_id}"
-        members: set[bytes] = self._client.smembers(key)  # type: ignore[assignment]
+        members: set[bytes] = self._client.smembers(  # type: ignore[assignment]
+            campaign_accounts_key(self._prefix, campaign_id)
+        )
         accounts = sorted(member.decode() for member in members)
         if not accounts:
             raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")

@@ -29,7 +29,7 @@ from tests.support.compose_file import (
     stages,
 )
 from worker.cli import main
-from worker.rabbitmq_broker.publisher import our_queues
+from worker.queues import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
 PASSWORDS = {name: f"secret{number}" for number, name in enumerate(env_example(commented=False))}

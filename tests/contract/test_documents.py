@@ -14,7 +14,7 @@ from core.errors import ParkReason
 from deploy.generate_tables import FILES, MEANINGS, TABLES, rewritten
 from tests.support.compose_file import ROOT
 from worker.cli import main
-from worker.rabbitmq_broker.publisher import our_queues
+from worker.queues import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -10,7 +10,10 @@ import pytest
 
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import amqp_connection
-from worker.rabbitmq_broker.publisher import ConfirmedPublisher, NotConfirmedError, Outgoing, our_queues
+from worker.handoff.errors import NotConfirmedError
+from worker.queues import our_queues
+from worker.rabbitmq_broker.outgoing import Outgoing
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(60)]

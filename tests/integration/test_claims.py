@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from worker.envelopes.sealing import Sealer
-from worker.redis_broker.claims import Claim, Claimed, Claims, Lane, Settlement
+from worker.handoff.settlement import Settlement
+from worker.redis_broker.claims import Claim, Claimed, Claims, Lane
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
@@ -149,7 +150,7 @@ def test_it_recovers_a_claim_past_its_deadline(redis_client: redis.Redis) -> Non
 def test_it_recovers_at_once_what_came_to_no_end(claims: Claims, redis_client: redis.Redis) -> None:
     push(redis_client, b"1")
     claim = begun(claims)
-    claims.hurry(claim.id)
+    claims.make_due(claim.id)
     assert claims.recover() == [claim.id]
     again = claims.begin(claim.id)
     assert again
@@ -160,7 +161,7 @@ def test_it_hurries_nothing_that_was_settled(claims: Claims, redis_client: redis
     push(redis_client, b"1")
     claim = begun(claims)
     claims.settle(claim.id, outcome("a"))
-    claims.hurry(claim.id)
+    claims.make_due(claim.id)
     assert claims.recover() == []
 
 

@@ -20,8 +20,10 @@ from tests.support.command_line import cli_command, run_cli
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.stock_clients import delete_queues, receive, waiting
 from worker.envelopes.sealing import Sealer
-from worker.handoff.tail import HOLD_S, PIECE
-from worker.rabbitmq_broker.publisher import ConfirmedPublisher, Outgoing
+from worker.handoff.tail import PIECE
+from worker.rabbitmq_broker.outgoing import Outgoing
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher
+from worker.redis_broker.tail import HOLD_S
 from worker.settings import Settings
 
 pytestmark = pytest.mark.timeout(120)

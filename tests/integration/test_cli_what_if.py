@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.rules.files import SHIPPED_FILE, read_rules, written_lines
+from core.rules.files import SHIPPED_FILE, read_rules
+from core.rules.line_file import written_lines
 from tests.support.cli_runner import Cli, embedded_cli
 
 LINES: list[dict[str, object]] = [

@@ -55,7 +55,7 @@ def test_it_depends_on_no_workers_clock(deployment: Deployment, workers: list[Ru
     messages = [message(AU) for _ in workers]
     for each in messages:
         for place, worker in enumerate(workers):
-            told = worker.redis_broker.messages.on_task(uuid.uuid4().hex, json.dumps(each).encode())
+            told = worker.broker.messages.on_task(uuid.uuid4().hex, json.dumps(each).encode())
             assert told["dispatched"] == (1 if place == 0 else 0)
         workers.append(workers.pop(0))
     came = list(all_dispatched(deployment))

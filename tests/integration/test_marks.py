@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from tests.support.services import free_port
+from worker.handoff.keys import Keys
 from worker.intake.deliveries import DeliveryCounts
 from worker.rabbitmq_broker.marks import RESERVED_MS, Marks
-from worker.redis_broker.claims import reserved_key
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(30)]
@@ -65,7 +65,7 @@ def test_it_loses_nothing_that_a_dead_worker_had_reserved(marks: Marks, redis_cl
 
 def test_it_waits_for_a_dead_worker_no_longer_than_the_reservation(marks: Marks, redis_client: redis.Redis) -> None:
     marks.reserve([A])
-    key, (seconds, _) = reserved_key(SETTINGS.key_prefix), redis_client.time()  # type: ignore[misc]
+    key, (seconds, _) = Keys(SETTINGS.key_prefix).reserved, redis_client.time()  # type: ignore[misc]
     until = redis_client.zscore(key, A)
     assert isinstance(until, float)
     assert until <= (seconds + 1) * 1000 + RESERVED_MS

@@ -22,7 +22,7 @@ from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, ad
 from tests.support.running_worker import Deployment, until
 from tests.support.stock_clients import dispatched, notices, push, receive, send_with_celery
 from worker.envelopes.sealing import Sealer
-from worker.handoff.events import event_outbox
+from worker.handoff.keys import Keys
 
 pytestmark = pytest.mark.timeout(120)
 SENDABLE = [AU, GB, FR, US]
@@ -231,9 +231,9 @@ def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deploy
         pytest.skip("here the script that settles writes to the queue itself")
     event = json.dumps({"event": "campaign.completed", "campaign_id": "orphan"}).encode()
     with redis.Redis.from_url(deployment.redis_url) as client:
-        client.lpush(event_outbox("smart-assign"), *Sealer("any").seal([event], [b""]))
+        client.lpush(Keys("smart-assign").event_outbox, *Sealer("any").seal([event], [b""]))
         assert completed(deployment, "orphan")["event"] == "campaign.completed"
-        until(lambda: not client.exists(event_outbox("smart-assign")), 10, "the outbox is empty")
+        until(lambda: not client.exists(Keys("smart-assign").event_outbox), 10, "the outbox is empty")
 
 
 @pytest.mark.parametrize("position", [0, 2], ids=["settled first", "settled last"])

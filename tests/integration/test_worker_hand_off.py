@@ -52,7 +52,7 @@ def test_it_settles_once_what_is_delivered_twice(services: Callable[..., Deploym
     push(deployment, [message() for _ in range(20)])
     with redis.Redis.from_url(deployment.broker_url) as client:
         claims = Claims(client, Settings())
-        claims.hurry(claims.claim(Lane.INGRESS).id)
+        claims.make_due(claims.claim(Lane.INGRESS).id)
         claims.recover()
         (task,) = client.lrange(deployment.queue("work"), 0, -1)  # type: ignore[misc]
         client.lpush(deployment.queue("work"), task, task)

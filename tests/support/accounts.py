@@ -13,7 +13,7 @@ import redis
 from core.accounts.accounts import Accounts
 from core.accounts.senders import Senders
 from core.cache.epochs import RedisEpochs
-from core.process.redis_url import client_url
+from core.process.redis_clients import client_url
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from core.storage.database import open_engine
 from core.storage.schema import upgrade

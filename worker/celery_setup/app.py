@@ -17,10 +17,11 @@ from worker.celery_setup.schedule import BEAT_SCHEDULE
 from worker.celery_setup.task_events import TaskEvents
 from worker.envelopes.handover import HIDDEN
 from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
-from worker.intake.rabbitmq import AmqpIntake
+from worker.intake.rabbitmq import RabbitIntake
 from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
-from worker.rabbitmq_broker.publisher import QUORUM
+from worker.queues import QUORUM
+from worker.settings import Settings
 from worker.wiring import configured, release_runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
@@ -81,17 +82,8 @@ class MessageTask(AssignTask):
 def celery_settings() -> dict[str, Any]:
     """The application's configuration, out of our settings."""
     settings, urls = configured()
-    quorum = None if settings.broker_is_redis else QUORUM
-    # Single messages first: a child that is free takes a campaign's chunk only where no single message waits.
-    redis_options = {
-        "visibility_timeout": VISIBILITY_TIMEOUT_S,
-        "unacked_restore_throttle": 1,
-        "queue_order_strategy": "priority",
-    }
-    work_queues = [settings.work_queue, settings.campaign_work_queue][: 2 if settings.broker_is_redis else 1]
-    return {
+    return (_on_redis(settings) if settings.broker_is_redis else _on_rabbitmq(settings)) | {
         "broker_url": urls.broker_url,
-        "broker_transport_options": redis_options if settings.broker_is_redis else {"confirm_publish": True},
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_pool_limit": BROKER_POOL_LIMIT,
@@ -102,7 +94,6 @@ def celery_settings() -> dict[str, Any]:
         "task_serializer": "json",
         "result_serializer": "json",
         "task_default_queue": settings.work_queue,
-        "task_queues": [Queue(name, routing_key=name, queue_arguments=quorum) for name in work_queues],
         "task_routes": {
             MESSAGE_TASK: {"queue": settings.messages_queue},
             CAMPAIGN_TASK: {"queue": settings.campaigns_queue},
@@ -121,6 +112,27 @@ def celery_settings() -> dict[str, Any]:
     }
 
 
+def _on_redis(settings: Settings) -> dict[str, Any]:
+    names = (settings.work_queue, settings.campaign_work_queue)
+    return {
+        "broker_transport_options": {
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "unacked_restore_throttle": 1,
+            # Single messages first: a free child takes a campaign's chunk only where no single message waits.
+            "queue_order_strategy": "priority",
+        },
+        "task_queues": [Queue(name, routing_key=name) for name in names],
+    }
+
+
+def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
+    name = settings.work_queue
+    return {
+        "broker_transport_options": {"confirm_publish": True},
+        "task_queues": [Queue(name, routing_key=name, queue_arguments=dict(QUORUM))],
+    }
+
+
 def bare_app() -> Celery:
     """The application with its steps and without tasks; configured when it is first used."""
     app = Celery("smart-assign", amqp=Routing)
@@ -129,13 +141,13 @@ def bare_app() -> Celery:
     app.steps["consumer"].add(TaskEvents)
     app.steps["worker"].add(Drain)
     app.steps["consumer"].add(RedisIntake)
-    app.steps["consumer"].add(AmqpIntake)
+    app.steps["consumer"].add(RabbitIntake)
     return app
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _set_up_logs(**_: object) -> None:
-    set_up_logs(configured()[0])
+    set_up_logs(configured().settings)
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]

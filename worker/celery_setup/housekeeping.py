@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import redis
 import structlog
 from celery import bootsteps
 
 from core.cache.epochs import EPOCH_TTL_S
 from core.errors import EpochPublishError, StoreUnavailableError
-from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
-from worker.wiring import Runtime, configured
+from worker.handoff.broker import Duty
+from worker.handoff.errors import BROKER_ERRORS
+from worker.wiring import Runtime, configured, runtime
 
 log = structlog.get_logger(__name__)
 
-RECOVER_EVERY_S = 1.0
-SWEEP_EVERY_S = 5.0
 REPAIR_EVERY_S = 5.0
 #: Epochs of this last while are published again at every repair; raising one to its own value changes nothing. Whoever
 #: wrote them may have a clock that is a minute behind.
@@ -35,19 +32,15 @@ class Housekeeper(threading.Thread):
         self._stopping = stopping
         self._epochs, self._store = parts.epochs, parts.store
         self._look_back = REPAIR_OVERLAP + timedelta(seconds=EPOCH_TTL_S)
-        self._duties: list[tuple[float, Callable[[], object]]] = [(REPAIR_EVERY_S, self.repair_epochs)]
-        if parts.settings.broker_is_redis:
-            self._duties += [(RECOVER_EVERY_S, parts.claims.recover), (SWEEP_EVERY_S, parts.parking.sweep)]
-        else:
-            self._duties += [(SWEEP_EVERY_S, parts.event_outbox.flush)]
+        self._duties = [Duty("repair_epochs", REPAIR_EVERY_S, self.repair_epochs), *parts.broker.duties()]
 
     def run(self) -> None:
         """Do each duty at its interval until told to stop."""
         due = [0.0 for _ in self._duties]
         while not self._stopping.wait(0.2):
-            for index, (interval_s, duty) in enumerate(self._duties):
+            for index, duty in enumerate(self._duties):
                 if time.monotonic() >= due[index]:
-                    due[index] = time.monotonic() + interval_s
+                    due[index] = time.monotonic() + duty.every_s
                     self._attempt(duty)
 
     def repair_epochs(self) -> None:
@@ -58,11 +51,11 @@ class Housekeeper(threading.Thread):
         self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
         self._look_back = REPAIR_OVERLAP
 
-    def _attempt(self, duty: Callable[[], object]) -> None:
+    def _attempt(self, duty: Duty) -> None:
         try:
-            duty()
-        except (redis.RedisError, StoreUnavailableError, EpochPublishError, *PUBLISH_ERRORS) as error:
-            log.warning("housekeeping_waits", duty=duty.__name__, error=type(error).__name__)
+            duty.do()
+        except (StoreUnavailableError, EpochPublishError, *BROKER_ERRORS) as error:
+            log.warning("housekeeping_waits", duty=duty.name, error=type(error).__name__)
 
 
 class Housekeeping(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -77,11 +70,11 @@ class Housekeeping(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def include_if(self, parent: Any) -> bool:
         """Only where the worker consumes the queue of claims."""
-        return configured()[0].work_queue in parent.app.amqp.queues.consume_from
+        return configured().settings.work_queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Start the thread."""
-        self._thread = Housekeeper(Runtime(*configured()), self._stopping)
+        self._thread = Housekeeper(runtime(), self._stopping)
         self._thread.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature

@@ -55,4 +55,4 @@ def _checks(workers: bool) -> Iterator[Check]:
 
 
 def _urls() -> ResolvedUrls:
-    return configured()[1]
+    return configured().urls

@@ -9,7 +9,6 @@ from contextlib import closing
 import click
 
 from worker.cli.output import command, json_option
-from worker.handoff.tail import open_tail
 from worker.wiring import runtime
 
 FOLLOW_POLL_S = 0.5
@@ -30,7 +29,7 @@ def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  
     if follow and not drain:
         raise click.UsageError("--follow needs --drain: what is only looked at would be printed again and again")
     parts = runtime()
-    queue = open_tail(parts, parts.settings.dispatch_queue)
+    queue = parts.broker.tail(parts.settings.dispatch_queue)
     left = count
     while True:
         with closing(queue.drain(left) if drain else queue.peek(left)) as pieces:

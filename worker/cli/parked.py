@@ -169,7 +169,7 @@ def replay(*, target: _Target, as_json: bool) -> None:
     """Put originals back on the queues that they came from, each once; mend first what had them parked."""
     with open_session() as session:
         parts = runtime()
-        again = replay_over(parts.producer, session.store, parts.settings)
+        again = replay_over(parts.broker.producer, session.store, parts.settings)
         for ids in target.pages(session):
             again.replay(ids)
     _tell(target, again.replayed, "replayed", as_json)

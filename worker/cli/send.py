@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import click
-import redis
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.encoding import encode_json
@@ -18,8 +17,8 @@ from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.cli.output import command, console, fail, json_option, print_json, stderr
 from worker.cli.parameters import enum_option
+from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer, in_trips
-from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
 from worker.sending.message_lines import Line, contract_errors, read_lines
 from worker.wiring import runtime
 
@@ -63,7 +62,7 @@ def send_lines(
 def _send_trip(sending: Sending, producer: Producer, queue: str, documents: list[bytes]) -> None:
     try:
         producer.send(queue, documents)
-    except (redis.RedisError, *PUBLISH_ERRORS) as error:
+    except BROKER_ERRORS as error:
         raise NotSentError(
             f"the broker failed ({error}); {sending.enqueued:,} messages were enqueued before: "
             f"all that is right up to line {sending.line}; send the rest from there"
@@ -110,7 +109,7 @@ def _send_one(fields: dict[str, Any], as_json: bool) -> None:
     document = encode_json(made_up | fields)
     parts = runtime()
     line = Line(1, len(document), document, contract_errors(document))
-    sending = send_lines(iter([line]), parts.producer, parts.settings.ingress_queue)
+    sending = send_lines(iter([line]), parts.broker.producer, parts.settings.ingress_queue)
     if as_json:
         print_json({"enqueued": sending.enqueued, "refused": sending.refused} | made_up)
     elif sending.enqueued:
@@ -123,7 +122,7 @@ def _send_file(stream: BinaryIO, as_json: bool) -> None:
     parts = runtime()
     lines = read_lines(stream, parts.settings.document_max_bytes)
     with _progress(stream, as_json) as told:
-        sending = send_lines(lines, parts.producer, parts.settings.ingress_queue, told)
+        sending = send_lines(lines, parts.broker.producer, parts.settings.ingress_queue, told)
     if as_json:
         print_json({"enqueued": sending.enqueued, "refused": sending.refused})
     else:

@@ -160,8 +160,8 @@ class Demo:
 
     def _send(self, parts: Runtime) -> None:
         for trip in in_trips(self.messages, len):
-            parts.producer.send(self._settings.ingress_queue, trip)
-        parts.producer.send(self._settings.campaign_ingress_queue, self.batches)
+            parts.broker.producer.send(self._settings.ingress_queue, trip)
+        parts.broker.producer.send(self._settings.campaign_ingress_queue, self.batches)
         self._said(
             f"Sent {len(self.messages):,} messages, and a campaign of {self._recipients:,} recipients "
             f"in {len(self.batches)} batches, one of them twice"
@@ -232,8 +232,7 @@ def campaign_progress(parts: Runtime) -> CampaignProgress:
 
 def counted_duplicates(parts: Runtime) -> int:
     """Messages and recipients dropped because they had come before."""
-    found: Any = parts.broker_redis.hget(parts.claims.counts, "duplicates") or 0
-    return int(found)
+    return parts.progress.outcomes().get("duplicates", 0)
 
 
 def import_sample(parts: Runtime) -> InventorySummary:

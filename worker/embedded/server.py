@@ -19,17 +19,15 @@ from urllib.parse import quote
 
 import redis
 import structlog
-from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
-from redis.retry import Retry
 
 from core.errors import SmartAssignError
+from core.process.redis_clients import PROBING, open_redis
 from worker.embedded.binary import RedisBinary, installed_binaries, newest_reader
 
 ANSWER_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 20.0
 POLL_S = 0.01
-CLIENT_TIMEOUT_S = 2.0
 SOCKET_PATH_BYTES = 100
 """The kernel takes 107 (Linux) or 103 (macOS)."""
 SHORT_FOLDER = Path("/tmp")  # noqa: S108  # the folder in it is ours alone, see owned_folder
@@ -77,12 +75,7 @@ class EmbeddedRedis:
 
     def client(self) -> redis.Redis:
         """A new client that answers or fails within two seconds, without trying again."""
-        return redis.Redis.from_url(
-            self.redis_url,
-            socket_timeout=CLIENT_TIMEOUT_S,
-            socket_connect_timeout=CLIENT_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        return open_redis(self.redis_url, PROBING)
 
     def as_json(self) -> str:
         """What stands in the address file."""

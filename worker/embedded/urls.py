@@ -21,7 +21,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
-from core.process.redis_url import client_url
+from core.process.redis_clients import client_url
 from worker.embedded.server import EmbeddedRedis, EmbeddedRedisError, RedisHome
 from worker.settings import Settings
 
@@ -52,9 +52,8 @@ class ResolvedUrls:
 def resolve_urls(settings: Settings, stack: ExitStack) -> ResolvedUrls:
     """Fill in unset URLs; an embedded server that this needs is in use until the stack closes."""
     database_url = database_url_of(settings)
-    if settings.broker_url and (settings.redis_url or settings.broker_is_redis):
-        redis_url = client_url(settings.redis_url or settings.broker_url)
-        return ResolvedUrls(settings.broker_url, redis_url, database_url, None)
+    if settings.broker_url and settings.cache_url:
+        return ResolvedUrls(settings.broker_url, client_url(settings.cache_url), database_url, None)
     embedded = stack.enter_context(embedded_redis(settings.data_dir))
     redis_url = client_url(settings.redis_url) if settings.redis_url else embedded.redis_url
     return ResolvedUrls(settings.broker_url or embedded.broker_url, redis_url, database_url, embedded)
@@ -67,9 +66,8 @@ def database_url_of(settings: Settings) -> str:
 
 def running_redis_url(settings: Settings) -> str | None:
     """The Redis of cache and epochs as redis-py reads it, started by nobody here; None: embedded, and not running."""
-    configured = settings.redis_url or (settings.broker_url if settings.broker_is_redis else None)
-    if configured:
-        return client_url(configured)
+    if settings.cache_url:
+        return client_url(settings.cache_url)
     embedded = RedisHome(settings.data_dir.resolve()).running()
     return embedded.redis_url if embedded else None
 

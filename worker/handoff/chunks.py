@@ -9,17 +9,9 @@ from typing import NamedTuple
 import redis
 
 from core.campaigns.batch import Batch
-from core.campaigns.progress import counts_key, progress_key
-from worker.handoff.events import event_outbox
-from worker.redis_broker.claims import (
-    Settled,
-    Settlement,
-    claim_stem,
-    outbox_key,
-    reserved_key,
-    script_texts,
-    seen_stem,
-)
+from worker.handoff.keys import Keys
+from worker.handoff.scripts import script_texts
+from worker.handoff.settlement import Settled, Settlement
 from worker.settings import Settings
 
 
@@ -82,9 +74,10 @@ def _chunks_in(found: Mapping[bytes, bytes]) -> dict[int, str]:
 class Chunks:
     """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, settings: Settings) -> None:
-        self._client, self._settings = client, settings
-        self._batch_stem = f"{settings.key_prefix}:batch:"
+    def __init__(self, client: redis.Redis, settings: Settings, events: str) -> None:
+        """`events` is the list on which the event of a completed campaign is put."""
+        self._client, self._settings, self._events = client, settings, events
+        self._keys = Keys(settings.key_prefix)
         self._script = client.register_script(script_texts()["chunk"])
 
     def open_batch(self, batch: Batch) -> OpenBatch:
@@ -98,12 +91,12 @@ class Chunks:
         if settled is not None:
             return OpenBatch(batch.key, settled)
         key = batch.key_of_subaccount
-        found: dict[bytes, bytes] = self._client.hgetall(self._batch_stem + key)  # type: ignore[assignment]
+        found: dict[bytes, bytes] = self._client.hgetall(self._keys.batch(key))  # type: ignore[assignment]
         return OpenBatch(key, _chunks_in(found))
 
     def _claimed(self, key: str, subaccount_id: str) -> dict[int, str] | None:
         """The settled chunks under a key that is now, or was before, this sub-account's; None: it is another's."""
-        name = self._batch_stem + key
+        name = self._keys.batch(key)
         with self._client.pipeline() as pipeline:
             pipeline.hsetnx(name, _SUBACCOUNT, subaccount_id)
             pipeline.hgetall(name)
@@ -112,18 +105,18 @@ class Chunks:
 
     def settle_chunk(self, chunk: Chunk, outcome: Settlement) -> SettledChunk:
         """Hand off one chunk of a campaign batch, and count it; once for each batch, whoever works on it."""
-        settings, stem = self._settings, self._settings.key_prefix
+        settings, keys_of = self._settings, self._keys
         keys = [
-            self._batch_stem + chunk.batch_key,
-            claim_stem(stem) + chunk.claim_id if chunk.claim_id else "",
+            keys_of.batch(chunk.batch_key),
+            keys_of.claim(chunk.claim_id) if chunk.claim_id else "",
             settings.dispatch_queue,
-            outbox_key(stem),
-            counts_key(stem),
-            seen_stem(stem),
-            progress_key(stem, chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
-            f"{stem}:campaign-accounts:{chunk.campaign_id}",
-            settings.events_queue if settings.broker_is_redis else event_outbox(stem),
-            reserved_key(stem),
+            keys_of.outbox,
+            keys_of.counts,
+            keys_of.seen_stem,
+            keys_of.progress(chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
+            keys_of.campaign_accounts(chunk.campaign_id),
+            self._events,
+            keys_of.reserved,
             settings.work_queue,
             settings.ingress_queue,
             settings.messages_queue,
@@ -152,7 +145,7 @@ class Chunks:
                 *chunk.sent_marks,
                 *(part for pair in chunk.parked_by_reason.items() for part in pair),
                 *outcome.sealed,
-                *outcome.digests,
+                *outcome.marks,
                 *(part for entry in outcome.parked for part in entry),
             ],
         )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import redis
-
 from core.parked.replay import Replay
 from core.parked.store import ParkedStore
+from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer, in_trips
-from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS, our_queues
+from worker.queues import our_queues
 from worker.settings import Settings
 
 
@@ -20,4 +19,4 @@ def replay_over(producer: Producer, store: ParkedStore, settings: Settings) -> R
         for trip in in_trips(originals, len):
             producer.send(lane, trip)
 
-    return Replay(store, send, frozenset(our_queues(settings)), (redis.RedisError, *PUBLISH_ERRORS))
+    return Replay(store, send, frozenset(our_queues(settings)), BROKER_ERRORS)

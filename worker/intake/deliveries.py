@@ -10,12 +10,12 @@ import redis
 import structlog
 
 from core.cache.breaker import Breaker
+from worker.handoff.keys import Keys
+from worker.rabbitmq_broker.outgoing import AGAIN
 
 log = structlog.get_logger(__name__)
 
 DELIVERY_COUNT = "x-delivery-count"
-#: The AMQP property `message_id` of a document that a worker enqueued again: it was here before, and nobody is to blame.
-AGAIN = "smart-assign.again"
 #: A document that is not delivered again for so long is forgotten.
 FORGOTTEN_AFTER_S = 3600
 
@@ -27,7 +27,7 @@ class DeliveryCounts:
     """
 
     def __init__(self, client: redis.Redis, prefix: str) -> None:
-        self._client, self._stem, self._breaker = client, f"{prefix}:redelivered:", Breaker()
+        self._client, self._stem, self._breaker = client, Keys(prefix).redelivered_stem, Breaker()
 
     def count(self, document: bytes) -> int:
         """One more redelivery of `document`; gives how many there were."""

@@ -20,15 +20,17 @@ from celery import bootsteps
 from kombu import Consumer, Queue
 from kombu.message import Message
 
+from core.process.redis_clients import PROBING, open_redis
 from worker.envelopes.opening import FIRST_PROTOCOL_MARK, Document, ForCelery, Opener, Refused
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, TaskHeaders
 from worker.envelopes.unpacking import unpacked
 from worker.intake.acks import Acks
 from worker.intake.deliveries import DeliveryCounts, delivered_before, was_redelivered
 from worker.intake.local_tasks import pool_children, start_task
-from worker.rabbitmq_broker.publisher import declare_queues
+from worker.rabbitmq_broker.parts import RabbitBroker
+from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
-from worker.wiring import configured, probing_redis
+from worker.wiring import configured, runtime
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ class Gathered:
         return [place for place, message in enumerate(self.deliveries) if was_redelivered(message)]
 
 
-class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
     """Consumes the ingress and the task queue beside Celery's own consumer, on a channel of its own."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -70,17 +72,17 @@ class AmqpIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         self._gauge: Any = None
         self._held: list[tuple[str, Gathered]] = []
         settings, urls = configured()
-        self._counts = DeliveryCounts(probing_redis(urls.redis_url), settings.key_prefix)
+        self._counts = DeliveryCounts(open_redis(urls.redis_url, PROBING), settings.key_prefix)
         self._release_timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
         """Only on RabbitMQ, and only where the worker consumes the queue of claims."""
-        settings = configured()[0]
-        return not settings.broker_is_redis and settings.work_queue in parent.app.amqp.queues.consume_from
+        on_rabbitmq = isinstance(runtime().broker, RabbitBroker)
+        return on_rabbitmq and configured().settings.work_queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         """Declare what is missing and consume; called again after every reconnection."""
-        settings = configured()[0]
+        settings = configured().settings
         declare_queues(parent.connection, settings)
         self._let_go()
         self._gauge = parent.connection.channel()

@@ -22,7 +22,8 @@ from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.intake.local_tasks import pool_children, start_task
 from worker.intake.room import Room
 from worker.redis_broker.claims import Claimed, Lane, lane_of
-from worker.wiring import Runtime, configured
+from worker.redis_broker.parts import RedisBroker
+from worker.wiring import configured, runtime
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ PRIORITY_WAIT_S = 0.1
 CAMPAIGN_WAIT_S = 0.05
 
 
-class Doorbell:
+class Wakeup:
     """Wakes Celery's event loop from another thread; the loop reads `fileno()`, then calls `answer`."""
 
     def __init__(self) -> None:
@@ -49,13 +50,13 @@ class Doorbell:
         """What the loop watches."""
         return self._inner.fileno()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the loop; one that has not answered yet, or has ended, needs no more of it."""
         with suppress(OSError):
             self._outer.send(b"!")
 
     def answer(self) -> None:
-        """Take note of every ring until now."""
+        """Take note of every call until now."""
         with suppress(BlockingIOError):
             self._inner.recv(4096)
 
@@ -66,11 +67,11 @@ class Doorbell:
 
 
 @dataclass(slots=True)
-class Door:
+class IntakeState:
     """What passes between the claimers and the event loop: claims that are to start, those that did, and that failed."""
 
     room: Room
-    bell: Doorbell = field(default_factory=Doorbell)
+    wakeup: Wakeup = field(default_factory=Wakeup)
     claimed: deque[Claimed] = field(default_factory=deque)
     failed: deque[str] = field(default_factory=deque)
     started: set[str] = field(default_factory=set)
@@ -86,50 +87,50 @@ class Source(Protocol):
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         """Wait until a document arrives, at most so long."""
 
-    def hurry(self, claim_id: str) -> None:
+    def make_due(self, claim_id: str) -> None:
         """Let a claim that failed be taken up soon."""
 
 
 class Claimer(threading.Thread):
     """Claims what arrives on one lane, as fast as the pool takes it."""
 
-    def __init__(self, claims: Source, lane: Lane, door: Door) -> None:
+    def __init__(self, claims: Source, lane: Lane, state: IntakeState) -> None:
         super().__init__(name=f"claimer-{lane}", daemon=True)
-        self._claims, self._lane, self._door = claims, lane, door
+        self._claims, self._lane, self._state = claims, lane, state
 
     def run(self) -> None:
         """Claim until told to stop; outlives any failure of Redis."""
-        while not self._door.stopping.is_set():
+        while not self._state.stopping.is_set():
             try:
                 self._give_back_failed()
                 self._turn()
             except redis.RedisError as error:
                 log.warning("intake_waits_for_redis", lane=self._lane, error=type(error).__name__)
-                self._door.stopping.wait(AWAY_PAUSE_S)
+                self._state.stopping.wait(AWAY_PAUSE_S)
 
     def _turn(self) -> None:
-        door, campaign = self._door, self._lane.of_campaigns
-        if not door.room.take(campaign=campaign, timeout_s=WAIT_S):
+        state, campaign = self._state, self._lane.of_campaigns
+        if not state.room.take(campaign=campaign, timeout_s=WAIT_S):
             return
         claimed = None
         try:
             claimed = self._claims.claim(self._lane)
         finally:
             if claimed is None or claimed.count <= 0:
-                door.room.give_back(campaign=campaign)
+                state.room.give_back(campaign=campaign)
         if claimed.count > 0:
-            door.claimed.append(claimed)
-            door.bell.ring()
+            state.claimed.append(claimed)
+            state.wakeup.wake()
         elif claimed.count < 0:
-            door.stopping.wait(FULL_PAUSE_S)
-        elif campaign and door.room.has_campaign():
-            door.room.wait_for_change(CAMPAIGN_WAIT_S)
+            state.stopping.wait(FULL_PAUSE_S)
+        elif campaign and state.room.has_campaign():
+            state.room.wait_for_change(CAMPAIGN_WAIT_S)
         else:
             self._claims.wait_for(self._lane, PRIORITY_WAIT_S if self._lane.of_tasks else WAIT_S)
 
     def _give_back_failed(self) -> None:
-        while self._door.failed:
-            self._claims.hurry(self._door.failed.popleft())
+        while self._state.failed:
+            self._claims.make_due(self._state.failed.popleft())
 
 
 class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -139,82 +140,86 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self._door: Door | None = None
+        self._state: IntakeState | None = None
+        self._claims: Source | None = None
         self._threads: list[threading.Thread] = []
 
     def include_if(self, parent: Any) -> bool:
         """Only on a Redis broker, and only where the worker consumes the queue of claims."""
-        settings = configured()[0]
-        return settings.broker_is_redis and settings.work_queue in parent.app.amqp.queues.consume_from
+        broker = runtime().broker
+        if not isinstance(broker, RedisBroker):
+            return False
+        self._claims = broker.claims
+        return configured().settings.work_queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         """Start one claimer a lane; called again after every reconnection."""
         if parent.hub is None:
             raise ImproperlyConfigured("the pools that can be used are prefork, threads and solo")
-        claims, door = Runtime(*configured()).claims, Door(Room(pool_children(parent)))
-        self._door = door
-        parent.hub.add_reader(door.bell.fileno(), _start_claimed, parent, door)
-        self._threads = [Claimer(claims, lane, door) for lane in Lane]
+        assert self._claims is not None  # include_if comes first
+        state = self._state = IntakeState(Room(pool_children(parent)))
+        parent.hub.add_reader(state.wakeup.fileno(), _start_claimed, parent, state)
+        self._threads = [Claimer(self._claims, lane, state) for lane in Lane]
         for thread in self._threads:
             thread.start()
 
     def stop_intake(self, parent: Any) -> None:
         """Stop claiming, at the beginning of a shutdown; nothing is started from here on."""
-        door = self._door
-        if door is None or door.stopping.is_set():
+        state = self._state
+        if state is None or state.stopping.is_set():
             return
-        door.stopping.set()
-        door.room.close()
-        parent.hub.remove_reader(door.bell.fileno())
+        state.stopping.set()
+        state.room.close()
+        parent.hub.remove_reader(state.wakeup.fileno())
 
     def give_back(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Let other workers take up at once what was claimed here and has not ended."""
-        door, self._door = self._door, None
-        if door is None:
+        state, self._state = self._state, None
+        if state is None or self._claims is None:
             return
         for thread in self._threads:
             thread.join(timeout=WAIT_S + 1)
-        door.bell.close()
-        _hurry([*(claimed.id for claimed in door.claimed), *door.started, *door.failed])
+        state.wakeup.close()
+        _make_due(self._claims, [*(claimed.id for claimed in state.claimed), *state.started, *state.failed])
 
     def stop(self, parent: Any) -> None:
         """Stop claiming; the same when the connection is lost, where what is in the pool is still worked on."""
         self.stop_intake(parent)
-        if self._door is not None:
-            self._door.started.clear()
+        if self._state is not None:
+            self._state.started.clear()
         self.give_back(parent)
 
     terminate = stop
 
 
-def _hurry(claim_ids: list[str]) -> None:
+def _make_due(claims: Source, claim_ids: list[str]) -> None:
     """Let other workers take up claims at once that this one will not start; else they do so at the deadline."""
     try:
         for claim_id in claim_ids:
-            Runtime(*configured()).claims.hurry(claim_id)
+            claims.make_due(claim_id)
     except redis.RedisError as error:
         log.warning("claims_wait_for_their_deadline", claims=len(claim_ids), error=type(error).__name__)
 
 
-def _start_claimed(consumer: Any, door: Door) -> None:
+def _start_claimed(consumer: Any, state: IntakeState) -> None:
     """Start every claim that came in, in the thread of Celery's event loop."""
-    door.bell.answer()
-    while door.claimed:
-        _start(consumer, door, door.claimed.popleft())
+    state.wakeup.answer()
+    while state.claimed:
+        _start(consumer, state, state.claimed.popleft())
 
 
-def _start(consumer: Any, door: Door, claimed: Claimed) -> None:
+def _start(consumer: Any, state: IntakeState, claimed: Claimed) -> None:
     campaign = lane_of(claimed.id).of_campaigns
 
     def ended(_: Any, errors: Any) -> None:  # noqa: ARG001  # celery's signature
-        door.started.discard(claimed.id)
-        door.room.give_back(campaign=campaign)
+        state.started.discard(claimed.id)
+        state.room.give_back(campaign=campaign)
 
     def failed(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
-        door.started.discard(claimed.id)
-        door.failed.append(claimed.id)
-        door.room.give_back(campaign=campaign)
+        state.started.discard(claimed.id)
+        state.failed.append(claimed.id)
+        state.room.give_back(campaign=campaign)
 
-    door.started.add(claimed.id)
+    state.started.add(claimed.id)
     task = BATCH_TASK if campaign else WORK_TASK
     start_task(consumer, task, [claimed.id, claimed.count], acknowledge=ended, reject=failed)

@@ -3,49 +3,63 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-import redis
 import structlog
 
-from core.contract.ids import ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
-from core.parked.record import parked_notice
-from core.parked.store import ParkedDocument, ParkedStore
-from worker.handoff.campaigns import BatchWork, Work
+from core.parked.store import ParkedDocument
+from worker.handoff.broker import Counts, PoolWork
+from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchWork, CampaignTasks
 from worker.handoff.chunks import Chunk, Chunks, SettledChunk
-from worker.handoff.events import EventOutbox
-from worker.intake.deliveries import AGAIN
+from worker.handoff.errors import BROKER_ERRORS
+from worker.handoff.settlement import Settled, Settlement
 from worker.rabbitmq_broker.marks import Marks
-from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, PUBLISH_ERRORS, ConfirmedPublisher, Outgoing
-from worker.redis_broker.claims import Settled, Settlement
+from worker.rabbitmq_broker.outgoing import (
+    AGAIN,
+    DEFER_PAUSE_S,
+    EXHAUSTED,
+    Outgoing,
+    ParkedRecords,
+    Publisher,
+    dispatched_messages,
+    exhausted_ids,
+    parked_notices,
+)
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
-class AmqpHandOff:
+class Events(Protocol):
+    """Events that wait for RabbitMQ."""
+
+    def flush(self) -> int:
+        """Send what waits; how many. May raise BROKER_ERRORS."""
+
+
+class RabbitHandOff:
     """Hands off chunks on RabbitMQ. A crash between the confirms and the count repeats a chunk, same dispatch ids."""
 
     def __init__(
         self,
         chunks: Chunks,
-        store: ParkedStore,
-        publisher: ConfirmedPublisher,
+        store: ParkedRecords,
+        publisher: Publisher,
         *,
         marks: Marks,
-        events: EventOutbox,
+        events: Events,
         settings: Settings,
     ) -> None:
         self._chunks, self._store, self._publisher = chunks, store, publisher
         self._marks, self._events, self._settings = marks, events, settings
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
-        """Reserve, park, publish, count; in this order, so that nothing is told of before it is safe."""
+        """Reserve, park, publish, count; in this order, so that nothing is reported before it is safe."""
         settings = self._settings
         marks = outcome.marks
         known = self._marks.reserve(marks, range(len(marks)) if chunk.redelivered else ())
@@ -53,69 +67,52 @@ class AmqpHandOff:
         if kept:
             self._store.park(kept)
         self._publisher.publish(
-            [
-                Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.dispatch_ids[place].decode())
-                for place in fresh
-            ]
-            + [Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept]
+            dispatched_messages(settings.dispatch_queue, outcome, fresh) + parked_notices(settings.parked_queue, kept)
         )
         sent = Settled(len(fresh), len(known))
         sent_marks = [marks[place] for place in fresh] if settings.idempotency_window else ()
         settled = self._chunks.settle_chunk(replace(chunk, sent=sent, sent_marks=sent_marks), Settlement())
         if settled.completed:
-            self._tell()
+            self._send_events()
         return settled
 
-    def _tell(self) -> None:
-        """The chunk is settled whatever becomes of the event now: housekeeping tells what waits."""
+    def _send_events(self) -> None:
+        """The chunk is settled whatever becomes of the event now: housekeeping sends what waits."""
         try:
             self._events.flush()
-        except (redis.RedisError, *PUBLISH_ERRORS) as error:
+        except BROKER_ERRORS as error:
             log.warning("event_waits", error=type(error).__name__)
 
 
-class Publisher(Protocol):
-    """What takes messages for RabbitMQ: a ConfirmedPublisher, or a double."""
-
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Send them and wait until they are safe."""
-
-
-class AmqpBatches:
+class RabbitBatches(CampaignTasks):
     """Works on deliveries of campaign batches, and on single tasks that Celery runs by itself, on RabbitMQ."""
 
     def __init__(
         self, work: BatchWork, publisher: Publisher, settings: Settings, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._work, self._publisher, self._settings, self._sleep = work, publisher, settings, sleep
+        super().__init__(work)
+        self._publisher, self._settings, self._sleep = publisher, settings, sleep
 
-    def on_batch(self, delivery_id: str, document: bytes, *, redelivered: bool = False) -> Mapping[str, int]:
-        """Work on one delivery to its end; one that must wait for SQL is enqueued again.
+    def on_work(self, work: PoolWork) -> Counts:
+        """Work on one delivery to its end, or park it where it was delivered too often."""
+        (document,) = work.documents
+        if work.exhausted:
+            return self._park_exhausted(work.id, document, exhausted_ids(work))
+        return self._on_batch(BatchAttempt(work.id, redelivered=bool(work.redelivered)), document)
+
+    def _on_batch(self, attempt: BatchAttempt, document: bytes) -> Counts:
+        """A batch that must wait for SQL is enqueued again.
 
         Given back to its queue, it would count as one that comes to no end, and be parked after ten seconds.
         """
         try:
-            return self._on_document(Work(delivery_id, redelivered=redelivered), document)
+            return NOTHING_DONE | self._work.on_document(attempt, document).counts
         except StoreUnavailableError:
             self._sleep(DEFER_PAUSE_S)
             self._publisher.publish([Outgoing(self._settings.campaign_ingress_queue, document, AGAIN)])
-            return {"dispatched": 0, "parked": 0, "deferred": 1}
+            return NOTHING_DONE | {"deferred": 1}
 
-    def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
-        """Work on the batch of one task. Raises StoreUnavailableError where it must wait for SQL."""
-        return self._on_document(Work(task_id), document)
-
-    def _on_document(self, work: Work, document: bytes) -> Mapping[str, int]:
-        return {"dispatched": 0, "parked": 0} | self._work.on_document(work, document).counts
-
-    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Mapping[str, int]:
-        """Park a batch without working on it."""
-        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], ids_in(document))
-        return {"dispatched": 0} | self._work.refuse(Work(task_id), document, reason, error)
-
-    def park_exhausted(
-        self, delivery_id: str, document: bytes, known: Mapping[str, str], detail: str
-    ) -> Mapping[str, int]:
-        """Park a batch that was delivered too often; `known` are its ids."""
-        error = ContractError([FieldError(WHOLE_DOCUMENT, detail)], known)
-        return {"dispatched": 0} | self._work.refuse(Work(delivery_id), document, ParkReason.RETRIES_EXHAUSTED, error)
+    def _park_exhausted(self, delivery_id: str, document: bytes, known: Mapping[str, str]) -> Counts:
+        error = ContractError([FieldError(WHOLE_DOCUMENT, EXHAUSTED)], known)
+        attempt = BatchAttempt(delivery_id)
+        return {"dispatched": 0} | self._work.refuse(attempt, document, ParkReason.RETRIES_EXHAUSTED, error)

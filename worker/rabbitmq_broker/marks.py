@@ -14,13 +14,13 @@ import redis
 import structlog
 
 from core.cache.breaker import Breaker
-from worker.redis_broker.claims import reserved_key, script_texts, seen_stem
+from worker.handoff.keys import Keys
+from worker.handoff.scripts import script_texts
+from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: How long a task that Celery itself runs is remembered as settled.
-TASK_MARK_S = 86_400
 #: How long a mark stays reserved for a worker that is not heard of again. Its own deliveries need not wait for that:
 #: they come as redeliveries. Copies of them do.
 RESERVED_MS = 15_000
@@ -33,9 +33,7 @@ class Marks:
 
     def __init__(self, client: redis.Redis, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self._sleep, self._window = client, sleep, settings.idempotency_window
-        prefix, texts = settings.key_prefix, script_texts()
-        self._keys = [seen_stem(prefix), reserved_key(prefix)]
-        self._task_stem = f"{prefix}:settled:"
+        self._keys, texts = Keys(settings.key_prefix), script_texts()
         self._reserve = client.register_script(texts["reserve"])
         self._remember = client.register_script(texts["remember"])
         self._breaker = Breaker()
@@ -63,14 +61,14 @@ class Marks:
         if not marks or not self._window or self._breaker.open:
             return
         try:
-            self._remember(keys=self._keys, args=[self._window, *marks])
+            self._remember(keys=[self._keys.seen_stem, self._keys.reserved], args=[self._window, *marks])
         except redis.RedisError:
             self._trip()
 
     def task_settled(self, task_id: str) -> bool:
         """Whether a task that Celery runs had its outcome handed off already."""
         try:
-            return not self._breaker.open and bool(self._client.exists(self._task_stem + task_id))
+            return not self._breaker.open and bool(self._client.exists(self._keys.settled_task(task_id)))
         except redis.RedisError:
             self._trip()
             return False
@@ -78,7 +76,7 @@ class Marks:
     def settle_task(self, task_id: str) -> None:
         """Remember that a task's outcome was handed off."""
         try:
-            self._client.set(self._task_stem + task_id, 1, ex=TASK_MARK_S)
+            self._client.set(self._keys.settled_task(task_id), 1, ex=TASK_MARK_S)
         except redis.RedisError:
             self._trip()
 
@@ -89,7 +87,10 @@ class Marks:
             if self._breaker.open:
                 return set()
             try:
-                found = self._reserve(keys=self._keys, args=[self._window, RESERVED_MS, redelivered, *marks])
+                found = self._reserve(
+                    keys=[self._keys.seen_stem, self._keys.reserved],
+                    args=[self._window, RESERVED_MS, redelivered, *marks],
+                )
             except redis.RedisError:
                 self._trip()
                 return set()

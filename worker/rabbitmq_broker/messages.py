@@ -8,7 +8,7 @@ rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
@@ -17,23 +17,34 @@ from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
-from core.parked.record import parked_document, parked_notice
-from core.parked.store import ParkedDocument, ParkedStore
+from core.parked.record import parked_document
+from core.parked.store import ParkedDocument
+from worker.handoff.broker import Counts, PoolWork
+from worker.handoff.campaigns import NOTHING_DONE
 from worker.rabbitmq_broker.marks import Marks
-from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, ConfirmedPublisher, Outgoing
+from worker.rabbitmq_broker.outgoing import (
+    DEFER_PAUSE_S,
+    EXHAUSTED,
+    Outgoing,
+    ParkedRecords,
+    Publisher,
+    dispatched_messages,
+    exhausted_ids,
+    parked_notices,
+)
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 
-class AmqpWork:
+class RabbitMessages:
     """Works on batches, and on single tasks that Celery runs by itself, on RabbitMQ. May raise PUBLISH_ERRORS."""
 
     def __init__(
         self,
         assigner: Assigner,
-        store: ParkedStore,
-        publisher: ConfirmedPublisher,
+        store: ParkedRecords,
+        publisher: Publisher,
         marks: Marks,
         settings: Settings,
         *,
@@ -43,27 +54,27 @@ class AmqpWork:
         self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
         self._settings, self._clock, self._sleep = settings, clock, sleep
 
-    def on_batch(self, batch_id: str, documents: Sequence[bytes], redelivered: Collection[int] = ()) -> dict[str, int]:
-        """Work on the documents of one batch. Gives the counts that Flower shows.
-
-        `redelivered` are the places of documents that the broker has delivered before.
-        """
-        outcome = self._assigner.assign(documents)
+    def on_work(self, work: PoolWork) -> Counts:
+        """Work on the documents of one batch, or park its only one where it was delivered too often."""
+        if work.exhausted:
+            entry = parked_unread(0, ParkReason.RETRIES_EXHAUSTED, EXHAUSTED, exhausted_ids(work))
+            return self._park_unread(work.id, work.documents[0], entry)
+        outcome = self._assigner.assign(work.documents)
         deferred = list(outcome.deferred)
-        kept = self._park(batch_id, documents, outcome.parked)
+        kept = self._park(work.id, work.documents, outcome.parked)
         if kept is None:
             deferred += [entry.index for entry in outcome.parked]
             kept = []
         if deferred:
             self._sleep(DEFER_PAUSE_S)
-        again = [Outgoing(self._settings.ingress_queue, documents[index]) for index in deferred]
-        counts = self._hand_off(outcome, kept, again, redelivered)
-        return counts | {"deferred": len(again)} if again else counts
+        again = [Outgoing(self._settings.ingress_queue, work.documents[index]) for index in deferred]
+        counts = self._hand_off(outcome, kept, again, work.redelivered)
+        return {**counts, "deferred": len(again)} if again else counts
 
-    def on_task(self, task_id: str, document: bytes) -> dict[str, int]:
+    def on_task(self, task_id: str, document: bytes) -> Counts:
         """Work on the message of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
         if self._marks.task_settled(task_id):
-            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+            return NOTHING_DONE | {"settled_before": 1}
         outcome = self._assigner.assign([document])
         kept = self._park(task_id, [document], outcome.parked)
         if outcome.deferred or kept is None:
@@ -72,15 +83,11 @@ class AmqpWork:
         self._marks.settle_task(task_id)
         return counts
 
-    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it. Raises StoreUnavailableError."""
         return self._park_unread(task_id, document, parked_unread(0, reason, detail, ids_in(document)))
 
-    def park_exhausted(self, batch_id: str, document: bytes, known: Mapping[str, str], detail: str) -> dict[str, int]:
-        """Park a document that was delivered too often; `known` are its ids. Raises StoreUnavailableError."""
-        return self._park_unread(batch_id, document, parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known))
-
-    def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> dict[str, int]:
+    def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> Counts:
         kept = self._park(work_id, [document], [parked])
         if kept is None:
             raise StoreUnavailableError("the document cannot be parked until the database can be used")
@@ -107,21 +114,16 @@ class AmqpWork:
         kept: Sequence[ParkedDocument],
         again: Sequence[Outgoing],
         redelivered: Collection[int] = (),
-    ) -> dict[str, int]:
-        settings = self._settings
-        marks = outcome.marks
-        came_again = set(redelivered)
+    ) -> Counts:
+        settings, marks, came_again = self._settings, outcome.marks, set(redelivered)
         known = self._marks.reserve(
             marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()
         )
         fresh = [place for place in range(len(marks)) if place not in known]
         self._publisher.publish(
             [
-                *(
-                    Outgoing(settings.dispatch_queue, outcome.payloads[place], outcome.dispatch_ids[place].decode())
-                    for place in fresh
-                ),
-                *(Outgoing(settings.parked_queue, parked_notice(entry), entry.parked_id) for entry in kept),
+                *dispatched_messages(settings.dispatch_queue, outcome, fresh),
+                *parked_notices(settings.parked_queue, kept),
                 *again,
             ]
         )

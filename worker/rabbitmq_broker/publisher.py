@@ -1,78 +1,22 @@
-"""RabbitMQ: our queues, and publishing with one wait for the confirms of a whole batch."""
+"""Publishing to RabbitMQ, with one wait for the confirms of a whole batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-import amqp
-import structlog
-from amqp.exceptions import NotFound
 from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
+from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
 from worker.rabbitmq_broker.frames import PublishFrames
+from worker.rabbitmq_broker.outgoing import Outgoing
+from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
 
-log = structlog.get_logger(__name__)
-
-QUORUM = {"x-queue-type": "quorum"}
 #: How long the broker may take to confirm a batch.
 CONFIRM_TIMEOUT_S = 60.0
-#: What waits for SQL goes back to its queue after this pause, so that it does not spin.
-DEFER_PAUSE_S = 1.0
-
-
-class NotConfirmedError(Exception):
-    """RabbitMQ refused, returned or did not confirm a message; nothing of its batch counts as sent."""
-
-
-#: What publishing may raise, and another try may mend.
-PUBLISH_ERRORS = (NotConfirmedError, amqp.AMQPError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message for the default exchange; `queue` is its routing key."""
-
-    queue: str
-    body: bytes
-    message_id: str | None = None
-
-
-def our_queues(settings: Settings) -> tuple[str, ...]:
-    """The names of all queues that we read or write."""
-    return (
-        settings.ingress_queue,
-        settings.campaign_ingress_queue,
-        settings.messages_queue,
-        settings.campaigns_queue,
-        settings.work_queue,
-        settings.dispatch_queue,
-        settings.parked_queue,
-        settings.events_queue,
-    )
-
-
-def declare_queues(connection: Connection, settings: Settings) -> None:
-    """Make sure that our queues exist: a queue that is there is used as it is, a missing one becomes a quorum queue."""
-    for name in our_queues(settings):
-        channel = connection.channel()
-        try:
-            channel.queue_declare(name, passive=True)
-            channel.close()
-        except NotFound:  # it closed the channel
-            fresh = connection.channel()
-            fresh.queue_declare(name, durable=True, auto_delete=False, arguments=_arguments(name, settings))
-            fresh.close()
-
-
-def _arguments(name: str, settings: Settings) -> dict[str, Any]:
-    if name == settings.events_queue:
-        return QUORUM | {"x-max-length": settings.events_max_length, "x-overflow": "drop-head"}
-    return dict(QUORUM)
 
 
 class ConfirmedPublisher:

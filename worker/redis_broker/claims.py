@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import redis
 
-from core.campaigns.progress import counts_key
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
+from worker.handoff.keys import Keys
+from worker.handoff.scripts import script_texts
+from worker.handoff.settlement import TASK_MARK_S, Settled, Settlement
 from worker.settings import Settings
 
-_LUA = Path(__file__).parents[1] / "handoff" / "lua"
 #: kombu keeps a queue's messages of lower priority in lists of their own.
 PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 #: A deferred claim waits this long before it is tried again.
@@ -29,8 +29,6 @@ DEFER_S = 2.0
 RECOVER_AT_ONCE = 100
 #: Small batches share the price of a task; large ones would fill the memory of the child that reads them all at once.
 CAMPAIGN_CLAIM_BYTES = 1_048_576
-#: How long a task that Celery itself runs is remembered as settled.
-MARK_S = 86_400
 
 
 class Lane(StrEnum):
@@ -79,55 +77,8 @@ def lane_of(claim_id: str) -> Lane:
     return Lane(claim_id.partition("-")[0])
 
 
-@dataclass(slots=True)
-class Settlement:
-    """All that became of a piece of work. `sealed` and `digests` run side by side; `repeats` were dropped from them."""
-
-    sealed: list[bytes] = field(default_factory=list)
-    digests: list[bytes] = field(default_factory=list)
-    parked: list[tuple[str, bytes]] = field(default_factory=list)
-    for_celery: list[bytes] = field(default_factory=list)
-    deferred: list[bytes] = field(default_factory=list)
-    repeats: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """How many messages went out, and how many were dropped because they had gone out before."""
-
-    dispatched: int
-    duplicates: int
-
-
-def script_texts() -> dict[str, str]:
-    """The Lua scripts by name, each with what it shares with others."""
-    texts = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
-    shared = texts.pop("_hand_off")
-    return texts | {name: shared + texts[name] for name in ("settle", "chunk", "reserve", "remember")}
-
-
 def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
     return work_envelope(BATCH_TASK if lane.of_campaigns else WORK_TASK, queue, claim, count)
-
-
-def outbox_key(prefix: str) -> str:
-    """The Redis hash of parked documents whose record is not in SQL yet."""
-    return f"{prefix}:outbox"
-
-
-def claim_stem(prefix: str) -> str:
-    """What the Redis keys of claims begin with."""
-    return f"{prefix}:claim:"
-
-
-def seen_stem(prefix: str) -> str:
-    """What the Redis keys of the marks of dispatched messages begin with."""
-    return f"{prefix}:seen:"
-
-
-def reserved_key(prefix: str) -> str:
-    """The Redis sorted set of marks of messages that are being published to another broker."""
-    return f"{prefix}:reserved"
 
 
 class Claims:
@@ -135,11 +86,7 @@ class Claims:
 
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._client, self._settings = client, settings
-        stem = settings.key_prefix
-        self._index, self._attempts = f"{stem}:claims", f"{stem}:attempts"
-        self._gave_way = f"{stem}:gave-way"
-        self._claim_stem, self._mark_stem, self._seen_stem = claim_stem(stem), f"{stem}:settled:", seen_stem(stem)
-        self.outbox, self.counts = outbox_key(stem), counts_key(stem)
+        self._keys = Keys(settings.key_prefix)
         self._scripts = {name: client.register_script(text) for name, text in script_texts().items()}
         self._deadline_ms = int(settings.claim_deadline_s * 1000)
         self._sources = {
@@ -152,16 +99,16 @@ class Claims:
     def claim(self, lane: Lane) -> Claimed:
         """Claim what waits on a lane; of campaigns, one that gave way comes first."""
         settings, claim_id = self._settings, f"{lane}-{uuid.uuid4().hex}"
-        gave_way = self._gave_way if lane.of_campaigns else ""
+        gave_way = self._keys.gave_way if lane.of_campaigns else ""
         found = self._run(
             "claim",
-            [self._claim_stem + claim_id, self._index, settings.dispatch_queue, gave_way, *self._sources[lane]],
+            [self._keys.claim(claim_id), self._keys.claims, settings.dispatch_queue, gave_way, *self._sources[lane]],
             claim_id,
             settings.campaign_claim_size if lane.of_campaigns else settings.claim_size,
             min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if lane.of_campaigns else settings.claim_bytes,
             self._deadline_ms,
             settings.dispatch_max_length,
-            self._claim_stem,
+            self._keys.claim_stem,
         )
         return Claimed(found[0].decode(), found[1])
 
@@ -170,31 +117,31 @@ class Claims:
 
     def begin(self, claim_id: str) -> Claim | None:
         """Begin work on a claim, or None where it is settled already."""
-        keys = [self._claim_stem + claim_id, self._index, self._attempts]
+        keys = [self._keys.claim(claim_id), self._keys.claims, self._keys.attempts]
         found = self._run("begin", keys, claim_id, self._deadline_ms)
         return Claim(claim_id, int(found[0]), found[1]) if found else None
 
     def settle(self, claim_id: str, settlement: Settlement) -> Settled | None:
         """Hand off a claim's outcome and end the claim; None where it had been settled before."""
         deferred_id = f"{lane_of(claim_id)}-{uuid.uuid4().hex}"
-        return self._settle(self._claim_stem + claim_id, ["claim", claim_id], settlement, deferred_id)
+        return self._settle(self._keys.claim(claim_id), ["claim", claim_id], settlement, deferred_id)
 
     def settle_task(self, task_id: str, settlement: Settlement) -> Settled | None:
         """Hand off the outcome of a task that Celery runs by itself; None where it had been settled before."""
-        return self._settle(self._mark_stem + task_id, ["mark", MARK_S], settlement, "")
+        return self._settle(self._keys.settled_task(task_id), ["mark", TASK_MARK_S], settlement, "")
 
     def _settle(self, guard: str, how: list[str | int], outcome: Settlement, deferred_id: str) -> Settled | None:
         settings = self._settings
         keys = [
             guard,
-            self._index,
-            self._attempts,
+            self._keys.claims,
+            self._keys.attempts,
             settings.dispatch_queue,
-            self.outbox,
+            self._keys.outbox,
             settings.work_queue,
-            self._claim_stem + deferred_id,
-            self.counts,
-            self._seen_stem,
+            self._keys.claim(deferred_id),
+            self._keys.counts,
+            self._keys.seen_stem,
         ]
         answer = self._run(
             "settle",
@@ -209,7 +156,7 @@ class Claims:
             int(DEFER_S * 1000),
             outcome.repeats,
             *outcome.sealed,
-            *outcome.digests,
+            *outcome.marks,
             *(part for entry in outcome.parked for part in entry),
             *outcome.for_celery,
             *outcome.deferred,
@@ -218,39 +165,44 @@ class Claims:
 
     def postpone(self, claim: Claim, delay_s: float | None = None) -> None:
         """Put a claim off, as no failure: for `delay_s` seconds, or until a claimer has room for it again."""
-        keys = [self._claim_stem + claim.id, self._index, self._attempts, self._gave_way if delay_s is None else ""]
+        keys = [
+            self._keys.claim(claim.id),
+            self._keys.claims,
+            self._keys.attempts,
+            self._keys.gave_way if delay_s is None else "",
+        ]
         delay_ms = self._deadline_ms if delay_s is None else int(delay_s * 1000)
         self._run("postpone", keys, claim.id, delay_ms)
 
-    def hurry(self, claim_id: str) -> None:
+    def make_due(self, claim_id: str) -> None:
         """Let a claim whose task came to no end be taken up at once, not at its deadline."""
-        self._client.zadd(self._index, {claim_id: 0}, xx=True)
+        self._client.zadd(self._keys.claims, {claim_id: 0}, xx=True)
 
     def recover(self) -> list[str]:
         """Enqueue again the claims whose deadline has passed; gives their ids."""
         queues = [self._work_queue(lane) for lane in (Lane.INGRESS, Lane.CAMPAIGN_INGRESS)]
         tasks = [work_envelope(WORK_TASK, queues[0]), work_envelope(BATCH_TASK, queues[1])]
         found = self._run(
-            "recover", [self._index, *queues], self._claim_stem, self._deadline_ms, RECOVER_AT_ONCE, *tasks
+            "recover", [self._keys.claims, *queues], self._keys.claim_stem, self._deadline_ms, RECOVER_AT_ONCE, *tasks
         )
         return [claim_id.decode() for claim_id in found]
 
     def split(self, claim: Claim) -> int:
         """Make a claim of each document of `claim`, one attempt short of the last."""
         work_queue = self._work_queue(claim.lane)
-        keys = [self._claim_stem + claim.id, self._index, self._attempts, work_queue]
+        keys = [self._keys.claim(claim.id), self._keys.claims, self._keys.attempts, work_queue]
         attempts = max(0, self._settings.claim_attempts - 1)
         task = _task(claim.lane, work_queue)
-        return int(self._run("split", keys, claim.id, self._claim_stem, self._deadline_ms, attempts, task))
+        return int(self._run("split", keys, claim.id, self._keys.claim_stem, self._deadline_ms, attempts, task))
 
     def announce(self, notices: Sequence[tuple[str, bytes]]) -> int:
         """Send the notices of parked messages whose records are safe, each once; gives how many went out."""
         parts = [part for notice in notices for part in notice]
-        return int(self._run("announce", [self.outbox, self._settings.parked_queue], *parts))
+        return int(self._run("announce", [self._keys.outbox, self._settings.parked_queue], *parts))
 
     def outbox_entries(self) -> list[tuple[str, bytes]]:
         """Some of the parked messages whose notice has not gone out, with their records."""
-        entries: dict[bytes, bytes] = self._client.hscan(self.outbox, count=500)[1]  # type: ignore[assignment]
+        entries: dict[bytes, bytes] = self._client.hscan(self._keys.outbox, count=500)[1]  # type: ignore[assignment]
         return [(key.decode(), record) for key, record in entries.items()]
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:

@@ -12,12 +12,15 @@ from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
-from core.parked.record import encode_parked, parked_document
+from core.parked.record import parked_document
 from core.parked.store import ParkedDocument
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
-from worker.handoff.parking import Parking
-from worker.redis_broker.claims import Claim, Claims, Lane, Settled, Settlement
+from worker.handoff.broker import Counts, PoolWork
+from worker.handoff.campaigns import NOTHING_DONE
+from worker.handoff.settlement import Settled, Settlement, outbox_entries, settlement_of
+from worker.redis_broker.claims import Claim, Claims, Lane
+from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,7 +36,7 @@ class Unpacked:
     refused: list[Parked]
 
 
-class RedisWork:
+class RedisMessages:
     """Works on claims, and on single tasks that Celery runs by itself, on a Redis broker."""
 
     def __init__(
@@ -48,33 +51,33 @@ class RedisWork:
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
         self._opener = Opener(results_kept=settings.result_backend is not None)
 
-    def on_claim(self, claim_id: str) -> dict[str, int]:
-        """Work on one claim and settle it. Gives the counts that Flower shows."""
-        claim = self._claims.begin(claim_id)
+    def on_work(self, work: PoolWork) -> Counts:
+        """Work on one claim and settle it."""
+        claim = self._claims.begin(work.id)
         if claim is None:
-            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+            return NOTHING_DONE | {"settled_before": 1}
         if claim.attempt > self._settings.claim_attempts:
             return self._give_up(claim)
         unpacked = self._unpack(claim)
         outcome = self._assigner.assign(unpacked.documents)
         return self._settle(claim, unpacked, outcome)
 
-    def on_task(self, task_id: str, document: bytes) -> dict[str, int]:
+    def on_task(self, task_id: str, document: bytes) -> Counts:
         """Work on the message of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
         outcome = self._assigner.assign([document])
         if outcome.deferred:
             raise StoreUnavailableError("the message waits until the database can be read")
-        kept = self._kept(task_id, self._settings.ingress_queue, [document], outcome.parked)
+        kept = self._records(task_id, self._settings.ingress_queue, [document], outcome.parked)
         settlement = self._settlement(outcome, kept)
         settled = self._claims.settle_task(task_id, settlement)
-        return self._told(settled, settlement, kept)
+        return self._report(settled, settlement, kept)
 
-    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> dict[str, int]:
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it."""
         parked = [parked_unread(0, reason, detail, ids_in(document))]
-        kept = self._kept(task_id, self._settings.ingress_queue, [document], parked)
-        settlement = Settlement(parked=_outbox_entries(kept))
-        return self._told(self._claims.settle_task(task_id, settlement), settlement, kept)
+        kept = self._records(task_id, self._settings.ingress_queue, [document], parked)
+        settlement = Settlement(parked=outbox_entries(kept))
+        return self._report(self._claims.settle_task(task_id, settlement), settlement, kept)
 
     def _unpack(self, claim: Claim) -> Unpacked:
         if claim.lane is Lane.INGRESS:
@@ -92,20 +95,22 @@ class RedisWork:
                     unpacked.refused.append(Parked(place, ParkReason.INVALID_MESSAGE, reason, (error,)))
         return unpacked
 
-    def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> dict[str, int]:
+    def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> Counts:
         # A document out of a task message is kept as the document: as such it can be shown, and replayed to the
         # ingress queue. A message that cannot be opened is kept as it is.
-        kept = self._kept(claim.id, self._settings.ingress_queue, unpacked.documents, outcome.parked, unpacked.places)
-        kept += self._kept(claim.id, self._settings.messages_queue, claim.documents, unpacked.refused)
+        kept = self._records(
+            claim.id, self._settings.ingress_queue, unpacked.documents, outcome.parked, unpacked.places
+        )
+        kept += self._records(claim.id, self._settings.messages_queue, claim.documents, unpacked.refused)
         settlement = self._settlement(outcome, kept)
         settlement.for_celery = unpacked.for_celery
         settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred]
-        return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+        return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
         return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
 
-    def _kept(
+    def _records(
         self,
         work_id: str,
         lane: str,
@@ -125,9 +130,9 @@ class RedisWork:
             for entry in parked
         ]
 
-    def _told(self, settled: Settled | None, settlement: Settlement, kept: Sequence[ParkedDocument]) -> dict[str, int]:
+    def _report(self, settled: Settled | None, settlement: Settlement, kept: Sequence[ParkedDocument]) -> Counts:
         if settled is None:
-            return {"dispatched": 0, "parked": 0, "settled_before": 1}
+            return NOTHING_DONE | {"settled_before": 1}
         self._parking.keep(kept)
         counts = {"dispatched": settled.dispatched, "parked": len(kept)}
         duplicates = settled.duplicates + settlement.repeats
@@ -138,45 +143,23 @@ class RedisWork:
         }
         return counts | {name: count for name, count in rest.items() if count}
 
-    def _give_up(self, claim: Claim) -> dict[str, int]:
+    def _give_up(self, claim: Claim) -> Counts:
         """A claim that was begun too often: each document alone once more, and the one to blame is parked."""
         if len(claim.documents) > 1:
             log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
-            return {"dispatched": 0, "parked": 0, "split": self._claims.split(claim)}
+            return NOTHING_DONE | {"split": self._claims.split(claim)}
         detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
         known = self._ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
         parked = [parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known)]
         lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
-        kept = self._kept(claim.id, lane, claim.documents, parked)
-        settlement = Settlement(parked=_outbox_entries(kept))
-        return self._told(self._claims.settle(claim.id, settlement), settlement, kept)
+        kept = self._records(claim.id, lane, claim.documents, parked)
+        settlement = Settlement(parked=outbox_entries(kept))
+        return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _ids_of(self, claim: Claim) -> dict[str, str]:
-        """The ids in a claim's only document. Tried once: its reading may be what never comes to an end."""
+        """The ids in a claim's only document. They are read once only: the reading may be what never comes to an end."""
         (raw,) = claim.documents
         if not claim.lane.of_tasks:
             return ids_in(raw)
         opened = self._opener.open_kombu_message(raw)
         return ids_in(opened.content) if isinstance(opened, Document) else {}
-
-
-def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:
-    """What a Redis script hands off; messages that came twice in the same work are dropped where there is a window."""
-    sealed = sealer.seal(outcome.payloads, outcome.dispatch_ids)
-    settlement = Settlement(sealed, outcome.marks, _outbox_entries(kept))
-    if window and len(set(outcome.marks)) < len(outcome.marks):
-        _drop_repeats(settlement)
-    return settlement
-
-
-def _outbox_entries(kept: Sequence[ParkedDocument]) -> list[tuple[str, bytes]]:
-    return [(document.parked_id, encode_parked(document)) for document in kept]
-
-
-def _drop_repeats(settlement: Settlement) -> None:
-    """Keep the first of messages that came twice in one piece of work."""
-    first: dict[bytes, bytes] = {}
-    for mark, sealed in zip(settlement.digests, settlement.sealed, strict=True):
-        first.setdefault(mark, sealed)
-    settlement.repeats = len(settlement.digests) - len(first)
-    settlement.digests, settlement.sealed = list(first.keys()), list(first.values())

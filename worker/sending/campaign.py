@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import redis
 from msgspec.structs import replace
 
 from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
 from core.moments import utc_now
+from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer
-from worker.rabbitmq_broker.publisher import PUBLISH_ERRORS
 from worker.sending.lines import START, Position
 from worker.sending.recipients import (
     Addressed,
@@ -230,7 +229,7 @@ class CampaignSender:
             if trip:
                 self._wait_for_workers(max(map(len, trip)))
                 self._producer.send(self._queue, trip)
-        except (redis.RedisError, *PUBLISH_ERRORS) as error:
+        except BROKER_ERRORS as error:
             words = f"{state.enqueued:,} recipients in {state.batches:,} batches were enqueued before"
             raise NotSentError(f"the broker failed ({error}); {words}") from error
         ahead.updated_at = utc_now()

@@ -8,27 +8,21 @@ from datetime import date, datetime
 
 import amqp
 import redis
-from amqp.exceptions import NotFound
 from celery import Celery
-from kombu import Connection
 from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import SmartAssignError
-from core.process.redis_url import client_url
 from core.rules.store import RuleVersion
 from core.storage.schema import current_version, newest_version
 from core.store import Store
 from worker.addresses import masked
 from worker.embedded.urls import ResolvedUrls
-from worker.rabbitmq_broker.publisher import our_queues
-from worker.redis_broker.claims import PRIORITY_SUFFIXES
+from worker.handoff.errors import UnfitError
+from worker.redis_broker.health import describe_redis
 from worker.settings import Settings
-from worker.wiring import probing_redis
+from worker.wiring import broker_health
 
-#: The oldest Redis that has every command of ours.
-REDIS_MINIMUM = (6, 2)
-AMQP_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 2.0
 
 _DATE_LENGTH = len("2026-01-31")
@@ -41,10 +35,6 @@ class Check:
     name: str
     ok: bool
     detail: str
-
-
-class UnfitError(SmartAssignError):
-    """What was looked at does not do; the text says why."""
 
 
 def checked(name: str, look: Callable[[], str], address: str | None = None) -> Check:
@@ -61,6 +51,7 @@ class Fitness:
 
     def __init__(self, settings: Settings, urls: Callable[[], ResolvedUrls], store: Store) -> None:
         self._settings, self._urls, self._store = settings, urls, store
+        self._broker = broker_health(settings, urls)
 
     def checks(self) -> Iterator[Check]:
         """Broker, Redis, database, queues and rules, in this order."""
@@ -73,15 +64,11 @@ class Fitness:
 
     def broker(self) -> str:
         """Answers, and is new enough."""
-        if self._settings.broker_is_redis:
-            return _redis_words(client_url(self._urls().broker_url))
-        with _amqp(self._urls().broker_url) as connection:
-            told = connection.connection.server_properties
-            return f"{told.get('product', 'AMQP')} {told.get('version', '')} at {masked(self._urls().broker_url)}"
+        return self._broker.describe()
 
     def redis(self) -> str:
         """The same for the Redis of cache, idempotency and progress."""
-        return _redis_words(self._urls().redis_url)
+        return describe_redis(self._urls().redis_url)
 
     def database(self) -> str:
         """Answers, and has this program's schema."""
@@ -94,7 +81,7 @@ class Fitness:
 
     def queues(self) -> str:
         """Exist, and the dispatch queue has room."""
-        lengths = self._redis_lengths() if self._settings.broker_is_redis else self._amqp_lengths()
+        lengths = self._broker.queue_lengths()
         words = ", ".join(f"{name} {length}" for name, length in lengths.items())
         limit = self._settings.dispatch_max_length
         if limit and lengths[self._settings.dispatch_queue] >= limit:
@@ -107,22 +94,6 @@ class Fitness:
         if active is None:
             raise UnfitError("there are none: run `smart-assign db upgrade`")
         return rules_words(active, self._store.clock())
-
-    def _redis_lengths(self) -> dict[str, int]:
-        with probing_redis(client_url(self._urls().broker_url)) as client, client.pipeline(transaction=False) as pipe:
-            for name in our_queues(self._settings):
-                for suffix in PRIORITY_SUFFIXES:
-                    pipe.llen(name + suffix)
-            lengths = iter(pipe.execute())
-        return {name: sum(next(lengths) for _ in PRIORITY_SUFFIXES) for name in our_queues(self._settings)}
-
-    def _amqp_lengths(self) -> dict[str, int]:
-        with _amqp(self._urls().broker_url) as connection:
-            lengths = {name: _amqp_length(connection, name) for name in our_queues(self._settings)}
-        missing = [name for name, length in lengths.items() if length is None]
-        if missing:
-            raise UnfitError(f"not there yet, the first worker makes them: {', '.join(missing)}")
-        return {name: length or 0 for name, length in lengths.items()}
 
 
 def workers_check(app: Celery) -> Check:
@@ -145,29 +116,3 @@ def rules_words(active: RuleVersion, now: datetime) -> str:
     except ValueError:
         return f"version {active.version}, undated, {imported}"
     return f"version {active.version}, {days} days old, {imported}"
-
-
-def _redis_words(url: str) -> str:
-    with probing_redis(url) as client:
-        told = client.info("server")
-    version = str(told.get("redis_version", "0"))
-    if tuple(int(part) for part in version.split(".")[:2]) < REDIS_MINIMUM:
-        raise UnfitError(f"Redis {version} at {masked(url)} is too old: 6.2 or newer is needed")
-    return f"Redis {version} at {masked(url)}"
-
-
-def _amqp(url: str) -> Connection:
-    connection = Connection(url, connect_timeout=AMQP_TIMEOUT_S)
-    connection.ensure_connection(max_retries=1, timeout=AMQP_TIMEOUT_S)
-    return connection
-
-
-def _amqp_length(connection: Connection, name: str) -> int | None:
-    """The messages that wait; None: there is no such queue."""
-    channel = connection.channel()
-    try:
-        length = int(channel.queue_declare(name, passive=True).message_count)
-    except NotFound:  # it closed the channel
-        return None
-    channel.close()
-    return length

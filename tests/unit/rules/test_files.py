@@ -15,15 +15,9 @@ import pytest
 
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import RefusedError
-from core.rules.files import (
-    SHIPPED_FILE,
-    RuleChange,
-    diff_rules,
-    read_rules,
-    read_rules_file,
-    shipped_rules,
-    written_lines,
-)
+from core.rules.diff import RuleChange, diff_rules
+from core.rules.files import SHIPPED_FILE, read_rules, read_rules_file, shipped_rules
+from core.rules.line_file import written_lines
 from core.rules.wide_file import COLUMNS, OPTIONAL_COLUMNS
 from core.sender import Product, SenderType
 

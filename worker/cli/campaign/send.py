@@ -130,7 +130,7 @@ def _send(
     reader = made.reader(Position(state.offset, state.line), end)
     with sending_bar(state, quiet=quiet) as bar:
         sender = CampaignSender(
-            parts.producer,
+            parts.broker.producer,
             parts.settings.campaign_ingress_queue,
             max_waiting=max_waiting,
             told=bar.told,

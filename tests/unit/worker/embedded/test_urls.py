@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.process.redis_url import client_url
+from core.process.redis_clients import client_url
 from worker.embedded.binary import RedisBinary, newest_reader, parse_version
 from worker.embedded.server import (
     EmbeddedRedis,

@@ -10,8 +10,11 @@ import fakeredis
 import pytest
 
 from worker.envelopes.sealing import Sealer
-from worker.handoff.events import EventOutbox, RedisEvents, event_outbox
-from worker.rabbitmq_broker.publisher import NotConfirmedError, Outgoing
+from worker.handoff.errors import NotConfirmedError
+from worker.handoff.keys import Keys
+from worker.rabbitmq_broker.events import EventOutbox
+from worker.rabbitmq_broker.outgoing import Outgoing
+from worker.redis_broker.events import RedisEvents
 from worker.settings import Settings
 
 
@@ -63,7 +66,7 @@ class Publisher:
 def written(client: fakeredis.FakeRedis, *events: bytes) -> None:
     """As a script writes them."""
     sealed = Sealer("any").seal(events, [b"" for _ in events])
-    client.lpush(event_outbox("smart-assign"), *sealed)
+    client.lpush(Keys("smart-assign").event_outbox, *sealed)
 
 
 def test_it_takes_events_to_the_other_broker_once(client: fakeredis.FakeRedis) -> None:
@@ -104,4 +107,4 @@ def test_it_leaves_events_to_the_process_that_sends_them(client: fakeredis.FakeR
     written(client, b"1")
     assert EventOutbox(client, publisher, Settings()).flush() == 1
     assert [each.body for each in publisher.taken] == [b"1"]
-    assert client.llen(event_outbox("smart-assign")) == 1
+    assert client.llen(Keys("smart-assign").event_outbox) == 1

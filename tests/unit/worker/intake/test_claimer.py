@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from worker.intake.redis import PRIORITY_WAIT_S, WAIT_S, Claimer, Door
+from worker.intake.redis import PRIORITY_WAIT_S, WAIT_S, Claimer, IntakeState
 from worker.intake.room import Room
 from worker.redis_broker.claims import Claimed, Lane
 
@@ -15,7 +15,7 @@ from worker.redis_broker.claims import Claimed, Lane
 class IdleLanes:
     """Lanes without a document; the first wait ends the claimer."""
 
-    door: Door
+    state: IntakeState
     waits: list[tuple[Lane, float]] = field(default_factory=list)
 
     def claim(self, lane: Lane) -> Claimed:
@@ -23,10 +23,10 @@ class IdleLanes:
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         self.waits.append((lane, timeout_s))
-        self.door.stopping.set()
+        self.state.stopping.set()
         return False
 
-    def hurry(self, claim_id: str) -> None:
+    def make_due(self, claim_id: str) -> None:
         raise AssertionError(claim_id)
 
 
@@ -40,7 +40,7 @@ class IdleLanes:
     ],
 )
 def test_it_looks_more_often_where_a_list_may_fill_that_it_does_not_wait_for(lane: Lane, seconds: float) -> None:
-    lanes = IdleLanes(Door(Room(1)))
-    Claimer(lanes, lane, lanes.door).run()
-    lanes.door.bell.close()
+    lanes = IdleLanes(IntakeState(Room(1)))
+    Claimer(lanes, lane, lanes.state).run()
+    lanes.state.wakeup.close()
     assert lanes.waits == [(lane, seconds)]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from core.errors import StoreUnavailableError
-from worker.handoff.campaigns import BatchResult, BatchWork, Work
-from worker.intake.deliveries import AGAIN, delivered_before, was_redelivered
-from worker.rabbitmq_broker.campaigns import AmqpBatches
-from worker.rabbitmq_broker.publisher import DEFER_PAUSE_S, Outgoing
+from worker.handoff.broker import PoolWork
+from worker.handoff.campaigns import BatchAttempt, BatchResult, BatchWork
+from worker.intake.deliveries import delivered_before, was_redelivered
+from worker.rabbitmq_broker.campaigns import RabbitBatches
+from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing
 from worker.settings import Settings
 
 
@@ -53,7 +54,7 @@ class WaitingWork(BatchWork):
     def __init__(self) -> None:
         pass
 
-    def on_document(self, work: Work, document: bytes, *, gives_way: bool = False) -> BatchResult:
+    def on_document(self, attempt: BatchAttempt, document: bytes, *, gives_way: bool = False) -> BatchResult:
         raise StoreUnavailableError("away")
 
 
@@ -68,7 +69,8 @@ class Sent:
 def test_a_batch_that_waits_for_sql_is_enqueued_again_and_blamed_for_nothing() -> None:
     sent, slept = Sent(), list[float]()
     settings = Settings(broker_url="amqp://")
-    counts = AmqpBatches(WaitingWork(), sent, settings, slept.append).on_batch("delivery-1", b'{"batch": 1}')
+    batches = RabbitBatches(WaitingWork(), sent, settings, slept.append)
+    counts = batches.on_work(PoolWork("delivery-1", [b'{"batch": 1}']))
     assert counts["deferred"] == 1
     assert sent.messages == [Outgoing(settings.campaign_ingress_queue, b'{"batch": 1}', AGAIN)]
     assert slept == [DEFER_PAUSE_S]
@@ -76,4 +78,4 @@ def test_a_batch_that_waits_for_sql_is_enqueued_again_and_blamed_for_nothing() -
 
 def test_a_task_of_celery_waits_for_sql_by_its_own_retries() -> None:
     with pytest.raises(StoreUnavailableError):
-        AmqpBatches(WaitingWork(), Sent(), Settings(broker_url="amqp://")).on_task("t1", b"{}")
+        RabbitBatches(WaitingWork(), Sent(), Settings(broker_url="amqp://")).on_task("t1", b"{}")

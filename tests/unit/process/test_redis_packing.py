@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from redis._parsers.encoders import Encoder
 from redis.connection import PythonRespSerializer
 
-from worker.redis_broker.packing import CHUNK_BYTES, BulkPacker
+from core.process.redis_packing import CHUNK_BYTES, BulkPacker
 
 _values = st.binary() | st.text() | st.integers() | st.floats(allow_nan=False)
 

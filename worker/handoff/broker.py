@@ -1,0 +1,128 @@
+"""What the rest of a worker asks of its broker, whichever it is: the parts that each broker's package brings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+import redis
+
+from core.errors import ParkReason
+from core.messages.assigner import Assigner
+from core.store import Store
+from worker.embedded.urls import ResolvedUrls
+from worker.handoff.events import EventSink
+from worker.handoff.producer import Producer
+from worker.handoff.tail import Tail
+from worker.settings import Settings
+
+#: What a task did, by what became of the documents; Flower shows it.
+Counts = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolWork:
+    """What the intake gave to the worker's own pool: a claim, named by its id, or deliveries of RabbitMQ, which come along.
+
+    `exhausted` counts the deliveries that were too many; `redelivered` are the places of documents that the broker has
+    delivered before.
+    """
+
+    id: str
+    documents: Sequence[bytes] = ()
+    exhausted: int = 0
+    redelivered: Sequence[int] = ()
+
+
+class LaneWork(Protocol):
+    """Work on documents of one kind: single messages, or campaign batches. May raise BROKER_ERRORS."""
+
+    def on_work(self, work: PoolWork) -> Counts:
+        """Work on what the intake gave to the pool, and hand off what becomes of it."""
+
+    def on_task(self, task_id: str, document: bytes) -> Counts:
+        """Work on the document of one task that Celery runs. Raises StoreUnavailableError where it must wait for SQL."""
+
+    def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
+        """Park the document of a task without working on it."""
+
+
+class Duty(NamedTuple):
+    """What housekeeping does every so many seconds: it takes up what a crash or an outage left behind."""
+
+    name: str
+    every_s: float
+    do: Callable[[], object]
+
+
+class Shared(Protocol):
+    """What the parts of either broker are built from."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+
+    @property
+    def urls(self) -> ResolvedUrls:
+        """Where the services are."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """What time it is."""
+
+    @property
+    def cache_redis(self) -> redis.Redis:
+        """The Redis of cache, idempotency and progress."""
+
+    @property
+    def store(self) -> Store:
+        """SQL."""
+
+    @property
+    def assigner(self) -> Assigner:
+        """What gives messages their senders."""
+
+
+class Broker(Protocol):
+    """The parts of one broker; nothing connects before it is used."""
+
+    @property
+    def messages(self) -> LaneWork:
+        """Work on single messages."""
+
+    @property
+    def batches(self) -> LaneWork:
+        """Work on campaign batches."""
+
+    @property
+    def producer(self) -> Producer:
+        """Enqueues documents."""
+
+    @property
+    def events(self) -> EventSink:
+        """Where events go."""
+
+    @property
+    def progress_redis(self) -> redis.Redis:
+        """The Redis in which the progress of campaigns is counted."""
+
+    def duties(self) -> Sequence[Duty]:
+        """What housekeeping does on this broker."""
+
+    def tail(self, queue: str) -> Tail:
+        """The oldest end of a queue."""
+
+    def close(self) -> None:
+        """Close what is open."""
+
+
+class BrokerHealth(Protocol):
+    """What a person is told of the broker; every look ends within seconds. May raise BROKER_ERRORS and kombu's own."""
+
+    def describe(self) -> str:
+        """Its version and address. Raises UnfitError where it cannot be used."""
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many messages wait on each of our queues. Raises UnfitError where one is missing."""

@@ -1,0 +1,95 @@
+"""The names of all keys that the workers keep in Redis. Workers of two versions share them while one replaces the other.
+
+The keys of decisions and epochs are core's own, and so are those of a campaign's progress, which the API reads too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.campaigns.progress import campaign_accounts_key, counts_key, progress_key
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one deployment, which all begin with its prefix."""
+
+    prefix: str
+
+    @property
+    def claims(self) -> str:
+        """Sorted set: the ids of claims by when they are taken up again, in ms of the server's clock."""
+        return f"{self.prefix}:claims"
+
+    @property
+    def claim_stem(self) -> str:
+        """What the key of a claim begins with; its id follows. List: the documents of the claim."""
+        return f"{self.prefix}:claim:"
+
+    @property
+    def attempts(self) -> str:
+        """Hash: how often work on a claim was begun."""
+        return f"{self.prefix}:attempts"
+
+    @property
+    def gave_way(self) -> str:
+        """List: campaign claims that gave way to single messages."""
+        return f"{self.prefix}:gave-way"
+
+    @property
+    def outbox(self) -> str:
+        """Hash: parked documents whose record is not in SQL yet."""
+        return f"{self.prefix}:outbox"
+
+    @property
+    def counts(self) -> str:
+        """Hash: how many messages were dispatched, parked and dropped as repeats."""
+        return counts_key(self.prefix)
+
+    @property
+    def seen_stem(self) -> str:
+        """What the keys of the marks of dispatched messages begin with; the half window follows. Sets."""
+        return f"{self.prefix}:seen:"
+
+    @property
+    def reserved(self) -> str:
+        """Sorted set: marks of messages that are being published to RabbitMQ, by when they are free again."""
+        return f"{self.prefix}:reserved"
+
+    @property
+    def event_outbox(self) -> str:
+        """List: events that wait for RabbitMQ."""
+        return f"{self.prefix}:events-outbox"
+
+    def claim(self, claim_id: str) -> str:
+        """List: the documents of a claim."""
+        return self.claim_stem + claim_id
+
+    def settled_task(self, task_id: str) -> str:
+        """String: there, where the outcome of a task that Celery runs was handed off."""
+        return f"{self.prefix}:settled:{task_id}"
+
+    def batch(self, batch_key: str) -> str:
+        """Hash: the settled chunks of a campaign batch, by who settled them."""
+        return f"{self.prefix}:batch:{batch_key}"
+
+    def progress(self, account_id: str, campaign_id: str) -> str:
+        """Hash: the counts of a campaign."""
+        return progress_key(self.prefix, account_id, campaign_id)
+
+    def campaign_accounts(self, campaign_id: str) -> str:
+        """Set: the accounts that have a campaign of this id."""
+        return campaign_accounts_key(self.prefix, campaign_id)
+
+    def drained(self, queue: str) -> str:
+        """List: what a drain of `queue` has taken and not let go of."""
+        return f"{self.prefix}:drain:{queue}"
+
+    def drain_lock(self, queue: str) -> str:
+        """String: held while a drain of `queue` runs."""
+        return f"{self.prefix}:drain-lock:{queue}"
+
+    @property
+    def redelivered_stem(self) -> str:
+        """What the keys of counted redeliveries begin with; a digest of the document follows. Strings."""
+        return f"{self.prefix}:redelivered:"

@@ -1,0 +1,57 @@
+"""Settling: all that became of a piece of work, handed off once, and what came of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.messages.assigner import Outcome
+from core.parked.record import encode_parked
+from core.parked.store import ParkedDocument
+from worker.envelopes.sealing import Sealer
+
+#: How long a task that Celery itself runs is remembered as settled.
+TASK_MARK_S = 86_400
+
+
+@dataclass(slots=True)
+class Settlement:
+    """All that became of a piece of work. `sealed` and `marks` run side by side; `repeats` were dropped from them."""
+
+    sealed: list[bytes] = field(default_factory=list)
+    marks: list[bytes] = field(default_factory=list)
+    parked: list[tuple[str, bytes]] = field(default_factory=list)
+    for_celery: list[bytes] = field(default_factory=list)
+    deferred: list[bytes] = field(default_factory=list)
+    repeats: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many messages went out, and how many were dropped because they had gone out before."""
+
+    dispatched: int
+    duplicates: int
+
+
+def settlement_of(outcome: Outcome, kept: Sequence[ParkedDocument], sealer: Sealer, window: int) -> Settlement:
+    """What a Redis script hands off; messages that came twice in the same work are dropped where there is a window."""
+    sealed = sealer.seal(outcome.payloads, outcome.dispatch_ids)
+    settlement = Settlement(sealed, outcome.marks, outbox_entries(kept))
+    if window and len(set(settlement.marks)) < len(settlement.marks):
+        _drop_repeats(settlement)
+    return settlement
+
+
+def outbox_entries(kept: Sequence[ParkedDocument]) -> list[tuple[str, bytes]]:
+    """Parked documents as they wait in the outbox, by id."""
+    return [(document.parked_id, encode_parked(document)) for document in kept]
+
+
+def _drop_repeats(settlement: Settlement) -> None:
+    """Keep the first of messages that came twice in one piece of work."""
+    first: dict[bytes, bytes] = {}
+    for mark, sealed in zip(settlement.marks, settlement.sealed, strict=True):
+        first.setdefault(mark, sealed)
+    settlement.repeats = len(settlement.marks) - len(first)
+    settlement.marks, settlement.sealed = list(first.keys()), list(first.values())

@@ -1,0 +1,44 @@
+"""What a person is told of RabbitMQ: whether it answers, and how long our queues are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kombu import Connection
+
+from worker.addresses import masked
+from worker.handoff.errors import UnfitError
+from worker.queues import our_queues
+from worker.rabbitmq_broker.queues import queue_length
+from worker.settings import Settings
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+class RabbitHealth:
+    """Looks at RabbitMQ. Every look ends within seconds, and may raise what kombu and py-amqp raise."""
+
+    def __init__(self, url: Callable[[], str], settings: Settings) -> None:
+        self._url, self._settings = url, settings
+
+    def describe(self) -> str:
+        """Its product name, version and address."""
+        url = self._url()
+        with _connected(url) as connection:
+            server = connection.connection.server_properties
+        return f"{server.get('product', 'AMQP')} {server.get('version', '')} at {masked(url)}"
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many messages wait on each of our queues. Raises UnfitError where one is missing."""
+        with _connected(self._url()) as connection:
+            lengths = {name: queue_length(connection, name) for name in our_queues(self._settings)}
+        missing = [name for name, length in lengths.items() if length is None]
+        if missing:
+            raise UnfitError(f"not there yet, the first worker makes them: {', '.join(missing)}")
+        return {name: length or 0 for name, length in lengths.items()}
+
+
+def _connected(url: str) -> Connection:
+    connection = Connection(url, connect_timeout=CONNECT_TIMEOUT_S)
+    connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT_S)
+    return connection

@@ -1,0 +1,92 @@
+"""The parts of a RabbitMQ broker, each built when it is first asked for. What RabbitMQ cannot remember is in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import redis
+
+from core.campaigns.batch import CampaignAssigner
+from worker.handoff.broker import Duty, Shared
+from worker.handoff.campaigns import BatchWork
+from worker.handoff.chunks import Chunks
+from worker.handoff.keys import Keys
+from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
+from worker.rabbitmq_broker.events import EventOutbox, RabbitEvents
+from worker.rabbitmq_broker.marks import Marks
+from worker.rabbitmq_broker.messages import RabbitMessages
+from worker.rabbitmq_broker.producer import RabbitProducer
+from worker.rabbitmq_broker.publisher import ConfirmedPublisher
+from worker.rabbitmq_broker.tail import RabbitTail
+
+FLUSH_EVERY_S = 5.0
+
+
+class RabbitBroker:
+    """What publishes, marks and tells where the broker is RabbitMQ."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared, self._settings = shared, shared.settings
+
+    @cached_property
+    def publisher(self) -> ConfirmedPublisher:
+        """Publishing, with confirms."""
+        return ConfirmedPublisher(self._shared.urls.broker_url, self._settings)
+
+    @property
+    def progress_redis(self) -> redis.Redis:
+        """The Redis of cache and marks."""
+        return self._shared.cache_redis
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Marks of what was dispatched."""
+        return Marks(self._shared.cache_redis, self._settings)
+
+    @cached_property
+    def messages(self) -> RabbitMessages:
+        """Work on batches of single messages."""
+        shared = self._shared
+        return RabbitMessages(
+            shared.assigner, shared.store, self.publisher, self.marks, self._settings, clock=shared.clock
+        )
+
+    @cached_property
+    def batches(self) -> RabbitBatches:
+        """Work on campaign batches."""
+        shared, settings = self._shared, self._settings
+        chunks = Chunks(shared.cache_redis, settings, Keys(settings.key_prefix).event_outbox)
+        hand_off = RabbitHandOff(
+            chunks, shared.store, self.publisher, marks=self.marks, events=self.event_outbox, settings=settings
+        )
+        work = BatchWork(CampaignAssigner(shared.assigner), chunks, hand_off, settings, shared.clock)
+        return RabbitBatches(work, self.publisher, settings)
+
+    @cached_property
+    def event_outbox(self) -> EventOutbox:
+        """Events of campaigns on their way."""
+        return EventOutbox(self._shared.cache_redis, self.publisher, self._settings)
+
+    @cached_property
+    def events(self) -> RabbitEvents:
+        """Events on a queue."""
+        return RabbitEvents(self.publisher, self._settings)
+
+    @cached_property
+    def producer(self) -> RabbitProducer:
+        """Documents onto queues."""
+        return RabbitProducer(self.publisher)
+
+    def tail(self, queue: str) -> RabbitTail:
+        """The oldest end of a queue."""
+        return RabbitTail(self._shared.urls.broker_url, self._settings, queue)
+
+    def duties(self) -> Sequence[Duty]:
+        """Events that have not gone out."""
+        return (Duty("send_events", FLUSH_EVERY_S, self.event_outbox.flush),)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if "publisher" in vars(self):
+            self.publisher.close()

@@ -1,0 +1,109 @@
+"""Campaign batches on Redis: claimed like single messages, and giving way to them after every chunk."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import structlog
+
+from core.contract.ids import ids_in
+from core.encoding import WHOLE_DOCUMENT, ContractError
+from core.errors import FieldError, ParkReason, StoreUnavailableError
+from core.messages.assigner import Outcome
+from core.parked.store import ParkedDocument
+from worker.envelopes.opening import Document, ForCelery, Opener, Refused
+from worker.envelopes.sealing import Sealer, sealed_for_celery
+from worker.handoff.broker import Counts, PoolWork
+from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchResult, BatchWork, CampaignTasks
+from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
+from worker.handoff.settlement import Settlement, settlement_of
+from worker.redis_broker.claims import DEFER_S, Claim, Claims
+from worker.redis_broker.parking import Parking
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class RedisHandOff:
+    """Hands off chunks on a Redis broker: messages, parked records and counts in one script."""
+
+    def __init__(self, chunks: Chunks, parking: Parking, settings: Settings) -> None:
+        self._chunks, self._parking = chunks, parking
+        self._sealer = Sealer(settings.dispatch_queue)
+        self._window = settings.idempotency_window
+
+    def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
+        """Hand off and settle; then take what was parked to its store."""
+        settlement = settlement_of(outcome, kept, self._sealer, self._window)
+        settled = self._chunks.settle_chunk(chunk, settlement)
+        if settled.outcome == SETTLED_NOW:
+            self._parking.keep(kept)
+        return settled
+
+
+class RedisBatches(CampaignTasks):
+    """Works on claims of campaign batches, and on single tasks that Celery runs by itself, on a Redis broker."""
+
+    def __init__(self, claims: Claims, work: BatchWork, settings: Settings) -> None:
+        super().__init__(work)
+        self._claims, self._settings = claims, settings
+        self._opener = Opener(results_kept=settings.result_backend is not None)
+
+    def on_work(self, work: PoolWork) -> Counts:
+        """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""
+        claim = self._claims.begin(work.id)
+        if claim is None:
+            return NOTHING_DONE | {"settled_before": 1}
+        if claim.attempt > self._settings.claim_attempts and len(claim.documents) > 1:
+            log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
+            return NOTHING_DONE | {"split": self._claims.split(claim)}
+        counts: Counter[str] = Counter(dispatched=0, parked=0)
+        try:
+            for_celery = self._on_documents(claim, counts)
+        except StoreUnavailableError:
+            self._claims.postpone(claim, DEFER_S)
+            return counts | {"postponed": 1}
+        if counts["yielded"]:
+            self._claims.postpone(claim)
+            return counts
+        self._claims.settle(claim.id, Settlement(for_celery=for_celery))
+        return counts
+
+    def _on_documents(self, claim: Claim, counts: Counter[str]) -> list[bytes]:
+        """Work on the documents of a claim, and add to `counts`; gives the tasks that are for Celery itself."""
+        for_celery: list[bytes] = []
+        for place, raw in enumerate(claim.documents):
+            attempt = BatchAttempt(_document_id(claim, place), claim.id)
+            match self._opener.open_kombu_message(raw) if claim.lane.of_tasks else Document(raw):
+                case ForCelery() as task:
+                    for_celery.append(sealed_for_celery(task, self._settings.work_queue))
+                    continue
+                case Refused(error):
+                    counts.update(self._refuse(attempt, raw, error))
+                    continue
+                case Document(document):
+                    result = self._on_document(claim, attempt, document)
+            counts.update(result.counts)
+            if not result.done or (result.singles_wait and place + 1 < len(claim.documents)):
+                counts["yielded"] = 1
+                break
+        return for_celery
+
+    def _refuse(self, attempt: BatchAttempt, raw: bytes, error: FieldError) -> Counter[str]:
+        """Park a task message that cannot be opened, as it is."""
+        lane = self._settings.campaigns_queue
+        return self._work.refuse(attempt, raw, ParkReason.INVALID_MESSAGE, ContractError([error]), lane=lane)
+
+    def _on_document(self, claim: Claim, attempt: BatchAttempt, document: bytes) -> BatchResult:
+        if claim.attempt > self._settings.claim_attempts:
+            reason = f"work on it was begun {claim.attempt - 1} times without coming to an end"
+            # Its ids are read once only: the reading may be what never comes to an end.
+            known = ids_in(document) if claim.attempt == self._settings.claim_attempts + 1 else {}
+            error = ContractError([FieldError(WHOLE_DOCUMENT, reason)], known)
+            return BatchResult(self._work.refuse(attempt, document, ParkReason.RETRIES_EXHAUSTED, error))
+        return self._work.on_document(attempt, document, gives_way=True)
+
+
+def _document_id(claim: Claim, place: int) -> str:
+    """The id of the work on one document of a claim: the same before and after the claim is split."""
+    return claim.id if "." in claim.id else f"{claim.id}.{place + 1}"

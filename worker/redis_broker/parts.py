@@ -1,0 +1,90 @@
+"""The parts of a Redis broker, each built when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import redis
+
+from core.campaigns.batch import CampaignAssigner
+from core.process.redis_clients import WORKING, open_redis
+from worker.handoff.broker import Duty, Shared
+from worker.handoff.campaigns import BatchWork
+from worker.handoff.chunks import Chunks
+from worker.redis_broker.campaigns import RedisBatches, RedisHandOff
+from worker.redis_broker.claims import Claims
+from worker.redis_broker.events import RedisEvents
+from worker.redis_broker.messages import RedisMessages
+from worker.redis_broker.parking import Parking
+from worker.redis_broker.producer import RedisProducer
+from worker.redis_broker.tail import RedisTail
+
+RECOVER_EVERY_S = 1.0
+SWEEP_EVERY_S = 5.0
+
+
+class RedisBroker:
+    """What claims, hands off and tells where the broker is Redis."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared, self._settings = shared, shared.settings
+
+    @cached_property
+    def client(self) -> redis.Redis:
+        """The Redis that is the broker."""
+        return open_redis(self._shared.urls.broker_url, WORKING)
+
+    @property
+    def progress_redis(self) -> redis.Redis:
+        """The same: progress is counted in the script that hands off."""
+        return self.client
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Claims, and their settling."""
+        return Claims(self.client, self._settings)
+
+    @cached_property
+    def parking(self) -> Parking:
+        """The way from the outbox to the parked store."""
+        return Parking(self._shared.store, self.claims, self._settings.parked_queue)
+
+    @cached_property
+    def messages(self) -> RedisMessages:
+        """Work on claims of single messages."""
+        return RedisMessages(self.claims, self._shared.assigner, self.parking, self._settings, self._shared.clock)
+
+    @cached_property
+    def batches(self) -> RedisBatches:
+        """Work on claims of campaign batches."""
+        chunks = Chunks(self.client, self._settings, self._settings.events_queue)
+        hand_off = RedisHandOff(chunks, self.parking, self._settings)
+        work = BatchWork(CampaignAssigner(self._shared.assigner), chunks, hand_off, self._settings, self._shared.clock)
+        return RedisBatches(self.claims, work, self._settings)
+
+    @cached_property
+    def events(self) -> RedisEvents:
+        """Events on a list."""
+        return RedisEvents(self.client, self._settings)
+
+    @cached_property
+    def producer(self) -> RedisProducer:
+        """Documents onto lists."""
+        return RedisProducer(self.client)
+
+    def tail(self, queue: str) -> RedisTail:
+        """The oldest end of a list."""
+        return RedisTail(self.client, self._settings, queue)
+
+    def duties(self) -> Sequence[Duty]:
+        """Claims past their deadline, and parked documents whose notice has not gone out."""
+        return (
+            Duty("recover_claims", RECOVER_EVERY_S, self.claims.recover),
+            Duty("announce_parked", SWEEP_EVERY_S, self.parking.sweep),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "client" in vars(self):
+            self.client.close()
