@@ -9,6 +9,7 @@ import pytest
 import redis
 
 from worker.envelopes.sealing import Sealer
+from worker.handoff.keys import Keys
 from worker.handoff.settlement import Settlement
 from worker.redis_broker.claims import Claim, Claimed, Claims, Lane
 from worker.settings import Settings
@@ -112,7 +113,7 @@ def test_it_leaves_nothing_behind_but_marks_and_counts(claims: Claims, redis_cli
     redis_client.delete(WORK, DISPATCH)
     left = {key.decode().rpartition(":")[0] for key in redis_client.keys()}  # type: ignore[union-attr]  # noqa: SIM118  # no dict
     assert left == {"smart-assign", "smart-assign:seen", "smart-assign:seen:ours"}
-    assert redis_client.hgetall(claims.counts) == {b"dispatched": b"1"}
+    assert redis_client.hgetall(Keys("smart-assign").counts) == {b"dispatched": b"1"}
 
 
 def test_it_settles_more_than_a_stack_holds(redis_client: redis.Redis) -> None:

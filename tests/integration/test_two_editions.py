@@ -19,7 +19,9 @@ from core.contract.ids import MARK_BYTES, message_digest
 from tests.support.first_edition import FirstMarks, FirstOnRedis, first_mark
 from worker.handoff.chunks import Chunks, OpenBatch
 from worker.rabbitmq_broker.marks import Marks
-from worker.redis_broker.claims import Claims, Settlement, reserved_key
+from worker.handoff.keys import Keys
+from worker.handoff.settlement import Settlement
+from worker.redis_broker.claims import Claims
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
@@ -198,4 +200,4 @@ def test_it_lets_a_worker_of_the_first_edition_wait(redis_client: redis.Redis) -
     assert mine.reserve([mark(SYDNEY)]) == set()
     assert other.reserve([first(SYDNEY)]) is None
     mine.remember([mark(SYDNEY)])
-    assert (other.reserve([first(SYDNEY)]), redis_client.zcard(reserved_key(SETTINGS.key_prefix))) == ({0}, 0)
+    assert (other.reserve([first(SYDNEY)]), redis_client.zcard(Keys(SETTINGS.key_prefix).reserved)) == ({0}, 0)
