@@ -18,9 +18,9 @@ from core.campaigns.batch import Batch, read_batch
 from core.contract.ids import MARK_BYTES, message_digest
 from tests.support.first_edition import FirstMarks, FirstOnRedis, first_mark
 from worker.handoff.chunks import Chunks, OpenBatch
-from worker.rabbitmq_broker.marks import Marks
 from worker.handoff.keys import Keys
 from worker.handoff.settlement import Settlement
+from worker.rabbitmq_broker.marks import Marks
 from worker.redis_broker.claims import Claims
 from worker.settings import Settings
 
