@@ -74,7 +74,7 @@ def _chunks_in(found: Mapping[bytes, bytes]) -> dict[int, str]:
 class Chunks:
     """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, settings: Settings, events: str) -> None:
+    def __init__(self, client: redis.Redis, settings: Settings, events: str = "") -> None:
         """`events` is the list on which the event of a completed campaign is put."""
         self._client, self._settings, self._events = client, settings, events
         self._keys = Keys(settings.key_prefix)
