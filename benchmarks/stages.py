@@ -15,7 +15,7 @@ from benchmarks.documents import TaskMessages, as_json, batch, message, numbered
 from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
-from core.cache.verdict import Verdict, sender_fields
+from core.cache.verdict import SenderVerdict, Verdict, sender_fields
 from core.campaigns.batch import CampaignAssigner, decode_batch
 from core.contract.decode import decode_message
 from core.contract.ids import account_hash, digest_of
@@ -36,7 +36,7 @@ RECIPIENTS = 1_000
 REPEATS = 9
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- steps: python -m benchmarks.stages --write -->", "<!-- end of steps -->"
-VERDICT = Verdict(
+VERDICT = SenderVerdict(
     sender_fields(
         "+61491570006",
         "longcode",

@@ -42,7 +42,7 @@ class SharedVerdicts:
     def __init__(self, client: redis.Redis, prefix: str, breaker: Breaker) -> None:
         self._client, self._prefix, self._breaker = client, prefix, breaker
         self._take = client.register_script(_TAKE)
-        self._decoder = msgspec.json.Decoder(Verdict)
+        self._decoder: msgspec.json.Decoder[Verdict] = msgspec.json.Decoder(Verdict)
         self._encoder = msgspec.json.Encoder()
 
     def key(self, text: str) -> str:
@@ -81,13 +81,20 @@ class SharedVerdicts:
         return good, {request for request, value in taken.items() if value == 1} | (held.keys() - good.keys())
 
     def _good(self, values: Mapping[Request, bytes | str], now: float) -> dict[Request, Verdict]:
-        decoded = {request: self._decoder.decode(value) for request, value in values.items()}
+        decoded = ((request, self._decoded(value)) for request, value in values.items())
         latest = now + CLOCK_TOLERANCE_S
         return {
             request: verdict
-            for request, verdict in decoded.items()
-            if not verdict.over(now) and verdict.decided_at <= latest
+            for request, verdict in decoded
+            if verdict is not None and not verdict.over(now) and verdict.decided_at <= latest
         }
+
+    def _decoded(self, value: bytes | str) -> Verdict | None:
+        """None for what this version cannot read, such as a newer worker's reason: it counts as not being there."""
+        try:
+            return self._decoder.decode(value)
+        except ValueError:
+            return None
 
     def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
         """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""

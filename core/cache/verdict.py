@@ -7,16 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from core.encoding import encode_json
-from core.engine.decision import AccountProblem, Decision
+from core.engine.decision import AccountProblem, Chosen, Decision, NoSender
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
 from core.sender import Sender
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 3
-
-#: `Verdict.shared` where there is no sender.
-NOTHING = msgspec.Raw(b"null")
+VERDICT_FORM = 4
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -26,20 +23,10 @@ class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
     ticket: Ticket
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a message needs of the decision of its group.
+class _Timed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="verdict"):
+    """What every verdict says of time: Unix time in seconds, by the clock of the worker that decided."""
 
-    Either `park` is None, and `shared` is a JSON object of the fields that name the sender and say why; or the message
-    is parked. `valid_until` is Unix time in seconds, and so is `decided_at`, by the clock of the worker that decided.
-    With a `pool` the recipient tells which of its senders it is.
-    """
-
-    shared: msgspec.Raw
-    park: ParkReason | None = None
-    detail: str = ""
-    field: str | None = None
     valid_until: float | None = None
-    pool: tuple[PoolSender, ...] = ()
     decided_at: float = 0.0
 
     def over(self, now: float) -> bool:
@@ -47,27 +34,51 @@ class Verdict(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return self.valid_until is not None and now >= self.valid_until
 
 
+class SenderVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="sender"):
+    """The group's messages have a sender: `shared` is a JSON object of the fields that name it and say why.
+
+    With a `pool` the recipient tells which of its senders it is.
+    """
+
+    shared: msgspec.Raw
+    pool: tuple[PoolSender, ...] = ()
+
+
+class ParkVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="park"):
+    """The group's messages are parked; `field` names the one that is to blame, where one is."""
+
+    park: ParkReason
+    detail: str
+    field: str | None = None
+
+
+#: What a message needs of the decision of its group.
+Verdict = SenderVerdict | ParkVerdict
+
+
 def decision_verdict(decision: Decision) -> Verdict:
     """The part of a decision that a message needs, encoded once for all messages."""
-    assignment = _assignment(decision)
-    return Verdict(
-        shared=_shared(decision.sender, assignment),
-        park=decision.park,
-        detail=decision.detail,
-        valid_until=decision.valid_until.timestamp() if decision.valid_until else None,
+    outcome = decision.outcome
+    valid_until = decision.valid_until.timestamp() if decision.valid_until else None
+    if isinstance(outcome, NoSender):
+        return ParkVerdict(outcome.park, decision.detail, valid_until=valid_until)
+    assignment = _assignment(decision, outcome)
+    return SenderVerdict(
+        shared=_shared(outcome.sender, assignment),
         pool=tuple(
             PoolSender(_shared(member.sender, assignment), ticket)
-            for member, ticket in zip(decision.pool, tickets_of(decision.pool), strict=True)
+            for member, ticket in zip(outcome.pool, tickets_of(outcome.pool), strict=True)
         ),
+        valid_until=valid_until,
     )
 
 
-def _assignment(decision: Decision) -> Mapping[str, object]:
+def _assignment(decision: Decision, chosen: Chosen) -> Mapping[str, object]:
     asked = decision.asked
     return {
-        "source": decision.source,
-        "grade": decision.grade,
-        "reason": decision.reason,
+        "source": chosen.source,
+        "grade": chosen.grade,
+        "reason": chosen.reason,
         "warnings": decision.warnings,
         "decision_id": decision.decision_id,
         "rules_version": decision.rules_version,
@@ -75,9 +86,7 @@ def _assignment(decision: Decision) -> Mapping[str, object]:
     }
 
 
-def _shared(sender: Sender | None, assignment: Mapping[str, object]) -> msgspec.Raw:
-    if sender is None:
-        return NOTHING
+def _shared(sender: Sender, assignment: Mapping[str, object]) -> msgspec.Raw:
     return sender_fields(sender.sender_id, sender.sender_type, sender.country, assignment)
 
 
@@ -89,6 +98,6 @@ def sender_fields(
     return msgspec.Raw(encode_json(named | {"assignment": assignment}))
 
 
-def problem_verdict(problem: AccountProblem) -> Verdict:
+def problem_verdict(problem: AccountProblem) -> ParkVerdict:
     """The verdict where the account itself is the reason."""
-    return Verdict(NOTHING, problem.reason, problem.detail, problem.field)
+    return ParkVerdict(problem.reason, problem.detail, problem.field)

@@ -15,7 +15,7 @@ from core.defaults.rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, f
 from core.defaults.strategies import Strategy
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import AlteredSenders, Decision, Policy, Request
+from core.engine.decision import AlteredSenders, Decision, NoSender, Policy, Request
 from core.engine.explanation import as_what
 from core.engine.graded_sender import label
 from core.errors import FieldError, RefusedError
@@ -171,14 +171,15 @@ class _Job:
         by_hand = standing.by_hand(country)
         if by_hand is not None and not self.overwrite:
             return _left_alone(by_hand, account, decision), None
-        if decision.sender is None:
-            park = "" if decision.park is None else decision.park.value
+        chosen = decision.outcome
+        if isinstance(chosen, NoSender):
             stays = "; the default stays as it is" if country in standing.own else ""
-            return CountryAssignment(country, AssignOutcome.NONE, None, park, decision.detail + stays), None
-        strategy = _strategy(decision.sender)
+            words = decision.detail + stays
+            return CountryAssignment(country, AssignOutcome.NONE, None, chosen.park.value, words), None
+        strategy = _strategy(chosen.sender)
         change = DefaultChange((account.user_id, country, self.product), standing.own.get(country), (strategy,))
         outcome = AssignOutcome.UNCHANGED if change.idle else AssignOutcome.ASSIGNED
-        return CountryAssignment(country, outcome, strategy, _reason(decision), _why(decision)), change
+        return CountryAssignment(country, outcome, strategy, chosen.reason.value, _why(decision, chosen.sender)), change
 
 
 def _left_alone(stored: StoredDefault, account: Account, decision: Decision) -> CountryAssignment:
@@ -198,11 +199,6 @@ def _strategy(sender: Sender) -> Strategy:
     return Strategy(sender.sender_type, sender.sender_id, sender.country)
 
 
-def _reason(decision: Decision) -> str:
-    return "" if decision.reason is None else decision.reason.value
-
-
-def _why(decision: Decision) -> str:
-    sender = decision.sender
-    now = f"; at present {label(sender.sender_id, None)}" if sender and sender.shared and sender.sender_id else ""
+def _why(decision: Decision, sender: Sender) -> str:
+    now = f"; at present {label(sender.sender_id, None)}" if sender.shared and sender.sender_id else ""
     return f"{as_what(decision).removeprefix(', ')}: {decision.detail}{now}"

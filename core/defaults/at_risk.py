@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from core.accounts.accounts import Account, account_at_hand
 from core.defaults.default_senders import facts_for_defaults
-from core.defaults.judge import ComplianceJudge, failed_candidate, meant_senders
+from core.defaults.judge import ComplianceJudge, first_failure, meant_senders
 from core.defaults.rows import StoredDefault, defaults_after
 from core.defaults.strategies import STRATEGIES_FIELD, Strategy
 from core.encoding import SCHEMA_VERSION, encode_json
@@ -162,7 +162,7 @@ def _held_by(connection: Connection, account: Account | str) -> ColumnElement[bo
 
 @dataclass(frozen=True, slots=True)
 class _Outlook:
-    """One default's ground, from the judge's moment until the end of the notice."""
+    """One default, as it will be judged from the judge's moment until the end of the notice."""
 
     request: Request
     facts: Facts
@@ -177,9 +177,9 @@ class _Outlook:
                 return None
             then = replace(self.judge, now=decision.valid_until)
             decision = then.decision(strategy.ref, self.request, self.facts)
-        failed, problem = failed_candidate(decision), then.problem(strategy, self.request, self.facts)
+        failure, problem = first_failure(decision), then.problem(strategy, self.request, self.facts)
         assert problem is not None
-        reason = Rejection.NOT_OWNED if failed is None or failed.rejected is None else failed.rejected
+        reason = Rejection.NOT_OWNED if failure is None else failure[0]
         usable_now = then is not self.judge
         since = then.now if usable_now else self._since(strategy)
         path = f"{STRATEGIES_FIELD}[{position}].{problem.field}"

@@ -12,11 +12,11 @@ from core.engine.decide import decide
 from core.engine.decision import (
     ENABLED,
     AlteredSenders,
-    Candidate,
     Decision,
     Facts,
     InvalidOverride,
     Policy,
+    Rejection,
     Request,
     SenderRef,
 )
@@ -98,8 +98,8 @@ def meant_senders(ref: SenderRef, facts: Facts) -> list[Sender]:
 def _words(decision: Decision) -> str:
     if decision.park is ParkReason.SENDER_NOT_OWNED:
         return "is not a sender of this account"
-    failed = failed_candidate(decision)
-    why = f": {failed.detail} ({failed.rejected})" if failed is not None else ""
+    failure = first_failure(decision)
+    why = "" if failure is None else f": {failure[1]} ({failure[0]})"
     if decision.park is ParkReason.SENDER_NOT_ACTIVE:
         return f"is not active{why}"
     if decision.park is ParkReason.NO_SENDER_FOR_PRODUCT:
@@ -107,6 +107,6 @@ def _words(decision: Decision) -> str:
     return f"is not compliant in {decision.request.country}{why}"
 
 
-def failed_candidate(decision: Decision) -> Candidate | None:
-    """The candidate that speaks for a decision without a sender; None: the sender named is in no inventory."""
-    return next((candidate for candidate in decision.candidates if candidate.rejected is not None), None)
+def first_failure(decision: Decision) -> tuple[Rejection, str] | None:
+    """What stands against the sender of a decision without one, in words too; None: it is in no inventory."""
+    return next(((each.rejected, each.detail) for each in decision.candidates if each.rejected is not None), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
@@ -17,8 +17,10 @@ import msgspec
 from core.engine.country_rules import Grade
 from core.engine.decision import (
     Candidate,
+    Chosen,
     Decision,
     Facts,
+    NoSender,
     Policy,
     PoolMember,
     Reason,
@@ -30,7 +32,7 @@ from core.engine.decision import (
 )
 from core.engine.filters import Screened, not_owned, screen
 from core.engine.graded_sender import RequestContext, Rules, context_of, grade_sender
-from core.engine.named_senders import OUTRANKED, NamedChoice, Screening, choose_named
+from core.engine.named_senders import OUTRANKED, FoundSender, NamedChoice, NoneFound, Screening, choose_named
 from core.engine.ranking import Key, equal_but_for_trust, is_local, rank_key, rank_words
 from core.errors import ParkReason
 from core.moments import moment_text
@@ -43,18 +45,6 @@ _DIGEST_BYTES = 16
 _Placed = tuple[Key, Screened]
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the decision order came to: a sender with source and reason, or why there is none."""
-
-    screened: Screened | None
-    source: Source | None
-    reason: Reason | None
-    park: ParkReason | None
-    detail: str
-    pool: tuple[PoolMember, ...] = ()
-
-
 def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: datetime) -> Decision:
     """The decision for all messages like `request`, good until its `valid_until`; `now` is aware UTC."""
     usable = facts.borrowed_from | {request.subaccount_id or request.account_id}
@@ -64,46 +54,48 @@ def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: da
     screening = Screening.of(screen(grade_sender(context, sender)) for sender in facts.senders)
     named = choose_named(request, facts.defaults, policy, screening)
     ranked, rejected = _shortlist(screening, named)
-    answer = _named_answer(named) or _smart_answer(context, facts, screening, ranked)
+    answer = named.answer or _smart_answer(context, facts, screening, ranked)
+    outcome, words = _outcome(answer)
     candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
-    detail = "; ".join((answer.detail, *named.notes))
-    warnings = (*named.warnings, *_grade_warnings(answer.screened))
-    return _decision(context, facts, replace(answer, detail=detail), warnings, candidates)
+    warnings = (*named.warnings, *_grade_warnings(answer))
+    detail = "; ".join((words, *named.notes))
+    return _decision(context, facts, outcome, detail, candidates=candidates, warnings=warnings)
 
 
 # -- the answer --------------------------------------------------------------------
 
 
-def _named_answer(named: NamedChoice) -> _Answer | None:
-    if named.screened is None and named.park is None:
-        return None
-    answer = _Answer(named.screened, named.source, named.reason, named.park, named.detail)
-    return _spread(answer, named.pool)
-
-
-def _smart_answer(context: RequestContext, facts: Facts, screening: Screening, ranked: Sequence[_Placed]) -> _Answer:
+def _smart_answer(
+    context: RequestContext, facts: Facts, screening: Screening, ranked: Sequence[_Placed]
+) -> FoundSender | NoneFound:
     if not ranked:
-        return _Answer(None, None, None, _park_reason(context, facts), _nobody(screening))
+        return NoneFound(_park_reason(context, facts), _nobody(screening))
     key, best = ranked[0]
     words = f"it is the best of {len(ranked)}" if len(ranked) > 1 else "nothing else fits"
-    answer = _Answer(best, Source.SMART, _smart_reason(best), None, words)
-    return (
-        _spread(answer, [screened for other, screened in ranked if equal_but_for_trust(key, other)])
-        if facts.spread
-        else answer
-    )
+    equals = tuple(each for other, each in ranked if equal_but_for_trust(key, other)) if facts.spread else ()
+    return FoundSender(best, Source.SMART, _smart_reason(best), words, equals)
 
 
-def _spread(answer: _Answer, equal: Sequence[Screened]) -> _Answer:
-    """The answer with its pool, where there are several senders to spread over; two rows of one sender are one."""
-    held: dict[tuple[str | None, SenderType, str | None], Sender] = {}
-    for sender in (screened.graded.sender for screened in equal):
-        held.setdefault((sender.account_id, sender.sender_type, sender.sender_id), sender)
-    if len(held) < 2:
-        return answer
-    pool = tuple(PoolMember(sender, sender.messages_per_second or 1.0) for sender in held.values())
-    namer = "" if answer.source is Source.SMART else f", {answer.detail.removeprefix('it is ')}"
-    return replace(answer, detail=f"recipients are spread over {len(pool)} equal senders{namer}", pool=pool)
+def _outcome(answer: FoundSender | NoneFound) -> tuple[Chosen | NoSender, str]:
+    """The outcome, and the words for it."""
+    if isinstance(answer, NoneFound):
+        return NoSender(answer.park), answer.words
+    graded, pool, words = answer.screened.graded, _pool(answer.equals), answer.words
+    if pool:
+        namer = "" if answer.source is Source.SMART else f", {words.removeprefix('it is ')}"
+        words = f"recipients are spread over {len(pool)} equal senders{namer}"
+    grade = Grade.ALTERED if graded.grade is Grade.ALTERED else Grade.COMPLIANT
+    return Chosen(graded.sender, answer.source, grade, answer.reason, pool), words
+
+
+def _pool(equals: Sequence[Screened]) -> tuple[PoolMember, ...]:
+    """The senders to spread over, where there are several; two rows of one sender are one."""
+    senders: dict[tuple[str | None, SenderType, str | None], Sender] = {}
+    for sender in (each.graded.sender for each in equals):
+        senders.setdefault((sender.account_id, sender.sender_type, sender.sender_id), sender)
+    if len(senders) < 2:
+        return ()
+    return tuple(PoolMember(sender, sender.messages_per_second or 1.0) for sender in senders.values())
 
 
 def _smart_reason(screened: Screened) -> Reason:
@@ -142,10 +134,10 @@ def _nobody(screening: Screening) -> str:
     return f"none of {counts.total()} senders fits ({codes})"
 
 
-def _grade_warnings(screened: Screened | None) -> tuple[Warn, ...]:
-    if screened is None or screened.graded.grade is Grade.COMPLIANT:
+def _grade_warnings(answer: FoundSender | NoneFound) -> tuple[Warn, ...]:
+    if isinstance(answer, NoneFound) or answer.screened.graded.grade is Grade.COMPLIANT:
         return ()
-    return (Warn.SENDER_ALTERED,) if screened.graded.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
+    return (Warn.SENDER_ALTERED,) if answer.screened.graded.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
 
 
 # -- the candidates --------------------------------------------------------------------
@@ -211,29 +203,29 @@ def _unknown_country(context: RequestContext, facts: Facts) -> Decision:
         foreign = not_owned(graded)
         code = Rejection.RULE_UNKNOWN if foreign is None else Rejection.NOT_OWNED
         placed.append((rank_key(graded), Screened(graded, code, foreign or words)))
-    answer = _Answer(None, None, None, ParkReason.UNKNOWN_COUNTRY, words)
-    return _decision(context, facts, answer, (), tuple(_rejected(sorted(placed, key=_key))))
+    outcome = NoSender(ParkReason.UNKNOWN_COUNTRY)
+    candidates = tuple(_rejected(sorted(placed, key=_key)))
+    return _decision(context, facts, outcome, words, candidates=candidates)
 
 
 def _decision(
-    context: RequestContext, facts: Facts, answer: _Answer, warnings: Sequence[Warn], candidates: tuple[Candidate, ...]
+    context: RequestContext,
+    facts: Facts,
+    outcome: Chosen | NoSender,
+    detail: str,
+    *,
+    candidates: tuple[Candidate, ...],
+    warnings: Sequence[Warn] = (),
 ) -> Decision:
-    graded = None if answer.screened is None else answer.screened.graded
-    grade = None if graded is None else Grade.ALTERED if graded.grade is Grade.ALTERED else Grade.COMPLIANT
     undigested = Decision(
         decision_id="",
         request=context.request,
-        sender=None if graded is None else graded.sender,
-        source=answer.source,
-        grade=grade,
-        reason=answer.reason,
-        park=answer.park,
-        detail=answer.detail,
+        outcome=outcome,
+        detail=detail,
         warnings=tuple(dict.fromkeys(warnings)),
         candidates=candidates,
         rules_version=context.rules.version,
         valid_until=_valid_until(context, facts),
-        pool=answer.pool,
     )
     return replace(undigested, decision_id=_digest(undigested))
 

@@ -210,29 +210,74 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What `decide` answers. Either `sender` is set, or `park` says why there is none.
+class Chosen:
+    """The decision gives a sender.
 
-    `decision_id` is a digest of the content, so that every worker that decides alike names it alike.
-    `valid_until` (aware UTC) is the next moment at which a rule, a registration or a sender begins or ends.
     `grade` is `compliant` or `altered`: the wire knows no third. A sender that the policy admits where the data says
     nothing counts as `compliant` here and carries the warning `RULE_UNKNOWN`; its candidate keeps the grade `unknown`.
     `pool` holds the equal senders over which recipients are spread, `sender` the first of them; empty: it sends to all.
     """
 
+    sender: Sender
+    source: Source
+    grade: Grade
+    reason: Reason
+    pool: tuple[PoolMember, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoSender:
+    """The decision gives no sender: its messages are parked."""
+
+    park: ParkReason
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What `decide` answers; `detail` says in words why the outcome is what it is.
+
+    `decision_id` is a digest of the content, so that every worker that decides alike names it alike.
+    `valid_until` (aware UTC) is the next moment at which a rule, a registration or a sender begins or ends.
+    """
+
     decision_id: str
     request: Request
-    sender: Sender | None
-    source: Source | None
-    grade: Grade | None
-    reason: Reason | None
-    park: ParkReason | None
+    outcome: Chosen | NoSender
     detail: str
     warnings: tuple[Warn, ...]
     candidates: tuple[Candidate, ...]
     rules_version: str
     valid_until: datetime | None
-    pool: tuple[PoolMember, ...] = ()
+
+    @property
+    def sender(self) -> Sender | None:
+        """The sender, where there is one."""
+        return self.outcome.sender if isinstance(self.outcome, Chosen) else None
+
+    @property
+    def source(self) -> Source | None:
+        """The step that gave the sender, where there is one."""
+        return self.outcome.source if isinstance(self.outcome, Chosen) else None
+
+    @property
+    def grade(self) -> Grade | None:
+        """The grade of the sender, where there is one."""
+        return self.outcome.grade if isinstance(self.outcome, Chosen) else None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why this sender, where there is one."""
+        return self.outcome.reason if isinstance(self.outcome, Chosen) else None
+
+    @property
+    def pool(self) -> tuple[PoolMember, ...]:
+        """The senders over which recipients are spread; empty where they are not."""
+        return self.outcome.pool if isinstance(self.outcome, Chosen) else ()
+
+    @property
+    def park(self) -> ParkReason | None:
+        """Why there is no sender, where there is none."""
+        return self.outcome.park if isinstance(self.outcome, NoSender) else None
 
     @property
     def asked(self) -> SenderRef | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.engine.decision import Candidate, Decision, PoolMember, Reason, Warn
+from core.engine.decision import Candidate, Chosen, Decision, NoSender, PoolMember, Reason, Warn
 from core.engine.graded_sender import label
 from core.engine.spread import pick_sender, tickets_of
 from core.moments import moment_text
@@ -40,7 +40,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         "reply_expected": request.reply_expected,
         "source": decision.source and decision.source.value,
         "grade": decision.grade and decision.grade.value,
-        "reason": _reason(decision),
+        "reason": _reason(decision.outcome),
         "warnings": [warning.value for warning in decision.warnings],
         "rules_version": decision.rules_version,
         "valid_until": decision.valid_until and moment_text(decision.valid_until),
@@ -52,18 +52,20 @@ def explanation(decision: Decision) -> dict[str, object]:
 
 def for_recipient(decision: Decision, e164: str) -> Decision:
     """The decision as one recipient meets it: where recipients are spread, with the sender that this one gets."""
-    if not decision.pool:
+    outcome = decision.outcome
+    if isinstance(outcome, NoSender) or not outcome.pool:
         return decision
-    return replace(decision, sender=decision.pool[pick_sender(e164, tickets_of(decision.pool))].sender)
+    sender = outcome.pool[pick_sender(e164, tickets_of(outcome.pool))].sender
+    return replace(decision, outcome=replace(outcome, sender=sender))
 
 
 def sentence(decision: Decision) -> str:
     """Why this sender, or why none, in one English sentence."""
-    request = decision.request
+    request, outcome = decision.request, decision.outcome
     what = f"{request.product} to {request.country}"
-    if decision.sender is None:
-        return f"No sender for {what} ({decision.park}): {decision.detail}."
-    name = label(decision.sender.sender_id, decision.sender.sender_type)
+    if isinstance(outcome, NoSender):
+        return f"No sender for {what} ({outcome.park}): {decision.detail}."
+    name = label(outcome.sender.sender_id, outcome.sender.sender_type)
     return f"{name} sends {what}{as_what(decision)}: {decision.detail}."
 
 
@@ -76,10 +78,9 @@ def as_what(decision: Decision) -> str:
     )
 
 
-def _reason(decision: Decision) -> str | None:
-    """With no sender, the parking code."""
-    code = decision.park or decision.reason
-    return code.value if code else None
+def _reason(outcome: Chosen | NoSender) -> str:
+    """Without a sender, the parking code."""
+    return outcome.park.value if isinstance(outcome, NoSender) else outcome.reason.value
 
 
 def _sender(sender: Sender) -> dict[str, object]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from core.engine.country_rules import Grade
 from core.engine.decision import (
@@ -62,23 +63,40 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedChoice:
-    """What steps 1 to 3 came to. Neither `screened` nor `park`: no named sender can be used, the next step decides.
+class FoundSender:
+    """The sender that a step of the decision order came to.
 
-    `notes` say in words why named senders were passed over. `outranked_by_compliant`
-    passed every filter, but would arrive altered where the account holds something compliant. `absent` are in no inventory. `pool` are the senders of a default that is spread.
+    `words` say why it is this one. `equals` are the senders over which recipients may be spread, this one among them.
     """
 
-    screened: Screened | None = None
-    source: Source | None = None
-    reason: Reason | None = None
-    park: ParkReason | None = None
-    detail: str = ""
+    screened: Screened
+    source: Source
+    reason: Reason
+    words: str
+    equals: tuple[Screened, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoneFound:
+    """No sender may be used, and no further step is asked."""
+
+    park: ParkReason
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChoice:
+    """What steps 1 to 3 came to. Where `answer` is None no named sender can be used, and the next step decides.
+
+    `notes` say in words why named senders were passed over. `outranked_by_compliant` passed every filter, but would
+    arrive altered where the account holds something compliant. `absent` are in no inventory.
+    """
+
+    answer: FoundSender | NoneFound | None = None
     warnings: tuple[Warn, ...] = ()
     notes: tuple[str, ...] = ()
     outranked_by_compliant: tuple[Screened, ...] = ()
     absent: tuple[SenderRef, ...] = ()
-    pool: tuple[Screened, ...] = ()
 
 
 def choose_named(
@@ -175,13 +193,14 @@ def _look_up(
     usable = [v for v in meant if v.rejected is None and not _is_outranked(v, screening)]
     if usable:
         return min(usable, key=_rank)
-    outranked_by_compliant = tuple(v for v in meant if v.rejected is None)
+    outranked_by_compliant = tuple(each for each in meant if each.rejected is None)
     if outranked_by_compliant:
         return _Failure(naming, ref, Rejection.COMPLIANT_AVAILABLE, OUTRANKED, outranked_by_compliant)
-    if not meant:
+    failed = [(_nearness(each, each.rejected), each.rejected, each) for each in meant if each.rejected is not None]
+    if not failed:
         return _Failure(naming, ref, Rejection.NOT_OWNED, "it is in no inventory that may be used", absent=True)
-    nearest = min(meant, key=_nearness)
-    return _Failure(naming, ref, nearest.rejected or Rejection.NOT_OWNED, nearest.words)
+    _, rejected, nearest = min(failed, key=itemgetter(0))
+    return _Failure(naming, ref, rejected, nearest.words)
 
 
 def _fits(ref: SenderRef, screened: Screened) -> bool:
@@ -200,9 +219,9 @@ def _rank(screened: Screened) -> Key:
     return rank_key(screened.graded)
 
 
-def _nearness(screened: Screened) -> Key:
+def _nearness(screened: Screened, rejected: Rejection) -> Key:
     """Of several failures under one name the one that came furthest speaks for all."""
-    return (-_FILTER_INDEX[screened.rejected or Rejection.NOT_OWNED], *rank_key(screened.graded))
+    return (-_FILTER_INDEX[rejected], *rank_key(screened.graded))
 
 
 # -- what comes of it --------------------------------------------------------------------
@@ -210,26 +229,16 @@ def _nearness(screened: Screened) -> Key:
 
 def _chosen(naming: _Naming, fit: Sequence[Screened], failures: Sequence[_Failure]) -> NamedChoice:
     first = fit[0]
-    pool = (
-        tuple(screened for screened in fit if equal_but_for_trust(_rank(screened), _rank(first)))
-        if len(fit) > 1
-        else ()
-    )
-    return replace(
-        _passed_over(failures),
-        screened=first,
-        source=naming.source,
-        reason=naming.reason,
-        detail=f"it is named by {naming.namer}",
-        pool=pool,
-    )
+    equals = tuple(each for each in fit if equal_but_for_trust(_rank(each), _rank(first))) if len(fit) > 1 else ()
+    found = FoundSender(first, naming.source, naming.reason, f"it is named by {naming.namer}", equals)
+    return replace(_passed_over(failures), answer=found)
 
 
 def _parked(failures: Sequence[_Failure]) -> NamedChoice:
     """Nothing was reverted, so no warning; the first strategy speaks for the rest."""
     park = _PARKED_AS.get(failures[0].rejected, ParkReason.SENDER_NOT_COMPLIANT)
-    detail = "the policy is to park a message whose named sender cannot be used"
-    return replace(_passed_over(failures), park=park, detail=detail, warnings=())
+    answer = NoneFound(park, "the policy is to park a message whose named sender cannot be used")
+    return replace(_passed_over(failures), answer=answer, warnings=())
 
 
 def _passed_over(failures: Sequence[_Failure]) -> NamedChoice:

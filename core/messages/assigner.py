@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from core.cache.verdict import Verdict
+from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict
 from core.contract.decode import Message, decode_message
 from core.contract.ids import MARK_BYTES, account_hash, digest_of
 from core.encoding import WHOLE_DOCUMENT, ContractError
@@ -163,7 +163,7 @@ class Assigner:
         assigned_at = rfc3339(batch.now)
         for key, group in batch.groups.items():
             verdict = group.verdict = verdicts.get(key)  # type: ignore[call-overload]  # a Request is such a tuple
-            if verdict is not None and verdict.park is None:
+            if isinstance(verdict, SenderVerdict):
                 group.writer = writer_of(group.example, group.country, verdict, assigned_at)
 
     def _decoded(self, document: bytes) -> Message:
@@ -181,11 +181,10 @@ def _mark(group: Group, message_id: str, digest: bytes) -> bytes:
 
 
 def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:
-    if group.verdict is None:
-        outcome.deferred.append(place)
+    if isinstance(group.verdict, ParkVerdict):
+        outcome.parked.append(replace(_unsendable(place, group, group.verdict), message_id=message_id))
     else:
-        parked = _unsendable(place, group, group.verdict)
-        outcome.parked.append(replace(parked, message_id=message_id))
+        outcome.deferred.append(place)
 
 
 def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Parked:
@@ -233,10 +232,9 @@ def clean_sender_id(sender_id: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def _unsendable(place: int, group: Group, verdict: Verdict) -> Parked:
-    reason = verdict.park or ParkReason.NO_COMPLIANT_SENDER
+def _unsendable(place: int, group: Group, verdict: ParkVerdict) -> Parked:
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    return _parked(place, group.example, reason, verdict.detail, country=group.country, fields=fields)
+    return _parked(place, group.example, verdict.park, verdict.detail, country=group.country, fields=fields)
 
 
 def _parked(

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from core.cache.verdict import PoolSender, Verdict
+from core.cache.verdict import PoolSender, SenderVerdict
 from core.contract.decode import Message
 from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.spread import pick_sender
@@ -94,7 +94,7 @@ class SpreadWriter:
         return self._writers[pick_sender(e164, self._tickets)].write(message_id, e164, body, tail, dispatch_id)
 
 
-def writer_of(message: Message, country: str, verdict: Verdict, assigned_at: str) -> Writer | SpreadWriter:
+def writer_of(message: Message, country: str, verdict: SenderVerdict, assigned_at: str) -> Writer | SpreadWriter:
     """What writes the messages of a group; `message` is one of them."""
     if verdict.pool:
         return SpreadWriter(message, country, verdict.pool, assigned_at)

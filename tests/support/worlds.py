@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.cache.verdict import Verdict
+from core.cache.verdict import SenderVerdict, Verdict
 from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
 from core.engine.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
@@ -103,5 +103,4 @@ def sample_decisions() -> list[Decision]:
 
 def sender_named(verdict: Verdict) -> str | None:
     """The Sender ID that a verdict gives to its messages."""
-    shared = json.loads(bytes(verdict.shared))
-    return shared and shared["sender_id"]
+    return json.loads(bytes(verdict.shared))["sender_id"] if isinstance(verdict, SenderVerdict) else None

@@ -13,6 +13,7 @@ from core.cache.breaker import BREAKER_S
 from core.cache.decisions import STORE_PAUSE_S, DecisionCache
 from core.cache.epochs import EPOCH_TRUST_S, RedisEpochs
 from core.cache.shared_verdicts import CLOCK_TOLERANCE_S, LEASE_MS
+from core.cache.verdict import ParkVerdict
 from core.engine.country_rules import RuleBook, RuleStatus
 from core.engine.decision import AccountProblem, AlteredSenders, Facts, Policy, Request
 from core.errors import ParkReason, StoreUnavailableError
@@ -170,11 +171,34 @@ def test_it_keeps_nothing_past_the_end_of_a_sender(world: World) -> None:
     worker = world.worker()
     assert sender(worker) == "+61400000001"
     assert sender(worker, now=NOW + timedelta(seconds=59)) == "+61400000001"
-    assert worker.verdicts([AU], NOW + timedelta(minutes=1))[AU].park is ParkReason.NO_COMPLIANT_SENDER
+    verdict = worker.verdicts([AU], NOW + timedelta(minutes=1))[AU]
+    assert isinstance(verdict, ParkVerdict)
+    assert verdict.park is ParkReason.NO_COMPLIANT_SENDER
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b'{"verdict":"park","park":"A_NEWER_REASON","detail":"x"}', id="a reason of a newer version"),
+        pytest.param(b'{"verdict":"hold","shared":{}}', id="a verdict of a newer version"),
+        pytest.param(b'{"shared":null,"park":"EXPIRED","detail":"x"}', id="a verdict of an older version"),
+        pytest.param(b"\xff", id="no JSON"),
+    ],
+)
+def test_it_decides_anew_where_it_cannot_read_what_is_shared(world: World, value: bytes) -> None:
+    sender(world.worker())
+    keys = list(world.client.scan_iter(f"{PREFIX}:decision:*"))
+    assert len(keys) == 1
+    world.client.set(keys[0], value)
+    assert sender(world.worker()) == "+61400000001"
+    assert world.store.loads == 2
+    assert sender(world.worker()) == "+61400000001"
+    assert world.store.loads == 2, "what was decided anew was not shared"
 
 
 def test_it_parks_for_an_account_that_is_not_there(world: World) -> None:
     verdict = world.worker().verdicts([UNKNOWN], NOW)[UNKNOWN]
+    assert isinstance(verdict, ParkVerdict)
     assert (verdict.park, verdict.field) == (ParkReason.UNKNOWN_ACCOUNT, "account_id")
     assert world.store.saved == []
 

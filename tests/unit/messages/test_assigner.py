@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.cache.verdict import NOTHING, Verdict, sender_fields
+from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict, sender_fields
 from core.contract.ids import message_digest
 from core.engine.decision import Request
 from core.errors import ParkReason
@@ -17,8 +17,8 @@ from core.messages.assigner import Assigner, Outcome
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
-SENDER = Verdict(sender_fields("+61400000001", "longcode", "AU", ASSIGNMENT))
-NONE = Verdict(NOTHING, ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
+SENDER = SenderVerdict(sender_fields("+61400000001", "longcode", "AU", ASSIGNMENT))
+NONE = ParkVerdict(ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
 MAX_BYTES = 10_000
 
 
