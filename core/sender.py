@@ -67,7 +67,8 @@ OWN_NUMBER_VALIDITY = timedelta(days=365)
 
 _NUMBER = re.compile(r"\+?[0-9]{2,15}\Z")
 _SHORTCODE = re.compile(r"[0-9]{3,8}\Z")
-_ALPHA = re.compile(r"[A-Za-z0-9+]{3,11}\Z")
+#: A hyphen stands in the marks of promotional names (`AD-` in the United Arab Emirates, `-AD` in Saudi Arabia) alone.
+_ALPHA = re.compile(r"(?=.{3,11}\Z)(AD-)?[A-Za-z0-9+]+(-AD)?\Z")
 
 #: Sender type -> (pattern, the same in words).
 _FORMS: dict[SenderType, tuple[re.Pattern[str], str]] = {

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from core.engine.country_profile import Certainty, CountryProfile, ProfileFact
 from core.sender import Product, SenderType
 
 
@@ -46,7 +47,8 @@ class CountryRule:
     `effective_from` is inclusive, `effective_until` exclusive (aware UTC; None: no limit).
     `only_sender_countries`, where not empty, names the only sender countries that the rule admits.
     `unregistered` is the grade of a sender without approved registration where status is `registration_required`.
-    `confidence` counts the providers that agree on the country's name rule, `sources_total` those that spoke at all.
+    `confidence` counts the providers that agree on the country's name rule, `sources_total` those that spoke at all;
+    where the rule rests on sources of its own, both count these, and `certainty` says how sure they are.
     `override_reason`, where set, marks a local correction.
     """
 
@@ -64,6 +66,7 @@ class CountryRule:
     notes: str = ""
     override_reason: str | None = None
     sources_total: int = 0
+    certainty: Certainty | None = None
 
     def admits(self, sender_country: str | None) -> bool:
         """Whether the rule speaks for a sender of that country; an unnamed country is on no list."""
@@ -74,34 +77,6 @@ class CountryRule:
         return (self.effective_from is None or self.effective_from <= moment) and (
             self.effective_until is None or moment < self.effective_until
         )
-
-
-@dataclass(frozen=True, slots=True)
-class CountryProfile:
-    """What a country's data says beside its rules. None: the data does not say.
-
-    `alpha_case_sensitive`: the registry counts the case of a registered name, so another spelling is another name.
-    """
-
-    country: str
-    name: str
-    calling_codes: tuple[str, ...] = ()
-    two_way_long_code: bool | None = None
-    mms: bool | None = None
-    alpha_max_length: int = 11
-    alpha_letters_only: bool = False
-    alpha_charset_notes: str = ""
-    generic_senders_blocked: bool | None = None
-    type_preference: tuple[SenderType, ...] = ()
-    confidence: int = 0
-    sources: tuple[str, ...] = ()
-    as_of: str = ""
-    notes: str = ""
-    sources_total: int = 0
-    alpha_majority: str = "unknown"
-    alpha_local_registration: bool | None = None
-    delivery_receipts: str = "unknown"
-    alpha_case_sensitive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +124,17 @@ class RuleBook:
     profiles: Mapping[str, CountryProfile] = field(default_factory=dict)
     _ranked: _RankedRules = field(init=False, repr=False, compare=False)
     _boundaries: Mapping[str, tuple[datetime, ...]] = field(init=False, repr=False, compare=False)
+    _profiles_seen: dict[tuple[str, int], CountryProfile] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ranked", _ranked(self.rules))
-        object.__setattr__(self, "_boundaries", {country: _boundaries(rules) for country, rules in self.rules.items()})
+        dated = {
+            country: _boundaries(rules, self.profiles[country].facts if country in self.profiles else ())
+            for country, rules in self.rules.items()
+        }
+        object.__setattr__(self, "_boundaries", dated)
 
     @classmethod
     def of(cls, version: str, rules: Iterable[CountryRule], profiles: Iterable[CountryProfile] = ()) -> RuleBook:
@@ -168,10 +150,20 @@ class RuleBook:
         """The countries of the book in alphabetical order."""
         return tuple(sorted(self.rules))
 
-    def profile(self, country: str) -> CountryProfile:
-        """What the book says of the country beside its rules; a bare profile where it says nothing."""
+    def profile(self, country: str, moment: datetime | None = None) -> CountryProfile:
+        """What the book says of the country beside its rules; a bare profile where it says nothing.
+
+        With a moment the dated facts in force then are put into their fields; without one the fields stand alone.
+        """
         home = self._home(country)
-        return self.profiles.get(home) or CountryProfile(home, home)
+        profile = self.profiles.get(home) or CountryProfile(home, home)
+        if moment is None or not profile.facts:
+            return profile
+        key = (home, bisect_right(self._boundaries.get(home, ()), moment))
+        seen = self._profiles_seen.get(key)
+        if seen is None:
+            seen = self._profiles_seen[key] = profile.at(moment)
+        return seen
 
     def rules_of(self, country: str, moment: datetime | None = None) -> tuple[CountryRule, ...]:
         """The country's rules, overrides first; with a moment only those in force then."""
@@ -190,7 +182,7 @@ class RuleBook:
         return self._rule(home, sender_type, self._origin(home, sender_type, sender_country), product, moment)
 
     def next_boundary(self, country: str, moment: datetime) -> datetime | None:
-        """The first moment after `moment` at which a rule of the country begins or ends; None: never again."""
+        """The first moment after `moment` at which a rule or fact of the country begins or ends; None: never again."""
         boundaries = self._boundaries.get(self._home(country), ())
         at = bisect_right(boundaries, moment)
         return boundaries[at] if at < len(boundaries) else None
@@ -263,11 +255,16 @@ class RuleBook:
 
 
 def grade_of(rule: CountryRule | None, registered: bool) -> Grade:
-    """The grade that a rule gives to a sender, registered in the country or not; no rule: `unknown`."""
+    """The grade that a rule gives to a sender, registered in the country or not; no rule: `unknown`.
+
+    Where sources contradict each other, what they allow is unknown until the sender is registered.
+    """
     if rule is None:
         return Grade.UNKNOWN
     if rule.status is RuleStatus.REGISTRATION_REQUIRED:
         return Grade.COMPLIANT if registered else rule.unregistered
+    if rule.status is RuleStatus.ALLOWED and rule.certainty is Certainty.LOW and not registered:
+        return Grade.UNKNOWN
     return _GRADES[rule.status]
 
 
@@ -280,7 +277,7 @@ def _digest(rules: Iterable[CountryRule]) -> str:
 
 
 def _accepts(rule: CountryRule | None) -> bool:
-    return rule is not None and rule.status in _ACCEPTED
+    return rule is not None and rule.status in _ACCEPTED and rule.certainty is not Certainty.LOW
 
 
 def _refuses(rule: CountryRule | None) -> bool:
@@ -309,8 +306,9 @@ def _ranked(rules: Mapping[str, tuple[CountryRule, ...]]) -> _RankedRules:
     return {key: tuple(sorted(held, key=_precedence)) for key, held in ranked.items()}
 
 
-def _boundaries(rules: Iterable[CountryRule]) -> tuple[datetime, ...]:
-    ends = {end for rule in rules for end in (rule.effective_from, rule.effective_until) if end is not None}
+def _boundaries(rules: Iterable[CountryRule], facts: Iterable[ProfileFact]) -> tuple[datetime, ...]:
+    dated: tuple[CountryRule | ProfileFact, ...] = (*rules, *facts)
+    ends = {end for each in dated for end in (each.effective_from, each.effective_until) if end is not None}
     return tuple(sorted(ends))
 
 

@@ -9,15 +9,21 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
+from core.engine.country_profile import Permission, matches
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, Rejection, UnknownRule
-from core.engine.generic_names import is_generic
+from core.engine.generic_names import generic_word
 from core.engine.graded_sender import GradedSender, rule_words, standing_words
 from core.moments import moment_text
-from core.sender import Product, SenderStatus, SenderType, form_error
+from core.sender import Product, SenderStatus, SenderType, TrafficClass, form_error
 
 #: Types that carry no reply in a country whose long codes are one-way.
 LONG_CODES = frozenset({SenderType.LONGCODE, SenderType.OWN_NUMBER, SenderType.SHARED_LONGCODE})
+
+#: Beside letters and digits, what the form of a name admits everywhere.
+_LEGAL_SIGNS = "+"
+
+_DISPUTED = "sources contradict each other about"
 
 
 class Screened(NamedTuple):
@@ -57,26 +63,49 @@ def name_too_long(graded: GradedSender) -> str | None:
     return f"{graded.context.request.country} takes names of at most {limit} characters"
 
 
-def name_form(graded: GradedSender) -> str | None:
-    """Some countries take letters only."""
-    if not graded.context.profile.alpha_letters_only or (graded.sender.sender_id or "").isalpha():
+def name_too_short(graded: GradedSender) -> str | None:
+    """Some countries ask for more than three characters."""
+    least = graded.context.profile.alpha_min_length
+    if len(graded.sender.sender_id or "") >= least:
         return None
-    return f"{graded.context.request.country} takes names of letters only"
+    return f"{graded.context.request.country} takes names of at least {least} characters"
+
+
+def name_form(graded: GradedSender) -> str | None:
+    """Which characters a country takes in a name; a hyphen only where its promotional mark has one."""
+    country, profile, name = graded.context.request.country, graded.context.profile, graded.sender.sender_id or ""
+    if profile.alpha_letters_only and not name.isalpha():
+        return f"{country} takes names of letters only"
+    if profile.alpha_needs_letter and not any(map(str.isalpha, name)):
+        return f"{country} takes names with at least one letter"
+    if name[:1] and name[:1] in profile.alpha_not_first:
+        return f"{country} takes no name that begins with {name[0]}"
+    legal = _LEGAL_SIGNS if profile.alpha_characters is None else profile.alpha_characters
+    if profile.promotional_affix and matches(profile.promotional_affix, name):
+        legal += profile.promotional_affix
+    wrong = next((sign for sign in name if not sign.isalnum() and sign not in legal), None)
+    return None if wrong is None else f"{country} takes no {wrong!r} in a name"
 
 
 def name_generic(graded: GradedSender) -> str | None:
-    """Some countries refuse names that could be anybody's."""
-    if not graded.context.profile.generic_senders_blocked or not is_generic(graded.sender.sender_id or ""):
+    """Some countries refuse names that could be anybody's; one that they registered is somebody's."""
+    profile = graded.context.profile
+    if not profile.generic_senders_blocked:
         return None
-    return f"{graded.context.request.country} refuses generic names"
+    word = generic_word(graded.sender.sender_id or "", profile.generic_words)
+    if word is None or (word.startswith("*") and graded.registered):
+        return None
+    within = f", and {word.strip('*')} within a name is one" if "*" in word else ""
+    return f"{graded.context.request.country} refuses generic names{within}"
 
 
 def rule_unknown(graded: GradedSender) -> str | None:
     """Where the data says nothing, the policy decides."""
-    country, policy = graded.context.request.country, graded.context.policy.unknown_rule
+    country, policy, rule = graded.context.request.country, graded.context.policy.unknown_rule, graded.rule
     if _UNKNOWN_ADMITS[policy](graded):
         return None
-    return f"{country}: nothing is known about {graded.sender.sender_type} ({rule_words(graded.rule)}; policy {policy})"
+    what = "nothing is known about" if rule is None or rule.status is RuleStatus.UNKNOWN else _DISPUTED
+    return f"{country}: {what} {graded.sender.sender_type} ({rule_words(rule)}; policy {policy})"
 
 
 def _is_local_number(graded: GradedSender) -> bool:
@@ -172,6 +201,29 @@ def traffic_class_not_allowed(graded: GradedSender) -> str | None:
     return f"is not for {graded.context.request.traffic_class} traffic, only {', '.join(sorted(allowed)) or 'none'}"
 
 
+def promotion_not_allowed(graded: GradedSender) -> str | None:
+    """Some countries take promotion from registered names only, or from no name."""
+    allowed = graded.context.profile.promotional_allowed
+    if not _is_promotional(graded) or allowed in (None, Permission.YES):
+        return None
+    if allowed is Permission.NO:
+        return f"{graded.context.request.country} takes no promotion from a name"
+    return None if graded.registered else f"{graded.context.request.country} takes promotion from registered names only"
+
+
+def promotional_affix(graded: GradedSender) -> str | None:
+    """In some countries a mark tells a promotional name."""
+    affix = graded.context.profile.promotional_affix
+    if not affix or not _is_promotional(graded) or matches(affix, graded.sender.sender_id or ""):
+        return None
+    place = "contain" if affix[0] == affix[-1] == "*" else "end with" if affix[0] == "*" else "begin with"
+    return f"in {graded.context.request.country} promotional names {place} {affix.strip('*')}"
+
+
+def _is_promotional(graded: GradedSender) -> bool:
+    return graded.context.request.traffic_class is TrafficClass.PROMOTIONAL
+
+
 # -- the order --------------------------------------------------------------------
 
 
@@ -226,6 +278,7 @@ FILTERS: tuple[Filter, ...] = (
     Filter(Rejection.NOT_ACTIVE, not_active, _everything),
     Filter(Rejection.MALFORMED, malformed, _everything),
     Filter(Rejection.NAME_TOO_LONG, name_too_long, _names),
+    Filter(Rejection.NAME_TOO_SHORT, name_too_short, _names),
     Filter(Rejection.NAME_FORM, name_form, _names),
     Filter(Rejection.NAME_GENERIC, name_generic, _names),
     Filter(Rejection.RULE_UNKNOWN, rule_unknown, _unknown),
@@ -236,6 +289,8 @@ FILTERS: tuple[Filter, ...] = (
     Filter(Rejection.PRODUCT_NOT_SUPPORTED, product_not_supported, _other_products),
     Filter(Rejection.NO_REPLIES, no_replies, _replies),
     Filter(Rejection.TRAFFIC_CLASS_NOT_ALLOWED, traffic_class_not_allowed, _everything),
+    Filter(Rejection.PROMOTION_NOT_ALLOWED, promotion_not_allowed, _names),
+    Filter(Rejection.PROMOTIONAL_AFFIX, promotional_affix, _names),
 )
 
 

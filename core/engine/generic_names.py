@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from core.engine.country_profile import matches
+
 #: Compared with the whole name, letter case ignored. The first three are those of our country data; the others are
 #: words that providers' public sender policies give as examples (MessageMedia for GB: Alert, Verify, Info; MailUp:
 #: Special, Promo, SMS; Promotexter for PH: TEST, MESSAGE, MSG) and their plain synonyms.
@@ -16,6 +20,12 @@ GENERIC_NAMES = frozenset(
 )
 
 
-def is_generic(name: str) -> bool:
-    """Whether the whole of `name` is one of `GENERIC_NAMES`; a name that merely contains one is not."""
-    return name.upper() in GENERIC_NAMES
+def generic_word(name: str, of_country: Iterable[str]) -> str | None:
+    """The generic word that `name` is, or holds where a word of the country has stars (`*INFO*`); None: it is its own.
+
+    Case does not count. A word that is generic everywhere is compared with the whole name only.
+    """
+    upper = name.upper()
+    if upper in GENERIC_NAMES:
+        return upper
+    return next((word for word in of_country if matches(word.upper(), upper)), None)

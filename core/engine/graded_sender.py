@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
-from core.engine.country_rules import CountryProfile, CountryRule, Grade, grade_of
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, Grade, grade_of
 from core.engine.decision import Policy, Request
 from core.moments import moment_text
 from core.sender import Product, Registration, Sender, SenderType
@@ -45,10 +46,10 @@ class Rules(Protocol):
         """The rule in force for one sender type from one sender country."""
 
     def next_boundary(self, country: str, moment: datetime) -> datetime | None:
-        """The first moment after `moment` at which a rule of the country begins or ends."""
+        """The first moment after `moment` at which a rule or a fact of the country begins or ends."""
 
-    def profile(self, country: str) -> CountryProfile:
-        """What the data says of the country beside its rules."""
+    def profile(self, country: str, moment: datetime | None = None) -> CountryProfile:
+        """What the data says of the country beside its rules, with the facts that are in force at `moment`."""
 
     def knows(self, country: str) -> bool:
         """Whether the country has any rules."""
@@ -103,7 +104,7 @@ class GradedSender(NamedTuple):
 
 def context_of(request: Request, usable: frozenset[str], rules: Rules, policy: Policy, now: datetime) -> RequestContext:
     """What all senders of a request have in common; `usable` names the accounts whose senders may be used."""
-    profile = rules.profile(request.country)
+    profile = rules.profile(request.country, now)
     named = dict.fromkeys((*profile.type_preference, *GLOBAL_TYPE_PREFERENCE))
     preference = {sender_type: index for index, sender_type in enumerate(named)}
     homes = frozenset({request.country, profile.country})

@@ -7,7 +7,7 @@ in pages; nothing is kept of those that feel nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -18,7 +18,8 @@ from core.accounts.facts import read_facts
 from core.defaults.default_senders import facts_for_defaults
 from core.defaults.judge import ComplianceJudge
 from core.defaults.rows import StoredDefault, defaults_after
-from core.engine.country_rules import REGION_HOMES, CountryProfile, CountryRule, RuleBook
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import REGION_HOMES, CountryRule, RuleBook
 from core.engine.decide import decide
 from core.engine.decision import ENABLED, Decision, Facts, Policy, Request, Source
 from core.rules.diff import RuleChange
@@ -144,7 +145,7 @@ class Contrast:
         return any(sender.sender_type in types for sender in senders)
 
     def _differing(self, country: str) -> Iterable[SenderType]:
-        profiles = {_profile_effect(book.profile(country)) for book in self._books}
+        profiles = {_profile_effect(book.profile(country, self._now)) for book in self._books}
         if len(profiles) > 1 or len({book.knows(country) for book in self._books}) > 1:
             return SenderType
         return (
@@ -161,21 +162,26 @@ def _origins(country: str) -> tuple[str | None, ...]:
     return country, _ABROAD, None
 
 
+#: What a profile says for people alone; the engine heeds all the rest, and so does whoever adds a field.
+_FOR_PEOPLE = frozenset(
+    {
+        *("country", "name", "calling_codes", "alpha_charset_notes", "confidence", "sources", "as_of", "notes"),
+        *("sources_total", "alpha_majority", "alpha_local_registration", "delivery_receipts", "promotional_window"),
+        "facts",
+    }
+)
+_HEEDED = tuple(field.name for field in fields(CountryProfile) if field.name not in _FOR_PEOPLE)
+
+
 def _profile_effect(profile: CountryProfile) -> tuple[object, ...]:
     """All of a profile that the engine heeds."""
-    return (
-        profile.alpha_max_length,
-        profile.alpha_letters_only,
-        profile.alpha_case_sensitive,
-        profile.generic_senders_blocked,
-        profile.two_way_long_code,
-        profile.mms,
-        profile.type_preference,
-    )
+    return tuple(getattr(profile, name) for name in _HEEDED)
 
 
 def _rule_effect(rule: CountryRule | None) -> tuple[object, ...]:
-    return () if rule is None else (rule.status, rule.unregistered, frozenset(rule.only_sender_countries))
+    return (
+        () if rule is None else (rule.status, rule.unregistered, rule.certainty, frozenset(rule.only_sender_countries))
+    )
 
 
 def _accounts_after(connection: Connection, last: int, limit: int) -> Sequence[Row[int, str]]:

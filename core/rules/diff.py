@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.moments import boundary_text
 from core.rules.documents import PROFILE_FIELDS
 from core.sender import SenderType

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import IO
 
-from core.engine.country_rules import REGION_HOMES, CountryProfile, CountryRule, RuleBook
+from core.engine.country_profile import CountryProfile, ProfileFact
+from core.engine.country_rules import REGION_HOMES, CountryRule, RuleBook
 from core.errors import FieldError, RefusedError
 from core.rules.diff import RuleChange, diff_rules
 from core.rules.documents import content_version
+from core.rules.facts_file import Fact, read_facts
 from core.rules.line_file import read_lines, written_lines
-from core.rules.wide_columns import profile_of, rules_of
+from core.rules.timelines import phases_of, with_facts
+from core.rules.wide_columns import Timelines, profile_of, rules_of
 from core.rules.wide_file import RULE_COLUMNS, Row, Table, dated_columns, read_table
 
 __all__ = [
@@ -31,6 +34,18 @@ __all__ = [
 MAX_FILE_BYTES = 16_777_216
 
 SHIPPED_FILE = Path(__file__).parents[1] / "data" / "country_rules.csv"
+FACTS_FILE = SHIPPED_FILE.with_name("country_facts.csv")
+
+#: Fields of a profile that the table of countries has a column for; a fact on another is on no line of it.
+_PROFILE_COLUMNS = {
+    "two_way_long_code": "two_way_long_code",
+    "alpha_max_length": "alpha_max_length",
+    "alpha_letters_only": "alpha_letters_only",
+    "alpha_charset_notes": "alpha_charset_notes",
+    "generic_senders_blocked": "generic_senders_blocked",
+    "alpha_local_registration": "alphanumeric_local_traffic_registration",
+}
+_REPLACED = "long_code_international_overwritten"
 
 _BOM = "\ufeff"
 
@@ -76,43 +91,96 @@ def shipped_rules() -> RuleBook:
     return _book_of(_shipped_table())
 
 
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """A line of the shipped table, what holds when in its columns, and the dated facts on the profile."""
+
+    row: Row
+    timelines: Timelines
+    facts: tuple[ProfileFact, ...]
+
+
 @cache
 def _shipped_table() -> Table:
     return read_table(SHIPPED_FILE.read_text("utf-8"))
 
 
-def _shipped_rows() -> dict[str, Row]:
-    return {row["country"]: row for row in _shipped_table().rows}
+@cache
+def shipped_facts() -> tuple[Fact, ...]:
+    """The dated facts that come with the product; RefusedError where the file is spoilt."""
+    facts, errors = read_facts(FACTS_FILE.read_text("utf-8"))
+    _refuse("the file of facts", errors)
+    return facts
+
+
+@cache
+def _shipped() -> Mapping[str, _Shipped]:
+    held: dict[str, list[Fact]] = {}
+    for fact in shipped_facts():
+        held.setdefault(fact.country, []).append(fact)
+    return {row["country"]: _merged(row, held.get(row["country"], ())) for row in _shipped_table().rows}
+
+
+def _merged(row: Row, facts: Sequence[Fact]) -> _Shipped:
+    by_column: dict[str | None, list[Fact]] = {}
+    for fact in facts:
+        by_column.setdefault(fact.column, []).append(fact)
+    timelines = {column: with_facts(row[column], by_column.get(column, ())) for column in RULE_COLUMNS}
+    return _Shipped(row, timelines, tuple(fact.of_profile() for fact in by_column.get(None, ())))
 
 
 def _known_countries() -> frozenset[str]:
-    return frozenset(_shipped_rows()) | REGION_HOMES.keys()
+    return frozenset(_shipped()) | REGION_HOMES.keys()
 
 
 def _book_of(table: Table) -> RuleBook:
-    shipped = _shipped_rows()
-    rows = [_completed(row, shipped.get(row["country"], {})) for row in table.rows]
-    return _book([rule for row in rows for rule in rules_of(row)], map(profile_of, rows), table.errors)
+    rules: list[CountryRule] = []
+    profiles: list[CountryProfile] = []
+    for row in table.rows:
+        shipped = _shipped().get(row["country"])
+        rules += rules_of(row, _timelines(row, shipped))
+        profiles.append(profile_of(_with_preference(row, shipped), _profile_facts(row, shipped)))
+    return _book(rules, profiles, table.errors)
+
+
+def _timelines(row: Row, shipped: _Shipped | None) -> Timelines:
+    """The cells of the file, or the product's dates where the file has none and says the product's status."""
+    return {
+        column: phases_of(row, column)
+        if shipped is None or row.keys() & set(dated_columns(column)) or not _same(row, shipped.row, column)
+        else shipped.timelines[column]
+        for column in RULE_COLUMNS
+    }
+
+
+def _same(row: Row, shipped: Row, column: str) -> bool:
+    replaced = (_REPLACED,) if column == "long_code_international" else ()
+    return all(row[each] == shipped[each] for each in (column, *replaced))
+
+
+def _profile_facts(row: Row, shipped: _Shipped | None) -> tuple[ProfileFact, ...]:
+    """The product's facts, without those on a column of which the file says something else."""
+    if shipped is None:
+        return ()
+    columns = ((fact, _PROFILE_COLUMNS.get(fact.field, "")) for fact in shipped.facts)
+    return tuple(fact for fact, column in columns if row.get(column, "") in ("", shipped.row.get(column, "")))
+
+
+def _with_preference(row: Row, shipped: _Shipped | None) -> Row:
+    return {"type_preference": shipped.row.get("type_preference", ""), **row} if shipped else row
 
 
 def _book(rules: Sequence[CountryRule], profiles: Iterable[CountryProfile], errors: Sequence[FieldError]) -> RuleBook:
-    if errors:
-        first = f"{errors[0].field}: {errors[0].reason}"
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise RefusedError(f"the rule file is refused, nothing was read: {first}{more}", errors)
+    _refuse("the rule file", errors)
     kept = tuple(profiles)
     return RuleBook.of(content_version(rules, kept), rules, kept)
 
 
-def _completed(row: Row, shipped: Row) -> Row:
-    """Fill in the optional columns that the file does not have; a shipped date only where the status is the shipped one."""
-    filled = dict(row)
-    filled.setdefault("type_preference", shipped.get("type_preference", ""))
-    for column in RULE_COLUMNS:
-        dated = dated_columns(column)
-        if not row.keys() & set(dated) and row[column] == shipped.get(column):
-            filled.update({name: shipped.get(name, "") for name in dated})
-    return filled
+def _refuse(what: str, errors: Sequence[FieldError]) -> None:
+    if errors:
+        first = f"{errors[0].field}: {errors[0].reason}"
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise RefusedError(f"{what} is refused, nothing was read: {first}{more}", errors)
 
 
 def _content(source: str | Path | IO[str] | IO[bytes]) -> bytes | str:

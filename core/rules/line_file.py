@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook
+from pydantic import ValidationError
+
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook
 from core.errors import FieldError
-from core.rules.documents import (
-    PROFILE_FIELDS,
-    RULE_FIELDS,
-    profile_as_dict,
-    profile_from_dict,
-    rule_as_dict,
-    rule_from_dict,
-)
-
-_Fields = Mapping[str, Callable[[Any], Any]]
-
-#: Kind of line -> (fields it may have, fields it must have). An override is no part of a file: it survives files.
-_KINDS: dict[str, tuple[_Fields, tuple[str, ...]]] = {
-    "country": (PROFILE_FIELDS, ("country", "name")),
-    "rule": (
-        {name: parse for name, parse in RULE_FIELDS.items() if name != "override_reason"},
-        ("country", "sender_type", "sender_country", "status"),
-    ),
-}
+from core.rules.documents import profile_as_dict, rule_as_dict
+from core.rules.fields import field_errors
+from core.rules.lines import LINES, RuleLine
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -78,39 +65,27 @@ def _take(lines: Lines, number: int, line: str, countries: Container[str]) -> No
         lines.refuse(number, None, f"is not JSON: {error}")
         return
     kind = document.get("kind") if isinstance(document, dict) else None
-    if kind not in ("country", "rule"):
+    if not isinstance(kind, str) or kind not in LINES:
         lines.refuse(number, None, 'is not an object whose "kind" is "country" or "rule"')
         return
-    before = len(lines.errors)
-    _check(lines, number, document, *_KINDS[kind])
-    if len(lines.errors) == before:
-        _keep(lines, number, document, countries)
+    _keep(lines, number, kind, document, countries)
 
 
-def _check(lines: Lines, number: int, document: Mapping[str, Any], fields: _Fields, required: tuple[str, ...]) -> None:
-    for name in required:
-        if name not in document:
-            lines.refuse(number, name, "is missing")
-    for name, value in document.items():
-        if name != "kind" and name not in fields:
-            lines.refuse(number, name, "is no field of this kind of line")
-        elif name != "kind":
-            try:
-                fields[name](value)
-            except ValueError as error:
-                lines.refuse(number, name, str(error))
-
-
-def _keep(lines: Lines, number: int, document: Mapping[str, Any], countries: Container[str]) -> None:
-    if document["country"] not in countries:
-        lines.refuse(number, "country", f"{document['country']!r} is not an ISO 3166-1 alpha-2 code")
-    elif document["kind"] == "rule":
-        lines.rules.append(rule_from_dict(document))
+def _keep(lines: Lines, number: int, kind: str, document: Mapping[str, Any], countries: Container[str]) -> None:
+    try:
+        line = LINES[kind].model_validate(document)
+    except ValidationError as error:
+        lines.errors.extend(field_errors(error, f"line {number}", "field"))
+        return
+    if line.country not in countries:
+        lines.refuse(number, "country", f"{line.country!r} is not an ISO 3166-1 alpha-2 code")
+    elif isinstance(line, RuleLine):
+        lines.rules.append(line.rule())
         lines.rule_lines.append(number)
-    elif document["country"] in lines.profiles:
-        lines.refuse(number, "country", f"{document['country']} has a line of kind country already")
+    elif line.country in lines.profiles:
+        lines.refuse(number, "country", f"{line.country} has a line of kind country already")
     else:
-        lines.profiles[document["country"]] = profile_from_dict(document)
+        lines.profiles[line.country] = line.profile()
 
 
 def _lend_profiles(lines: Lines, shipped: Mapping[str, CountryProfile]) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from core.engine.country_rules import CountryProfile, CountryRule, Grade, RuleStatus, SenderOrigin
-from core.moments import parse_moment
-from core.rules.documents import ALPHA_MAX
-from core.rules.wide_file import Row, dated_columns
+from core.engine.country_profile import CountryProfile, ProfileFact
+from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
+from core.rules.fields import ALPHA_MAX
+from core.rules.timelines import Phase
+from core.rules.wide_file import Row
 from core.sender import SenderType
+
+#: Column -> what holds when.
+Timelines = Mapping[str, Sequence[Phase]]
 
 _STATUS = {
     "allowed": RuleStatus.ALLOWED,
@@ -33,33 +36,13 @@ _NORTH_AMERICAN_SENDERS = ("CA", "US")
 _LETTERS_ONLY = re.compile(r"\b(letters only|no digits)\b(?! for )")
 
 
-@dataclass(frozen=True, slots=True)
-class _Phase:
-    cell: str
-    unregistered: Grade
-    effective_from: datetime | None = None
-    effective_until: datetime | None = None
-
-    @property
-    def status(self) -> RuleStatus:
-        return _STATUS[self.cell]
-
-
-def rules_of(row: Row) -> tuple[CountryRule, ...]:
+def rules_of(row: Row, timelines: Timelines) -> tuple[CountryRule, ...]:
     """The rules of a checked line, a row of rules for each sender type; unknown ones are written out too."""
-    return (
-        *_rules(row, "alphanumeric", SenderType.ALPHA_TAG, SenderOrigin.ANY),
-        *_numbers(row, SenderType.LONGCODE),
-        *_own_numbers(row),
-        *_national(row, "short_code", SenderType.SHORTCODE, "short codes are national"),
-        *_toll_free(row),
-        *_rules(row, "ten_dlc", SenderType.TEN_DLC, SenderOrigin.ANY, _north_american(row)),
-        *_rules(row, "shared_number", SenderType.SHARED_LONGCODE, SenderOrigin.ANY),
-    )
+    return tuple(_Reader(row, timelines).rules())
 
 
-def profile_of(row: Row) -> CountryProfile:
-    """What a checked line says of its country beside the rules."""
+def profile_of(row: Row, facts: tuple[ProfileFact, ...] = ()) -> CountryProfile:
+    """What a checked line says of its country beside the rules, with the dated facts on it."""
     letters_only = row.get("alpha_letters_only")
     return CountryProfile(
         country=row["country"],
@@ -80,6 +63,7 @@ def profile_of(row: Row) -> CountryProfile:
         alpha_majority=_STATUS[row["alphanumeric_majority"]].value,
         alpha_local_registration=_ANSWER[row["alphanumeric_local_traffic_registration"]],
         delivery_receipts=row["dlr"],
+        facts=facts,
     )
 
 
@@ -95,83 +79,87 @@ def _north_american(row: Row) -> tuple[str, ...]:
     return tuple(sorted({*_NORTH_AMERICAN_SENDERS, row["country"]}))
 
 
-def _numbers(row: Row, sender_type: SenderType) -> Iterator[CountryRule]:
-    yield from _rules(row, "long_code_domestic", sender_type, SenderOrigin.DOMESTIC)
-    yield from _rules(row, "long_code_international", sender_type, SenderOrigin.FOREIGN)
+class _Reader:
+    """One line, on its way to rules."""
+
+    def __init__(self, row: Row, timelines: Timelines) -> None:
+        self._row, self._timelines = row, timelines
+
+    def rules(self) -> Iterator[CountryRule]:
+        """All rules, by sender type."""
+        yield from self._column("alphanumeric", SenderType.ALPHA_TAG, SenderOrigin.ANY)
+        yield from self._numbers(SenderType.LONGCODE)
+        yield from self._own_numbers()
+        yield from self._national("short_code", SenderType.SHORTCODE, "short codes are national")
+        yield from self._toll_free()
+        yield from self._column("ten_dlc", SenderType.TEN_DLC, SenderOrigin.ANY, _north_american(self._row))
+        yield from self._column("shared_number", SenderType.SHARED_LONGCODE, SenderOrigin.ANY)
+
+    def _numbers(self, sender_type: SenderType) -> Iterator[CountryRule]:
+        yield from self._column("long_code_domestic", sender_type, SenderOrigin.DOMESTIC)
+        yield from self._column("long_code_international", sender_type, SenderOrigin.FOREIGN)
+
+    def _own_numbers(self) -> Iterator[CountryRule]:
+        if self._row["country"] in _OWN_NUMBERS_REFUSED:
+            yield self._blocked(SenderType.OWN_NUMBER, SenderOrigin.ANY, "own numbers are refused here")
+        else:
+            yield from self._numbers(SenderType.OWN_NUMBER)
+
+    def _toll_free(self) -> Iterator[CountryRule]:
+        if any(code.startswith("1") for code in _split(self._row["calling_code"])):
+            yield from self._column("toll_free", SenderType.TOLLFREE, SenderOrigin.ANY, _north_american(self._row))
+        else:
+            yield from self._national("toll_free", SenderType.TOLLFREE, "toll-free numbers are national")
+
+    def _national(self, column: str, sender_type: SenderType, why: str) -> Iterator[CountryRule]:
+        yield from self._column(column, sender_type, SenderOrigin.DOMESTIC)
+        yield self._blocked(sender_type, SenderOrigin.FOREIGN, why)
+
+    def _column(
+        self, column: str, sender_type: SenderType, origin: SenderOrigin, only: tuple[str, ...] = ()
+    ) -> Iterator[CountryRule]:
+        for phase in self._timelines[column]:
+            status, why = _status(self._row, column, phase)
+            yield CountryRule(
+                country=self._row["country"],
+                sender_type=sender_type,
+                sender_country=origin,
+                status=status,
+                effective_from=phase.effective_from,
+                effective_until=phase.effective_until,
+                only_sender_countries=() if status is RuleStatus.BLOCKED else only,
+                unregistered=phase.unregistered,
+                **_provenance(self._row, phase, why),
+            )
+
+    def _blocked(self, sender_type: SenderType, origin: SenderOrigin, why: str) -> CountryRule:
+        provenance = _provenance(self._row, Phase("prohibited"), why)
+        return CountryRule(self._row["country"], sender_type, origin, RuleStatus.BLOCKED, **provenance)
 
 
-def _own_numbers(row: Row) -> Iterator[CountryRule]:
-    if row["country"] in _OWN_NUMBERS_REFUSED:
-        yield _blocked(row, SenderType.OWN_NUMBER, SenderOrigin.ANY, "own numbers are refused here")
-    else:
-        yield from _numbers(row, SenderType.OWN_NUMBER)
-
-
-def _toll_free(row: Row) -> Iterator[CountryRule]:
-    if any(code.startswith("1") for code in _split(row["calling_code"])):
-        yield from _rules(row, "toll_free", SenderType.TOLLFREE, SenderOrigin.ANY, _north_american(row))
-    else:
-        yield from _national(row, "toll_free", SenderType.TOLLFREE, "toll-free numbers are national")
-
-
-def _national(row: Row, column: str, sender_type: SenderType, why: str) -> Iterator[CountryRule]:
-    yield from _rules(row, column, sender_type, SenderOrigin.DOMESTIC)
-    yield _blocked(row, sender_type, SenderOrigin.FOREIGN, why)
-
-
-def _rules(
-    row: Row, column: str, sender_type: SenderType, origin: SenderOrigin, only: tuple[str, ...] = ()
-) -> Iterator[CountryRule]:
-    for phase in _phases(row, column):
-        status, why = _status(row, column, phase)
-        yield CountryRule(
-            country=row["country"],
-            sender_type=sender_type,
-            sender_country=origin,
-            status=status,
-            effective_from=phase.effective_from,
-            effective_until=phase.effective_until,
-            only_sender_countries=() if status is RuleStatus.BLOCKED else only,
-            unregistered=phase.unregistered,
-            sources=_split(row["sources"]),
-            as_of=row["as_of"],
-            confidence=int(row["confidence"]),
-            notes=_notes(row, why),
-            sources_total=int(row["sources_total"]),
-        )
-
-
-def _phases(row: Row, column: str) -> Iterator[_Phase]:
-    since, before, unregistered = dated_columns(column)
-    now = _Phase(row[column], Grade(row.get(unregistered) or Grade.BLOCKED))
-    if not row.get(since):
-        yield now
-        return
-    boundary = parse_moment(row[since])
-    yield _Phase(row[before], Grade.BLOCKED, effective_until=boundary)
-    yield _Phase(now.cell, now.unregistered, effective_from=boundary)
-
-
-def _status(row: Row, column: str, phase: _Phase) -> tuple[RuleStatus, str]:
+def _status(row: Row, column: str, phase: Phase) -> tuple[RuleStatus, str]:
+    status = _STATUS[phase.cell]
     replaced = column == "long_code_international" and row["long_code_international_overwritten"] == "yes"
-    if replaced and phase.status is not RuleStatus.REGISTRATION_REQUIRED:
+    if replaced and status is not RuleStatus.REGISTRATION_REQUIRED:
         return RuleStatus.ALTERED, "a foreign number arrives replaced"
-    return phase.status, "this type does not exist here" if phase.cell == "not_applicable" else ""
+    return status, "this type does not exist here" if phase.cell == "not_applicable" else ""
 
 
-def _blocked(row: Row, sender_type: SenderType, origin: SenderOrigin, why: str) -> CountryRule:
-    return CountryRule(
-        country=row["country"],
-        sender_type=sender_type,
-        sender_country=origin,
-        status=RuleStatus.BLOCKED,
-        sources=_split(row["sources"]),
-        as_of=row["as_of"],
-        confidence=int(row["confidence"]),
-        notes=_notes(row, why),
-        sources_total=int(row["sources_total"]),
-    )
-
-
-def _notes(row: Row, why: str) -> str:
-    return "; ".join(filter(None, (why, row["notes"])))
+def _provenance(row: Row, phase: Phase, why: str) -> dict[str, Any]:
+    """Who says so: the facts, the newest first, then the line's sources where these say the same."""
+    facts = phase.facts
+    sources = [source for fact in facts for source in fact.sources]
+    as_of = [part for fact in facts for part in _split(fact.as_of)]
+    confidence = total = len(set(sources))
+    if phase.on_the_line:
+        as_of += [part for part in _split(row["as_of"]) if part.partition(":")[0] not in sources]
+        sources += _split(row["sources"])
+        confidence, total = int(row["confidence"]), int(row["sources_total"])
+    return {
+        "sources": tuple(dict.fromkeys(sources)),
+        "as_of": "; ".join(dict.fromkeys(as_of)),
+        "confidence": confidence,
+        "sources_total": total,
+        "notes": "; ".join(dict.fromkeys(filter(None, (why, *(fact.note for fact in facts), row["notes"])))),
+        "certainty": phase.certainty,
+    }

@@ -5,22 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from core.errors import FieldError
 from core.moments import parse_moment
-from core.rules.documents import ALPHA_MAX, ALPHA_MIN, UNPRINTABLE
+from core.rules.fields import ALPHA_MAX, ALPHA_MIN, Text, field_errors
 from core.sender import SenderType
 
 #: Checked line of a file: column -> value, optional columns included.
 Row = Mapping[str, str]
-_Check = Callable[[str], None]
 
-_STATUSES = ("allowed", "registration_required", "overwritten", "prohibited", "unknown")
-_TYPE_STATUSES = (*_STATUSES, "not_applicable")
-_ANSWERS = ("yes", "no", "unknown")
 _CALLING_CODES = re.compile(r"([0-9]{1,7}(;[0-9]{1,7})*)?")
 _COUNT = re.compile(r"[0-9]{1,4}")
 
@@ -28,90 +27,117 @@ _COUNT = re.compile(r"[0-9]{1,4}")
 _ALIKE = 0.85
 
 
-def _one_of(*values: str) -> _Check:
-    def check(cell: str) -> None:
-        if cell not in values:
-            raise ValueError(f"{cell!r} is not one of: {', '.join(value or '(empty)' for value in values)}")
-
-    return check
-
-
-def _matching(pattern: re.Pattern[str], words: str) -> _Check:
-    def check(cell: str) -> None:
+def _matching(pattern: re.Pattern[str], words: str) -> AfterValidator:
+    def check(cell: str) -> str:
         if not pattern.fullmatch(cell):
             raise ValueError(f"{cell!r} is not {words}")
+        return cell
 
-    return check
+    return AfterValidator(check)
 
 
-def _length(cell: str) -> None:
+def _length(cell: str) -> str:
     if cell and not (_COUNT.fullmatch(cell) and ALPHA_MIN <= int(cell) <= ALPHA_MAX):
         raise ValueError(f"{cell!r} is neither empty nor a number from {ALPHA_MIN} to {ALPHA_MAX}")
+    return cell
 
 
-def _moment(cell: str) -> None:
+def _moment(cell: str) -> str:
     if cell:
         parse_moment(cell)
+    return cell
 
 
-def _types(cell: str) -> None:
-    for name in filter(None, cell.split(";")):
-        _one_of(*SenderType)(name.strip())
+def _types(cell: str) -> str:
+    for name in (part.strip() for part in cell.split(";") if part):
+        if name not in {*SenderType}:
+            raise ValueError(f"{name!r} is not one of: {', '.join(SenderType)}")
+    return cell
 
 
-def _any_text(cell: str) -> None:
-    """Free text; what cannot be printed is refused in every column."""
+Status = Literal["allowed", "registration_required", "overwritten", "prohibited", "unknown"]
+TypeStatus = Literal[Status, "not_applicable"]
+Answer = Literal["yes", "no", "unknown"]
+MaybeStatus = Literal["", Status]
+MaybeTypeStatus = Literal["", TypeStatus]
+MaybeGrade = Literal["", "altered", "blocked", "unknown"]
+Count = Annotated[Text, _matching(_COUNT, "a whole number")]
+MaybeMoment = Annotated[Text, AfterValidator(_moment)]
+
+
+class _Cells(BaseModel):
+    """The cells of a line that must be there; each is a text, and stays as it is written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    country: Text
+    name: Annotated[Text, _matching(re.compile(r".+", re.DOTALL), "a name")]
+    calling_code: Annotated[Text, _matching(_CALLING_CODES, "one calling code or several with ';' between them")]
+    alphanumeric_majority: Status
+    alphanumeric_local_traffic_registration: Answer
+    long_code_international_overwritten: Answer
+    two_way_long_code: Answer
+    mms: Answer
+    alpha_max_length: Annotated[Text, AfterValidator(_length)]
+    alpha_charset_notes: Text
+    generic_senders_blocked: Answer
+    dlr: Literal["yes", "carrier_only", "no", "unknown"]
+    confidence: Count
+    sources_total: Count
+    sources: Text
+    as_of: Text
+    notes: Text
+    alphanumeric: Status
+    long_code_domestic: Status
+    long_code_international: Status
+    short_code: TypeStatus
+    toll_free: TypeStatus
+    ten_dlc: TypeStatus
+    shared_number: TypeStatus
+
+
+class _MaybeCells(_Cells):
+    """The cells of a line that may be there beside them."""
+
+    alphanumeric_effective_from: MaybeMoment = ""
+    alphanumeric_before: MaybeStatus = ""
+    alphanumeric_unregistered: MaybeGrade = ""
+    long_code_domestic_effective_from: MaybeMoment = ""
+    long_code_domestic_before: MaybeStatus = ""
+    long_code_domestic_unregistered: MaybeGrade = ""
+    long_code_international_effective_from: MaybeMoment = ""
+    long_code_international_before: MaybeStatus = ""
+    long_code_international_unregistered: MaybeGrade = ""
+    short_code_effective_from: MaybeMoment = ""
+    short_code_before: MaybeTypeStatus = ""
+    short_code_unregistered: MaybeGrade = ""
+    toll_free_effective_from: MaybeMoment = ""
+    toll_free_before: MaybeTypeStatus = ""
+    toll_free_unregistered: MaybeGrade = ""
+    ten_dlc_effective_from: MaybeMoment = ""
+    ten_dlc_before: MaybeTypeStatus = ""
+    ten_dlc_unregistered: MaybeGrade = ""
+    shared_number_effective_from: MaybeMoment = ""
+    shared_number_before: MaybeTypeStatus = ""
+    shared_number_unregistered: MaybeGrade = ""
+    type_preference: Annotated[Text, AfterValidator(_types)] = ""
+    alpha_letters_only: Literal["", "yes", "no"] = ""
 
 
 #: Columns that say what becomes of a sender type; each may carry a date in three optional columns beside it.
-RULE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "alphanumeric": _STATUSES,
-    "long_code_domestic": _STATUSES,
-    "long_code_international": _STATUSES,
-    "short_code": _TYPE_STATUSES,
-    "toll_free": _TYPE_STATUSES,
-    "ten_dlc": _TYPE_STATUSES,
-    "shared_number": _TYPE_STATUSES,
-}
+RULE_COLUMNS = (
+    *("alphanumeric", "long_code_domestic", "long_code_international", "short_code"),
+    *("toll_free", "ten_dlc", "shared_number"),
+)
 
-COLUMNS: dict[str, _Check] = {
-    "country": _any_text,
-    "name": _matching(re.compile(r".+", re.DOTALL), "a name"),
-    "calling_code": _matching(_CALLING_CODES, "one calling code or several with ';' between them"),
-    "alphanumeric_majority": _one_of(*_STATUSES),
-    "alphanumeric_local_traffic_registration": _one_of(*_ANSWERS),
-    "long_code_international_overwritten": _one_of(*_ANSWERS),
-    "two_way_long_code": _one_of(*_ANSWERS),
-    "mms": _one_of(*_ANSWERS),
-    "alpha_max_length": _length,
-    "alpha_charset_notes": _any_text,
-    "generic_senders_blocked": _one_of(*_ANSWERS),
-    "dlr": _one_of("yes", "carrier_only", "no", "unknown"),
-    "confidence": _matching(_COUNT, "a whole number"),
-    "sources_total": _matching(_COUNT, "a whole number"),
-    "sources": _any_text,
-    "as_of": _any_text,
-    "notes": _any_text,
-} | {column: _one_of(*statuses) for column, statuses in RULE_COLUMNS.items()}
+COLUMNS = tuple(_Cells.model_fields)
+OPTIONAL_COLUMNS = tuple(name for name in _MaybeCells.model_fields if name not in COLUMNS)
+_KNOWN = frozenset({*COLUMNS, *OPTIONAL_COLUMNS})
 
 
 def dated_columns(column: str) -> tuple[str, str, str]:
     """The optional columns that give a rule column a date: since when, what held before, the grade unregistered."""
     return f"{column}_effective_from", f"{column}_before", f"{column}_unregistered"
-
-
-def _optional_columns() -> Iterator[tuple[str, _Check]]:
-    for column, statuses in RULE_COLUMNS.items():
-        since, before, unregistered = dated_columns(column)
-        yield since, _moment
-        yield before, _one_of("", *statuses)
-        yield unregistered, _one_of("", "altered", "blocked", "unknown")
-    yield "type_preference", _types
-    yield "alpha_letters_only", _one_of("", "yes", "no")
-
-
-OPTIONAL_COLUMNS: dict[str, _Check] = dict(_optional_columns())
-_KNOWN = COLUMNS | OPTIONAL_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +160,7 @@ def read_table(text: str, countries: Container[str] | None = None) -> Table:
     """The lines of a wide file, all problems in `errors`; `countries` are those that may be named, None: any."""
     lines = _lines(text)
     header = next(lines, _Line(1, (), "the file is empty"))
-    if not set(header.cells) & COLUMNS.keys():
+    if not set(header.cells) & set(COLUMNS):
         problem = (
             header.problem
             or "is not the header of a rule file, which names country, alphanumeric and the other columns"
@@ -192,12 +218,11 @@ def _body_errors(
 
 
 def _cell_errors(line: _Line, row: Row) -> Iterator[FieldError]:
-    for column, cell in row.items():
-        try:
-            _printable(cell)
-            _KNOWN[column](cell)
-        except ValueError as error:
-            yield _error(line, column, str(error))
+    try:
+        _MaybeCells.model_validate(row)
+    except ValidationError as error:
+        found = field_errors(error, f"line {line.number}", "column")
+        yield from (each for each in found if each.field.rpartition(" ")[2] in row)
     for column in RULE_COLUMNS:
         since, before, _ = dated_columns(column)
         if bool(row.get(since)) != bool(row.get(before)):
@@ -214,11 +239,6 @@ def _country_errors(
         yield _error(line, "country", f"{country!r} is not an ISO 3166-1 alpha-2 code in capitals")
     elif first_lines.setdefault(country, line.number) != line.number:
         yield _error(line, "country", f"{country} stands on line {first_lines[country]} already")
-
-
-def _printable(cell: str) -> None:
-    if UNPRINTABLE.search(cell):
-        raise ValueError("contains a character that cannot be printed")
 
 
 def _error(line: _Line, column: str, reason: str) -> FieldError:

@@ -15,7 +15,8 @@ from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import PageRequest
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import Policy
 from core.errors import NotFoundError, RefusedError
 from core.sender import Product, Sender, SenderType

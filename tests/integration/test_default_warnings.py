@@ -14,7 +14,8 @@ from core.defaults.at_risk import AtRisk, Risk
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.risk_warnings import DefaultWarnings, WarningCount, count_warnings
 from core.defaults.strategies import Strategy
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import Policy
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.store import Store

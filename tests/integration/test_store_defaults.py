@@ -20,7 +20,8 @@ from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import PageRequest
 from core.defaults.rows import MANUAL, DefaultChange, find_default, write_changes
 from core.defaults.strategies import Strategy
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product, Sender, SenderStatus, SenderType, TrafficClass

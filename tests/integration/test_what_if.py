@@ -12,7 +12,8 @@ from core.accounts.accounts import Accounts
 from core.accounts.senders import Senders
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.strategies import Strategy
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import Policy
 from core.previews.rule_change import WhatIf, changed_countries
 from core.rules.diff import diff_rules

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from core.engine.country_rules import CountryProfile, CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import Certainty, CountryProfile, Permission, ProfileFact
+from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
 from core.engine.decision import (
     AlteredSenders,
@@ -39,6 +40,7 @@ NAMES = (
     (SenderType.ALPHA_TAG, "Acme"),
     (SenderType.ALPHA_TAG, "ACME24"),
     (SenderType.ALPHA_TAG, "INFO"),
+    (SenderType.ALPHA_TAG, "AD-Acme"),
     (SenderType.SHARED_LONGCODE, "+61400000001"),
     (SenderType.SHARED_LONGCODE, None),
     (SenderType.LONGCODE, "Acme"),
@@ -107,8 +109,17 @@ special_rules = st.builds(
     effective_until=maybe_moments,
     only_sender_countries=st.sampled_from([(), ("AU",)]),
     unregistered=st.sampled_from(Grade),
+    certainty=mostly(None, st.sampled_from(Certainty)),
 )
 
+permissions = st.none() | st.sampled_from(Permission)
+facts = st.one_of(
+    st.builds(ProfileFact, st.just("alpha_max_length"), st.just(4), maybe_moments, maybe_moments),
+    st.builds(ProfileFact, st.just("alpha_needs_letter"), st.booleans(), maybe_moments, maybe_moments),
+    st.builds(ProfileFact, st.just("generic_words"), st.just(("*CM*",)), maybe_moments, maybe_moments),
+    st.builds(ProfileFact, st.just("promotional_allowed"), permissions, maybe_moments, maybe_moments),
+    st.builds(ProfileFact, st.just("promotional_affix"), st.just("AD-*"), maybe_moments, maybe_moments),
+)
 profiles = st.builds(
     CountryProfile,
     country=st.just("AU"),
@@ -119,6 +130,10 @@ profiles = st.builds(
     alpha_letters_only=mostly(False, st.just(True)),
     generic_senders_blocked=st.sampled_from([None, True]),
     type_preference=st.lists(st.sampled_from(SenderType), max_size=3, unique=True).map(tuple),
+    generic_words=st.sampled_from([(), ("*24*",)]),
+    promotional_affix=mostly("", st.just("*24*")),
+    promotional_allowed=mostly(None, permissions),
+    facts=st.lists(facts, max_size=2).map(tuple),
 )
 
 refs = st.builds(

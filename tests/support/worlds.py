@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from core.cache.verdict import SenderVerdict, Verdict
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook, RuleStatus, SenderOrigin
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
 from core.engine.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderType, TrafficClass

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from core.engine.country_profile import Certainty, Permission
 from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, Rejection, UnknownRule
 from core.engine.filters import FILTERS
-from core.engine.generic_names import GENERIC_NAMES, is_generic
+from core.engine.generic_names import GENERIC_NAMES, generic_word
 from core.sender import Product, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass, form_error
 from tests.support.worlds import DAY, NOW, ask, book, fate, name, number, pool, registered, rule
 
@@ -21,6 +22,7 @@ HOME_ONLY = book(
 NOWHERE = book(
     rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.DOMESTIC), rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.FOREIGN)
 )
+PROMOTION = {"traffic_class": TrafficClass.PROMOTIONAL}
 PENDING, REJECTED = RegistrationStatus.PENDING, RegistrationStatus.REJECTED
 
 #: label: sender, rules, what the message asks for, the code, a part of the words
@@ -64,6 +66,80 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         "letters only",
     ),
     "generic name": (name("Notice"), book(generic_senders_blocked=True), {}, Rejection.NAME_GENERIC, "generic"),
+    "name of three where four are the least": (
+        name("Abc"),
+        book(alpha_min_length=4),
+        {},
+        Rejection.NAME_TOO_SHORT,
+        "at least 4",
+    ),
+    "plus where it is on no list": (name("A+B"), book(alpha_characters="-_ "), {}, Rejection.NAME_FORM, "no '+'"),
+    "plus first": (name("+Acme"), book(alpha_not_first="+"), {}, Rejection.NAME_FORM, "begins with +"),
+    "no letter": (name("+12345"), book(alpha_needs_letter=True), {}, Rejection.NAME_FORM, "at least one letter"),
+    "hyphen where there is no mark with one": (name("AD-Acme"), None, {}, Rejection.NAME_FORM, "no '-'"),
+    "mark at the wrong end": (
+        name("Acme-AD"),
+        book(promotional_affix="AD-*"),
+        PROMOTION,
+        Rejection.NAME_FORM,
+        "no '-'",
+    ),
+    "word that is generic in the country": (
+        name("Colis"),
+        book(generic_senders_blocked=True, generic_words=("COLIS",)),
+        {},
+        Rejection.NAME_GENERIC,
+        "generic",
+    ),
+    "generic word within a name": (
+        name("MyInfos"),
+        book(generic_senders_blocked=True, generic_words=("*INFO*",)),
+        {},
+        Rejection.NAME_GENERIC,
+        "INFO within a name",
+    ),
+    "promotion where there is none": (
+        name(registrations=registered()),
+        book(promotional_allowed=Permission.NO),
+        PROMOTION,
+        Rejection.PROMOTION_NOT_ALLOWED,
+        "no promotion",
+    ),
+    "promotion without registration": (
+        name(),
+        book(promotional_allowed=Permission.REGISTRATION),
+        PROMOTION,
+        Rejection.PROMOTION_NOT_ALLOWED,
+        "registered names only",
+    ),
+    "promotion without the mark before": (
+        name("Acme"),
+        book(promotional_affix="AD-*"),
+        PROMOTION,
+        Rejection.PROMOTIONAL_AFFIX,
+        "begin with AD-",
+    ),
+    "promotion without the mark behind": (
+        name("Acme"),
+        book(promotional_affix="*-AD"),
+        PROMOTION,
+        Rejection.PROMOTIONAL_AFFIX,
+        "end with -AD",
+    ),
+    "promotion without the mark within": (
+        name("Acme"),
+        book(promotional_affix="*AD*"),
+        PROMOTION,
+        Rejection.PROMOTIONAL_AFFIX,
+        "contain AD",
+    ),
+    "sources that contradict each other": (
+        name(),
+        book(rule(ALPHA, certainty=Certainty.LOW)),
+        {},
+        Rejection.RULE_UNKNOWN,
+        "sources contradict each other about alpha_tag (rule: allowed",
+    ),
     "no rule at all": (name(), book(rule(LONGCODE)), {}, Rejection.RULE_UNKNOWN, "no rule"),
     "rule says unknown": (name(), book(rule(ALPHA, RuleStatus.UNKNOWN)), {}, Rejection.RULE_UNKNOWN, "rule: unknown"),
     "type blocked": (
@@ -248,6 +324,51 @@ ACCEPTED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Grade]] = {
     "letters where letters only": (name(), book(alpha_letters_only=True), {}, Grade.COMPLIANT),
     "number where names are letters only": (number(), book(alpha_letters_only=True), {}, Grade.COMPLIANT),
     "name that contains a generic one": (name("InfoAcme"), book(generic_senders_blocked=True), {}, Grade.COMPLIANT),
+    "name of three where three are the least": (name("Abc"), book(alpha_min_length=3), {}, Grade.COMPLIANT),
+    "plus where it is on the list": (name("A+B"), book(alpha_characters="+-"), {}, Grade.COMPLIANT),
+    "plus elsewhere than first": (name("Acme+"), book(alpha_not_first="+"), {}, Grade.COMPLIANT),
+    "a letter": (name("+1234a"), book(alpha_needs_letter=True), {}, Grade.COMPLIANT),
+    "a mark with a hyphen before": (name("AD-Acme"), book(promotional_affix="AD-*"), PROMOTION, Grade.COMPLIANT),
+    "a mark with a hyphen behind": (name("Acme-AD"), book(promotional_affix="*-AD"), PROMOTION, Grade.COMPLIANT),
+    "a mark where only letters and digits are listed": (
+        name("AD-Acme"),
+        book(promotional_affix="AD-*", alpha_characters=""),
+        PROMOTION,
+        Grade.COMPLIANT,
+    ),
+    "a mark within": (name("AcmeAD"), book(promotional_affix="*AD*"), PROMOTION, Grade.COMPLIANT),
+    "no mark on what is no promotion": (name(), book(promotional_affix="AD-*"), {}, Grade.COMPLIANT),
+    "no mark on a number": (number(), book(promotional_affix="AD-*"), PROMOTION, Grade.COMPLIANT),
+    "promotion from a registered name": (
+        name(registrations=registered()),
+        book(promotional_allowed=Permission.REGISTRATION),
+        PROMOTION,
+        Grade.COMPLIANT,
+    ),
+    "promotion from a number where names may not": (
+        number(),
+        book(promotional_allowed=Permission.NO),
+        PROMOTION,
+        Grade.COMPLIANT,
+    ),
+    "a name that merely contains a word that must be whole": (
+        name("MesColis"),
+        book(generic_senders_blocked=True, generic_words=("COLIS",)),
+        {},
+        Grade.COMPLIANT,
+    ),
+    "a registered name with a generic word within": (
+        name("MyInfos", registrations=registered()),
+        book(generic_senders_blocked=True, generic_words=("*INFO*",)),
+        {},
+        Grade.COMPLIANT,
+    ),
+    "registered where sources contradict each other": (
+        name(registrations=registered()),
+        book(rule(ALPHA, certainty=Certainty.LOW)),
+        {},
+        Grade.COMPLIANT,
+    ),
     "generic name where nobody minds": (name("INFO"), book(), {}, Grade.COMPLIANT),
     "own country where foreign is blocked": (number(), HOME_ONLY, {}, Grade.COMPLIANT),
     "sender country on the list": (
@@ -340,6 +461,7 @@ def test_it_asks_the_filters_in_the_order_of_the_contract() -> None:
         Rejection.NOT_ACTIVE,
         Rejection.MALFORMED,
         Rejection.NAME_TOO_LONG,
+        Rejection.NAME_TOO_SHORT,
         Rejection.NAME_FORM,
         Rejection.NAME_GENERIC,
         Rejection.RULE_UNKNOWN,
@@ -350,6 +472,8 @@ def test_it_asks_the_filters_in_the_order_of_the_contract() -> None:
         Rejection.PRODUCT_NOT_SUPPORTED,
         Rejection.NO_REPLIES,
         Rejection.TRAFFIC_CLASS_NOT_ALLOWED,
+        Rejection.PROMOTION_NOT_ALLOWED,
+        Rejection.PROMOTIONAL_AFFIX,
     ]
 
 
@@ -361,8 +485,8 @@ def test_it_names_the_first_of_several_failings() -> None:
 
 def test_it_knows_only_generic_names_that_a_sender_could_have() -> None:
     assert [each for each in sorted(GENERIC_NAMES) if form_error(ALPHA, each)] == []
-    assert is_generic("Verify")
-    assert not is_generic("Verifone")
+    assert generic_word("Verify", ()) == "VERIFY"
+    assert generic_word("Verifone", ()) is None
 
 
 def test_it_reads_ascension_by_the_rules_of_saint_helena() -> None:

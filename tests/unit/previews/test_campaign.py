@@ -12,7 +12,8 @@ import pytest
 
 from core.cache.verdict import Verdict, decision_verdict, problem_verdict
 from core.campaigns.batch import CampaignAssigner, read_batch
-from core.engine.country_rules import CountryProfile, RuleBook
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.errors import ParkReason

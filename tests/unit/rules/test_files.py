@@ -408,7 +408,9 @@ def test_it_finds_no_difference_between_equal_versions() -> None:
 
 def test_it_tells_a_changed_rule_in_words() -> None:
     assert changes(lambda lines: at(lines, "GB").update(short_code="prohibited")) == [
-        RuleChange("GB", SenderType.SHORTCODE, SenderOrigin.DOMESTIC, "rule", "allowed", "blocked", now=True)
+        RuleChange(
+            "GB", SenderType.SHORTCODE, SenderOrigin.DOMESTIC, "rule", "allowed from 2023-09-12", "blocked", now=True
+        )
     ]
 
 
@@ -424,7 +426,7 @@ def test_it_tells_dates_and_whether_a_change_is_felt_now() -> None:
             alphanumeric="registration_required", alphanumeric_before="allowed", alphanumeric_effective_from=later
         )
 
-    by_country = {change.country: change for change in changes(postpone)}
+    by_country = {change.country: change for change in changes(postpone) if change.what == "rule"}
     assert sorted(by_country) == ["AU", "DE", "ES", "IE"]
     assert by_country["DE"] == RuleChange(
         "DE",

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import click
 
-from core.engine.country_rules import CountryProfile, CountryRule, RuleBook
+from core.engine.country_profile import CountryProfile
+from core.engine.country_rules import CountryRule, RuleBook
 from core.errors import NotFoundError
 from core.moments import rfc3339, second_text
 from core.rules.diff import described_rule
