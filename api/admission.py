@@ -13,7 +13,8 @@ from fastapi.security.http import HTTPBase
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
-from core.accounts.accounts import Account, Visitor
+from core.accounts.accounts import Account
+from core.accounts.logins import Visitor
 from core.errors import ForbiddenError, NotFoundError
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Smart Assign", charset="UTF-8"'}

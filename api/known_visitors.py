@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from threading import Lock
 
-from core.accounts.accounts import Visitor
+from core.accounts.logins import Visitor
 
 #: A revoked key, a suspended account: refused everywhere within a second. Half of it is spent here.
 TRUST_S = 0.5

@@ -15,6 +15,7 @@ from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.cache.epochs import RedisEpochs
 from core.cache.rules import CurrentRules
@@ -81,13 +82,13 @@ class Services:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Accounts, sub-accounts and their API keys."""
+        """Accounts and sub-accounts."""
         return Accounts(self.store)
 
     @cached_property
     def visitors(self) -> KnownVisitors:
         """Who asks."""
-        return KnownVisitors(self.accounts.authenticate)
+        return KnownVisitors(ApiKeys(self.store).authenticate)
 
     @cached_property
     def senders(self) -> Senders:

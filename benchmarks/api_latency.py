@@ -24,7 +24,7 @@ from sqlalchemy import text
 
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
-from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from core.storage.schema import upgrade
 from core.store import Store
 from tests.conftest import POSTGRES_URL
@@ -95,7 +95,7 @@ class Place:
 def _measure(store: Store, volume: Volume, kind: str, repeats: int, place: Place) -> int:
     """Prints the timings of an account of that kind; how many medians miss the goal."""
     account = getattr(volume, kind)
-    key = Accounts(store).add_key(account)
+    key = ApiKeys(store).add(account)
     print(f"\n{kind} {account}: 10th percentile, median, 95th percentile, CPU of the API, ms")
     print(f"  {'(bare SELECT 1 from here)':<40} {_round_trip_ms(store):7.2f}")
     with _api(place) as (url, process), httpx.Client(base_url=url, auth=(account, key), timeout=30) as client:

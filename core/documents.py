@@ -32,7 +32,10 @@ def key_document(key: ApiKey) -> dict[str, Any]:
     return {
         "key_id": key.key_id,
         "prefix": key.prefix,
+        "name": key.name,
         "created_at": rfc3339(key.created_at),
+        "last_used_at": rfc3339_or_none(key.last_used_at),
+        "expires_at": rfc3339_or_none(key.expires_at),
         "revoked_at": rfc3339_or_none(key.revoked_at),
     }
 

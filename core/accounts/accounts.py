@@ -1,4 +1,4 @@
-"""Accounts, sub-accounts and their API keys."""
+"""Accounts and sub-accounts; an account is added with its first API key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from core.accounts.api_keys import NOBODY, ApiKey, KeyHash, key_values, new_key
+from core.accounts.api_keys import key_values, new_key
 from core.encoding import storable
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.storage.database import Database
@@ -42,14 +42,6 @@ class Account:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """An account that has shown its key; `suspended`: it, or the account above it, may not send."""
-
-    account: Account
-    suspended: bool
-
-
 def account_id_error(account_id: str) -> str | None:
     """What is wrong with the form of an account id, as a clause for people, or None."""
     if not 1 <= len(account_id) <= ACCOUNT_ID_MAX_CHARACTERS:
@@ -72,13 +64,13 @@ class Accounts:
         self, *, parent: Account | str | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Account]:
         """Accounts by id; `parent`, at hand or its id: its sub-accounts only; `after`: those behind this id."""
-        query = _accounts().order_by(AccountRow.account_id).limit(limit)
+        query = accounts_query().order_by(AccountRow.account_id).limit(limit)
         if after is not None:
             query = query.where(AccountRow.account_id > after)
         with self._database.single() as connection:
             if parent is not None:
                 query = query.where(AccountRow.parent_ref == account_at_hand(connection, parent).user_id)
-            return [_account(row) for row in connection.execute(query)]
+            return [account_from_row(row) for row in connection.execute(query)]
 
     def add(
         self, account_id: str, *, name: str | None = None, parent: str | None = None, may_borrow: bool = True
@@ -120,43 +112,6 @@ class Accounts:
         """Whether a sub-account may use its account's senders. Raises NotFoundError."""
         return self._change(account_id, may_borrow=may_borrow)
 
-    def keys(self, account_id: str) -> list[ApiKey]:
-        """The keys of an account, the oldest first. Raises NotFoundError."""
-        account = self.get(account_id)
-        query = select(ApiKeyRow.id, ApiKeyRow.prefix, ApiKeyRow.created_at, ApiKeyRow.revoked_at)
-        with self._database.single() as connection:
-            rows = connection.execute(query.where(ApiKeyRow.account_ref == account.user_id).order_by(ApiKeyRow.id))
-            return [ApiKey(*row) for row in rows]
-
-    def add_key(self, account_id: str) -> str:
-        """A further API key, shown this once. Raises NotFoundError."""
-        key = new_key()
-        with self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            values = key_values(account.user_id, key, self._database.clock())
-            write.connection.execute(insert(ApiKeyRow).values(values))
-        return key
-
-    def revoke_key(self, account_id: str, key_id: int) -> None:
-        """Raises NotFoundError where the account has no such key in use."""
-        with self._database.writing() as write:
-            account = account_row(write.connection, account_id)
-            in_use = (ApiKeyRow.account_ref == account.user_id) & ApiKeyRow.revoked_at.is_(None)
-            change = update(ApiKeyRow).where(in_use, ApiKeyRow.id == key_id).values(revoked_at=self._database.clock())
-            if write.connection.execute(change).rowcount == 0:
-                raise NotFoundError(f"account {account_id!r} has no key {key_id} in use")
-
-    def authenticate(self, user_name: str, key: str) -> Visitor | None:
-        """Whoever has the id `user_name`, where the key is one of its own; a suspended one too."""
-        with self._database.single() as connection:
-            rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
-        hashes = [KeyHash(row.prefix, row.salt, row.digest) for row in rows] or [NOBODY]
-        fitting = [known for known in hashes if known.fits(key)]
-        if not rows or not fitting:
-            return None
-        inactive = {rows[0].status, rows[0].parent_status} - {AccountStatus.ACTIVE, None}
-        return Visitor(_account(rows[0]), bool(inactive))
-
     def _change(self, account_id: str, **values: Any) -> Account:
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
@@ -172,7 +127,7 @@ def account_row(connection: Connection, account_id: str) -> Account:
     row = connection.execute(_ONE, {"account_id": account_id}).one_or_none() if storable(account_id) else None
     if row is None:
         raise NotFoundError(f"there is no account {account_id!r}")
-    return _account(row)
+    return account_from_row(row)
 
 
 def account_at_hand(connection: Connection, account: Account | str) -> Account:
@@ -196,24 +151,19 @@ def _parent_ref(connection: Connection, parent: str) -> int:
     return account.user_id
 
 
-def _accounts() -> Select[*tuple[Any, ...]]:
+def accounts_query() -> Select[*tuple[Any, ...]]:
+    """Every account with the id and status of the account above it; a row is one for `account_from_row`."""
     parent = aliased(AccountRow)
     above = (parent.account_id.label("parent_id"), parent.status.label("parent_status"))
     return select(*AccountRow.__table__.columns, *above).outerjoin(parent, parent.user_id == AccountRow.parent_ref)
 
 
-def _keys() -> Select[*tuple[Any, ...]]:
-    keys = (ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest)
-    joined = _accounts().join(ApiKeyRow, ApiKeyRow.account_ref == AccountRow.user_id).add_columns(*keys)
-    return joined.where(AccountRow.account_id == bindparam("user_name"), ApiKeyRow.revoked_at.is_(None))
-
-
 # Built once: every request asks them, and to build a statement takes longer than to run it.
-_ONE = _accounts().where(AccountRow.account_id == bindparam("account_id"))
-_KEYS = _keys()
+_ONE = accounts_query().where(AccountRow.account_id == bindparam("account_id"))
 
 
-def _account(row: Row[*tuple[Any, ...]]) -> Account:
+def account_from_row(row: Row[*tuple[Any, ...]]) -> Account:
+    """The account of a row of `accounts_query`."""
     return Account(
         account_id=row.account_id,
         user_id=row.user_id,

@@ -22,6 +22,9 @@ class ApiKey:
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
+    name: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

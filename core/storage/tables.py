@@ -88,7 +88,7 @@ class AccountRow(Base):
 
 
 class ApiKeyRow(Base):
-    """An API key; only its salted hash is kept. `prefix` is what a list may show."""
+    """An API key; only its salted hash is kept. `prefix` is what a list may show, `last_used_at` is right to the hour."""
 
     __tablename__ = "api_keys"
 
@@ -99,6 +99,9 @@ class ApiKeyRow(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(Utc)
     revoked_at: Mapped[datetime | None] = mapped_column(Utc)
+    name: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None] = mapped_column(Utc)
+    last_used_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class SenderRow(Base):

@@ -16,6 +16,7 @@ from api.known_visitors import TRUST_S
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from tests.support.served import DEFAULTS, Login, ServedApi, body_of, running_server
 from worker.settings import Settings
 
@@ -54,12 +55,12 @@ def test_it_asks_for_user_name_and_key(api: ServedApi, header: dict[str, str], c
 
 
 def test_it_takes_any_key_of_the_account_until_it_is_revoked(api: ServedApi, acme: Login) -> None:
-    accounts = Accounts(api.store)
-    second = Login(acme.account_id, accounts.add_key(acme.account_id))
+    keys = ApiKeys(api.store)
+    second = Login(acme.account_id, keys.add(acme.account_id))
     other = Login(acme.account_id, api.account(()).key)
     assert [api.client(login).get(DEFAULTS).status_code for login in (acme, second, other)] == [200, 200, 401]
-    newest = accounts.keys(acme.account_id)[-1]
-    accounts.revoke_key(acme.account_id, newest.key_id)
+    newest = keys.of(acme.account_id)[-1]
+    keys.revoke(acme.account_id, newest.key_id)
     time.sleep(TRUST_S)
     assert [api.client(login).get(DEFAULTS).status_code for login in (acme, second)] == [200, 401]
 

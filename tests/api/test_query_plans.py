@@ -15,6 +15,7 @@ from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
 from core.accounts.accounts import Accounts
 from core.accounts.facts import read_facts
+from core.accounts.logins import ApiKeys
 from core.engine.decision import Facts, Request
 from core.moments import utc_now
 from core.sender import Product
@@ -113,7 +114,7 @@ def sent(volume_api: tuple[ServedApi, Volume], request: pytest.FixtureRequest) -
     """Request -> what it sent, asked by an account of each kind."""
     api, volume = volume_api
     account = getattr(volume, request.param)
-    client = api.client(Login(account, Accounts(api.store).add_key(account)))
+    client = api.client(Login(account, ApiKeys(api.store).add(account)))
     return {asked.name: sent_by(client, asked) for asked in requests(account, api.store.engine)}
 
 

@@ -1,4 +1,4 @@
-"""Accounts, keys and the sender inventory, on both databases."""
+"""Accounts and the sender inventory, on both databases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
-from core.accounts.accounts import Accounts, AccountStatus, Visitor
+from core.accounts.accounts import Accounts, AccountStatus
 from core.accounts.senders import Senders
 from core.errors import ConflictError, NotFoundError, RefusedError
 from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType
@@ -98,41 +97,6 @@ def test_it_changes_whether_a_sub_account_may_borrow(accounts: Accounts, sink: R
     sink.published.clear()
     assert accounts.set_may_borrow("shop", False).may_borrow is False
     assert [set(values) for values in sink.published] == [{account_scope("shop")}]
-
-
-def test_it_authenticates_by_an_accounts_own_keys(accounts: Accounts) -> None:
-    _, key = accounts.add("shop", parent="acme")
-    second = accounts.add_key("shop")
-    seen = Visitor(accounts.get("shop"), suspended=False)
-    assert accounts.authenticate("shop", key) == accounts.authenticate("shop", second) == seen
-    for user, word in (("acme", key), ("shop", key + "x"), ("shop", ""), ("nobody", key), ("shop\x00", key)):
-        assert accounts.authenticate(user, word) is None
-    for suspended in ("shop", "acme"):
-        accounts.suspend(suspended)
-        assert accounts.authenticate("shop", key) == Visitor(accounts.get("shop"), suspended=True)
-        accounts.resume(suspended)
-
-
-def test_it_revokes_a_key(accounts: Accounts) -> None:
-    _, first = accounts.add("shop")
-    second = accounts.add_key("shop")
-    known = accounts.keys("shop")
-    assert [key.prefix for key in known] == [first[:6], second[:6]]
-    accounts.revoke_key("shop", known[0].key_id)
-    assert accounts.authenticate("shop", first) is None
-    assert accounts.authenticate("shop", second) is not None
-    assert [key.revoked_at for key in accounts.keys("shop")] == [NOW, None]
-    for user, key_id in (("shop", known[0].key_id), ("acme", known[1].key_id), ("shop", 999)):
-        with pytest.raises(NotFoundError):
-            accounts.revoke_key(user, key_id)
-
-
-def test_it_keeps_no_key_in_the_clear(accounts: Accounts, store: Store) -> None:
-    _, key = accounts.add("shop")
-    with store.engine.connect() as connection:
-        kept = repr(connection.execute(text("SELECT * FROM api_keys")).all())
-    assert key not in kept
-    assert len(key) >= 43
 
 
 def test_it_adds_a_sender_and_derives_its_country(senders: Senders) -> None:

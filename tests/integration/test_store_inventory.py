@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from core.accounts.accounts import Accounts, AccountStatus
+from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import PageRequest
@@ -85,7 +86,7 @@ def test_it_imports_a_file(store: Store, tmp_path: Path) -> None:
     assert summary.changed == 6
     shop = Accounts(store).get("shop")
     assert (shop.parent, shop.status) == ("acme", AccountStatus.ACTIVE)
-    visitor = Accounts(store).authenticate("acme", "a key from a file")
+    visitor = ApiKeys(store).authenticate("acme", "a key from a file")
     assert visitor is not None
     assert visitor.account == Accounts(store).get("acme")
     number = Senders(store).get("acme", "+61491570156")
@@ -105,7 +106,7 @@ def test_it_changes_nothing_the_second_time(store: Store, sink: RecordingSink) -
     assert counts(summary) == unchanged
     assert store.epochs_changed_since(NOW) == epochs
     assert len(sink.published) == published
-    assert len(Accounts(store).keys("acme")) == 1
+    assert len(ApiKeys(store).of("acme")) == 1
 
 
 def test_it_does_not_mind_the_order_of_lines(database_url: str) -> None:
@@ -154,12 +155,12 @@ def test_it_raises_only_the_epochs_of_what_changed(store: Store, sink: Recording
 
 def test_it_does_not_bring_back_a_revoked_key(store: Store) -> None:
     run(store, [ACME])
-    accounts = Accounts(store)
-    accounts.revoke_key("acme", accounts.keys("acme")[0].key_id)
+    keys = ApiKeys(store)
+    keys.revoke("acme", keys.of("acme")[0].key_id)
     assert counts(run(store, [ACME]))["account"] == (0, 0, 1)
-    assert accounts.authenticate("acme", "a key from a file") is None
+    assert keys.authenticate("acme", "a key from a file") is None
     assert counts(run(store, [ACME | {"api_key": "a new key"}]))["account"] == (0, 1, 0)
-    assert accounts.authenticate("acme", "a new key") is not None
+    assert keys.authenticate("acme", "a new key") is not None
 
 
 def test_it_replaces_a_default(store: Store) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
-from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
 from core.store import Store
@@ -42,7 +42,7 @@ def client(deployment: Deployment, store: Store, account: str) -> Iterator[httpx
         campaign_ingress_queue=deployment.queue("campaign_ingress"),
     )
     with running_server(settings) as url:
-        key = Accounts(store).add_key(account)
+        key = ApiKeys(store).add(account)
         with httpx.Client(base_url=url, auth=(account, key), timeout=30) as made:
             yield made
 

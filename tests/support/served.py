@@ -15,6 +15,7 @@ import uvicorn
 from api.main import create_app
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
 from core.storage.schema import upgrade
@@ -60,7 +61,7 @@ class ServedApi:
         account_id = f"a{uuid.uuid4().hex[:12]}"
         if parent is None:
             add_account(self.store, account_id, tuple(senders))
-            return Login(account_id, Accounts(self.store).add_key(account_id))
+            return Login(account_id, ApiKeys(self.store).add(account_id))
         _, key = Accounts(self.store).add(account_id, parent=parent.account_id, **options)
         for sender in senders:
             self.add_sender(account_id, sender.sender_id, sender.sender_type, sender.country)

@@ -12,6 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Accounts
+from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.defaults.assign_all import AssignAll
 from core.defaults.default_senders import DefaultSenders
@@ -37,8 +38,13 @@ class Session:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Accounts, sub-accounts and their API keys."""
+        """Accounts and sub-accounts."""
         return Accounts(self.store)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of accounts."""
+        return ApiKeys(self.store)
 
     @cached_property
     def senders(self) -> Senders:

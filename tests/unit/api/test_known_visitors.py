@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from api.known_visitors import MAX_VISITORS, TRUST_S, KnownVisitors
-from core.accounts.accounts import Account, AccountStatus, Visitor
+from core.accounts.accounts import Account, AccountStatus
+from core.accounts.logins import Visitor
 
 ACME = Account("acme", 1, None, None, None, True, AccountStatus.ACTIVE, datetime(2026, 1, 1, tzinfo=UTC))
 
