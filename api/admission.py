@@ -35,11 +35,27 @@ class AdmittedRoute(APIRoute):
 
 
 async def _visitor(request: Request) -> Visitor | None:
-    """Who has shown a key; a thread is needed only where SQL must be asked."""
-    visitors = _services(request).visitors
+    """Who has shown a key; a thread is needed only where SQL must be asked. Raises HTTPException 429."""
+    services = _services(request)
     readings = _credentials(request.headers.get("authorization", ""))
-    known = _first(visitors.recall, readings)
-    return known or (await run_in_threadpool(_first, visitors.ask, readings) if readings else None)
+    known = _first(services.visitors.recall, readings)
+    if known or not readings:
+        return known
+    address = request.client.host if request.client else ""
+    return await run_in_threadpool(_ask, services, readings, address)
+
+
+def _ask(services: Services, readings: Sequence[tuple[str, str]], address: str) -> Visitor | None:
+    """Who it is, as SQL knows it. A key that was good before is always looked at: strangers cannot lock its owner out."""
+    visitors, failures = services.visitors, services.failed_logins
+    user_name = readings[0][0]
+    wait = failures.wait(user_name, address)
+    if wait and not any(visitors.has_met(*reading) for reading in readings):
+        raise HTTPException(429, "too many wrong API keys", {"Retry-After": str(wait)})
+    visitor = _first(visitors.ask, readings)
+    if visitor is None:
+        failures.note(user_name, address)
+    return visitor
 
 
 def _first(find: Callable[[str, str], Visitor | None], readings: Sequence[tuple[str, str]]) -> Visitor | None:

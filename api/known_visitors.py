@@ -30,6 +30,10 @@ class KnownVisitors:
         until, visitor = self._known.get(_name(user_name, key), (0.0, None))
         return visitor if self._clock() < until else None
 
+    def has_met(self, user_name: str, key: str) -> bool:
+        """Whether the key was good when it was last asked about, however long ago."""
+        return _name(user_name, key) in self._known
+
     def ask(self, user_name: str, key: str) -> Visitor | None:
         """Who it is, as SQL knows it now; None: nobody, which is not remembered. May raise StoreUnavailableError."""
         until = self._clock() + TRUST_S

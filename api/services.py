@@ -11,6 +11,7 @@ import redis
 
 from api.broker import BROKER_FAILURES, Broker, open_broker
 from api.compliant_list import CompliantList
+from api.failed_logins import FailedLogins
 from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
@@ -133,6 +134,11 @@ class Services:
     def broker(self) -> Broker:
         """Where the workers read."""
         return open_broker(self.settings)
+
+    @cached_property
+    def failed_logins(self) -> FailedLogins:
+        """Wrong keys, counted across processes."""
+        return FailedLogins(self.redis, self.settings.key_prefix)
 
     def replay(self) -> Replay:
         """Puts parked documents back on their queues; one for each request."""

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from api.failed_logins import MAX_OF_ACCOUNT, WINDOW_S
 from api.known_visitors import TRUST_S
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
@@ -63,6 +64,23 @@ def test_it_takes_any_key_of_the_account_until_it_is_revoked(api: ServedApi, acm
     keys.revoke(acme.account_id, newest.key_id)
     time.sleep(TRUST_S)
     assert [api.client(login).get(DEFAULTS).status_code for login in (acme, second)] == [200, 401]
+
+
+def test_it_refuses_unread_after_many_wrong_keys_but_not_who_was_let_in_before(api: ServedApi) -> None:
+    # The count begins anew with each minute: none may begin within the test.
+    left_s = WINDOW_S - time.time() % WINDOW_S
+    time.sleep(left_s if left_s < 20 else 0)
+    login, stranger = api.account(), Login(api.account().account_id, "wrong")
+    assert api.client(login).get(DEFAULTS).status_code == 200
+    for victim in (login, stranger):
+        wrong = api.client(Login(victim.account_id, "wrong"))
+        statuses = [wrong.get(DEFAULTS).status_code for _ in range(MAX_OF_ACCOUNT + 1)]
+        assert statuses == [401] * MAX_OF_ACCOUNT + [429]
+    answer = api.client(stranger).get(DEFAULTS)
+    assert envelope(answer) == (429, "TOO_MANY_REQUESTS")
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    time.sleep(TRUST_S)
+    assert api.client(login).get(DEFAULTS).status_code == 200
 
 
 def test_it_lets_in_names_beyond_ascii(api: ServedApi) -> None:

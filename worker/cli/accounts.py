@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -12,9 +13,14 @@ from core.accounts.accounts import Account
 from core.documents import account_document, key_document
 from core.moments import second_text
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
+from worker.cli.parameters import Moment
 from worker.cli.session import Session, open_session
 
 _PAGE = 500
+
+_key_option = click.option(
+    "--key", "key_id", type=int, required=True, metavar="ID", help="The id that `key list` shows."
+)
 
 
 def _account_argument(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,13 +112,37 @@ def _tell_status(account: Account, as_json: bool) -> None:
 
 @click.command("add")
 @_account_argument
+@click.option("--name", help="What the key is for.")
+@click.option("--expires", "expires_at", type=Moment(), metavar="TIME", help="When it ends; without it, it does not.")
 @json_option
 @command
-def key_add(account_id: str, as_json: bool) -> None:
+def key_add(*, account_id: str, name: str | None, expires_at: datetime | None, as_json: bool) -> None:
     """Add an API key, which is shown this once; those there already stay good."""
     with open_session() as session:
         account = session.accounts.get(account_id)
-        key = session.accounts.add_key(account_id)
+        key = session.api_keys.add(account_id, name=name, expires_at=expires_at)
+    _tell_key(account, key, as_json)
+
+
+@click.command("rotate")
+@_account_argument
+@_key_option
+@click.option(
+    "--overlap",
+    "overlap_h",
+    type=click.IntRange(0, 24 * 365),
+    default=24,
+    show_default=True,
+    metavar="HOURS",
+    help="How long the old key stays good.",
+)
+@json_option
+@command
+def key_rotate(*, account_id: str, key_id: int, overlap_h: int, as_json: bool) -> None:
+    """Add a key in the place of another, which ends after an overlap; the new one is shown this once."""
+    with open_session() as session:
+        account = session.accounts.get(account_id)
+        key = session.api_keys.rotate(account_id, key_id, timedelta(hours=overlap_h))
     _tell_key(account, key, as_json)
 
 
@@ -131,22 +161,23 @@ def _tell_key(account: Account, key: str, as_json: bool) -> None:
 def key_list(account_id: str, as_json: bool) -> None:
     """List API keys by their first characters."""
     with open_session() as session:
-        keys = [key_document(key) for key in session.accounts.keys(account_id)]
+        keys = [key_document(key) for key in session.api_keys.of(account_id)]
     if as_json:
         print_json({"keys": keys})
     else:
-        print_table("", ("id", "begins", "added", "revoked"), [tuple(key.values()) for key in keys])
+        columns = ("id", "begins", "name", "added", "last used", "expires", "revoked")
+        print_table("", columns, [tuple(key.values()) for key in keys])
 
 
 @click.command("revoke")
 @_account_argument
-@click.option("--key", "key_id", type=int, required=True, metavar="ID", help="The id that `key list` shows.")
+@_key_option
 @json_option
 @command
 def key_revoke(account_id: str, key_id: int, as_json: bool) -> None:
     """Make an API key useless."""
     with open_session() as session:
-        session.accounts.revoke_key(account_id, key_id)
+        session.api_keys.revoke(account_id, key_id)
     if as_json:
         print_json({"account_id": account_id, "revoked": key_id})
     else:

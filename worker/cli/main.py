@@ -18,7 +18,7 @@ COMMANDS: Mapping[str, Lazy | Section] = {
                 "worker.cli.accounts:add",
             ),
             "key": Section(
-                "Add, list and revoke the API keys of an account.",
+                "Add, list, rotate and revoke the API keys of an account.",
                 {
                     "add": Lazy(
                         "Add an API key, which is shown this once; those there already stay good.",
@@ -26,6 +26,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
                     ),
                     "list": Lazy("List API keys by their first characters.", "worker.cli.accounts:key_list"),
                     "revoke": Lazy("Make an API key useless.", "worker.cli.accounts:key_revoke"),
+                    "rotate": Lazy(
+                        "Add a key in the place of another, which ends after an overlap; the new one is shown this once.",
+                        "worker.cli.accounts:key_rotate",
+                    ),
                 },
             ),
             "list": Lazy("List accounts and sub-accounts by id.", "worker.cli.accounts:list_accounts"),
