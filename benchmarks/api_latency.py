@@ -25,7 +25,7 @@ from sqlalchemy import text
 from benchmarks.api_requests import Asked, requests
 from benchmarks.volume import Volume, fill
 from core.accounts.logins import ApiKeys
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from core.store import Store
 from tests.conftest import POSTGRES_URL
 from tests.support.accounts import open_store

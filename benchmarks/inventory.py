@@ -11,9 +11,9 @@ from sqlalchemy import insert
 from core.accounts.sender_rows import sender_values
 from core.sender import Sender, SenderType
 from core.storage.database import open_engine, transaction
-from core.storage.schema import upgrade
 from core.storage.statements import chunks
 from core.storage.tables import AccountRow, SenderRow
+from core.storage.upgrade import upgrade
 from core.store import Store
 
 ROWS = 5_000

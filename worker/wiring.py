@@ -1,15 +1,16 @@
-"""The one place where clients, engines and services are built, once in each process, when they are first asked for."""
+"""The one place where all that a worker works with is built, once in each process, when it is first asked for.
+
+A command needs less, and loads less: `broker_access.py` for the queues, `store_access.py` for SQL.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property
-from typing import NamedTuple
+from functools import cached_property
 
 import redis
 
@@ -21,10 +22,11 @@ from core.defaults.at_risk import AtRisk
 from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
 from core.moments import utc_now
-from core.process.redis_clients import PROBING, WORKING, open_redis
+from core.process.redis_clients import WORKING, open_redis
 from core.storage.database import open_engine
 from core.store import Store
-from worker.embedded.urls import ResolvedUrls, database_url_of, resolve_urls, running_redis_url
+from worker.configuration import configured
+from worker.embedded.urls import ResolvedUrls
 from worker.handoff.broker import Broker, BrokerHealth
 from worker.rabbitmq_broker.health import RabbitHealth
 from worker.rabbitmq_broker.parts import RabbitBroker
@@ -104,43 +106,6 @@ def broker_health(settings: Settings, urls: Callable[[], ResolvedUrls]) -> Broke
         return urls().broker_url
 
     return RedisHealth(url, settings) if settings.broker_is_redis else RabbitHealth(url, settings)
-
-
-class Configured(NamedTuple):
-    """What a process was told, and where its services are."""
-
-    settings: Settings
-    urls: ResolvedUrls
-
-
-@cache
-def configured() -> Configured:
-    """The settings, and the addresses of the services; embedded servers run from here on until the process ends."""
-    settings, stack = Settings(), ExitStack()
-    urls = resolve_urls(settings, stack)
-    # A forked child must not stop what its parent started.
-    atexit.register(_close_if_mine, stack, os.getpid())
-    return Configured(settings, urls)
-
-
-def _close_if_mine(stack: ExitStack, pid: int) -> None:
-    if os.getpid() == pid:
-        stack.close()
-
-
-@contextmanager
-def store_only(settings: Settings) -> Iterator[Store]:
-    """SQL for a command that needs no broker: no server is started for it.
-
-    Writes publish their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
-    succeed all the same.
-    """
-    engine = open_engine(database_url_of(settings))
-    redis_url = running_redis_url(settings)
-    with ExitStack() as stack:
-        stack.callback(engine.dispose)
-        client = stack.enter_context(closing(open_redis(redis_url, PROBING))) if redis_url else None
-        yield Store(engine, RedisEpochs(client, settings.key_prefix) if client else None)
 
 
 _runtimes: dict[int, Runtime] = {}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
@@ -124,7 +125,7 @@ class Accounts:
 
 def account_row(connection: Connection, account_id: str) -> Account:
     """The account of an id, within a transaction. Raises NotFoundError."""
-    row = connection.execute(_ONE, {"account_id": account_id}).one_or_none() if storable(account_id) else None
+    row = connection.execute(_one(), {"account_id": account_id}).one_or_none() if storable(account_id) else None
     if row is None:
         raise NotFoundError(f"there is no account {account_id!r}")
     return account_from_row(row)
@@ -158,8 +159,10 @@ def accounts_query() -> Select[*tuple[Any, ...]]:
     return select(*AccountRow.__table__.columns, *above).outerjoin(parent, parent.user_id == AccountRow.parent_ref)
 
 
-# Built once: every request asks them, and to build a statement takes longer than to run it.
-_ONE = accounts_query().where(AccountRow.account_id == bindparam("account_id"))
+# Built once, when it is first asked for: to build a statement takes longer than to run it.
+@cache
+def _one() -> Select[*tuple[Any, ...]]:
+    return accounts_query().where(AccountRow.account_id == bindparam("account_id"))
 
 
 def account_from_row(row: Row[*tuple[Any, ...]]) -> Account:

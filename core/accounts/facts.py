@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -30,7 +31,7 @@ from core.engine.decision import ENABLED, AccountProblem, DefaultSender, Facts, 
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.storage.database import Database
-from core.storage.statements import AMONG, CHUNK, Among, AnyColumn, chunks, equals
+from core.storage.statements import AMONG, CHUNK, Among, AnyColumn, PerDialect, chunks, equals
 from core.storage.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
 
 
@@ -126,7 +127,7 @@ def _asked(requests: Sequence[Request], dialect: str) -> _Asked:
         sender = request.subaccount_id or request.account_id
         if storable(request.account_id) and storable(sender):
             parameters = {"account_ids": request.account_id, "requesters": sender, "countries": request.country}
-            return _FACTS_OF_ONE, parameters
+            return _facts_of_one(), parameters
     return _FACTS[dialect], _lists(requests)
 
 
@@ -302,6 +303,10 @@ def _one(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
     return equals(column, parameter)
 
 
-# Built once for each database: to build a statement takes longer than to run it.
-_FACTS = {dialect: _facts_query(among) for dialect, among in AMONG.items()}
-_FACTS_OF_ONE = _facts_query(_one)
+_FACTS = PerDialect(lambda dialect: _facts_query(AMONG[dialect]))
+
+
+@cache
+def _facts_of_one() -> CompoundSelect[*tuple[Any, ...]]:
+    """For either database."""
+    return _facts_query(_one)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, insert, select, update
@@ -88,7 +89,7 @@ class ApiKeys:
         """Whoever has the id `user_name`, where the key is one of its own and in date; a suspended one too."""
         now = self._database.clock()
         with self._database.single() as connection:
-            rows = connection.execute(_KEYS, {"user_name": user_name}).all() if storable(user_name) else []
+            rows = connection.execute(_keys(), {"user_name": user_name}).all() if storable(user_name) else []
         fitting = _fitting([row for row in rows if not _has_expired(row, now)], key)
         if fitting is None:
             return None
@@ -134,6 +135,7 @@ def _refuse_unfit(name: str | None, expires_at: datetime | None, now: datetime) 
         raise RefusedError("; ".join(f"{error.field} {error.reason}" for error in errors), errors)
 
 
+@cache
 def _keys() -> Select[*tuple[Any, ...]]:
     kept = (ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest, ApiKeyRow.expires_at, ApiKeyRow.last_used_at)
     joined = accounts_query().join(ApiKeyRow, ApiKeyRow.account_ref == AccountRow.user_id)
@@ -156,5 +158,4 @@ _IN_USE = select(ApiKeyRow.name, ApiKeyRow.expires_at).where(
     ApiKeyRow.id == bindparam("key_id"),
     ApiKeyRow.revoked_at.is_(None),
 )
-_KEYS = _keys()
 _USED = update(ApiKeyRow).where(ApiKeyRow.id == bindparam("key_id")).values(last_used_at=bindparam("now"))

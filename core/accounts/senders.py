@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
@@ -32,8 +33,10 @@ from core.storage.tables import RegistrationRow, SenderRow
 
 TRUST_MAX = 100
 
-#: Built once: to build a statement takes longer than to run it.
-_SENDERS = select(SenderRow.id, *SENDER_COLUMNS)
+
+@cache
+def _senders() -> Select[*tuple[Any, ...]]:
+    return select(SenderRow.id, *SENDER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Senders:
         with self._database.single() as connection:
             holder = None if account is None else account_at_hand(connection, account)
             owner = _owned_by(None if holder is None else holder.user_id)
-            query = _SENDERS.where(owner, SenderRow.id > after, *matches)
+            query = _senders().where(owner, SenderRow.id > after, *matches)
             rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()
             senders = _with_registrations(connection, rows[:limit], None if holder is None else holder.account_id)
         return SenderPage(senders, rows[limit - 1].id if len(rows) > limit else None)
@@ -192,7 +195,7 @@ def _found(
 ) -> Row[*tuple[Any, ...]]:
     types = list(SenderType) if sender_type is None else [sender_type]
     identities = [identity_of(account_ref, each, sender_id) for each in types]
-    query = _SENDERS.where(SenderRow.identity.in_(list(filter(storable, identities))))
+    query = _senders().where(SenderRow.identity.in_(list(filter(storable, identities))))
     rows = connection.execute(query).all()
     if not rows:
         raise NotFoundError(f"there is no sender {sender_id!r} in this inventory")

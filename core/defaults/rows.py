@@ -5,18 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache, cached_property
 from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from core.defaults.strategies import Strategy
 from core.encoding import storable
 from core.engine.decision import ENABLED
 from core.sender import Product, SenderType
 from core.storage.database import Write
-from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, chunks
+from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, PerDialect, chunks
 from core.storage.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
 #: Who chose a default: a person (or an inventory file), or assign-all.
@@ -81,7 +95,6 @@ class DefaultChange:
         return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
 
 
-# As much as can be is built once: to build a statement takes longer than to run it.
 _STRATEGY_COLUMNS = (
     StrategyRow.position,
     StrategyRow.sender_type,
@@ -90,19 +103,20 @@ _STRATEGY_COLUMNS = (
     StrategyRow.note,
     StrategyRow.status,
 )
-_STRATEGIES = (
-    select(JsonRows(*_STRATEGY_COLUMNS))
-    .where(StrategyRow.default_ref == DefaultRow.id)
-    .correlate(DefaultRow)
-    .scalar_subquery()
-    .label("strategies")
-)
-_DEFAULTS = select(*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, _STRATEGIES).join(
-    AccountRow, AccountRow.user_id == DefaultRow.account_ref
-)
-_IDS = select(DefaultRow.id, DefaultRow.updated_timestamp).join(
-    AccountRow, AccountRow.user_id == DefaultRow.account_ref
-)
+
+
+# As much as can be is built once, when it is first asked for: to build a statement takes longer than to run it.
+@cache
+def _defaults() -> Select[*tuple[Any, ...]]:
+    strategies = (
+        select(JsonRows(*_STRATEGY_COLUMNS))
+        .where(StrategyRow.default_ref == DefaultRow.id)
+        .correlate(DefaultRow)
+        .scalar_subquery()
+        .label("strategies")
+    )
+    columns = (*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, strategies)
+    return select(*columns).join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
 
 
 def _put_strategies(dialect: str) -> Any:
@@ -113,29 +127,40 @@ def _put_strategies(dialect: str) -> Any:
     return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in names})
 
 
-_REFRESH = {
-    dialect: update(DefaultRow)
-    .where(among(DefaultRow.id, "kept"))
-    .values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
-    for dialect, among in AMONG.items()
-}
-_REMOVE = {dialect: delete(DefaultRow).where(among(DefaultRow.id, "gone")) for dialect, among in AMONG.items()}
+def _refresh(dialect: str) -> Update:
+    chosen = update(DefaultRow).where(AMONG[dialect](DefaultRow.id, "kept"))
+    return chosen.values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
+
+
+_REFRESH = PerDialect(_refresh)
+_REMOVE = PerDialect(lambda dialect: delete(DefaultRow).where(AMONG[dialect](DefaultRow.id, "gone")))
 _CREATE, _REMEMBER = insert(DefaultRow), insert(DefaultHistoryRow)
-_PUT_STRATEGIES = {dialect: _put_strategies(dialect) for dialect in INSERT}
+_PUT_STRATEGIES = PerDialect(_put_strategies)
 
 
 def _locking(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Locks and reads in one statement; `unchanged` is false in the rows that it had to wait for and read too soon."""
-    locked = _IDS.where(*conditions).with_for_update(of=DefaultRow).cte("locked")
+    ids = select(DefaultRow.id, DefaultRow.updated_timestamp).join(
+        AccountRow, AccountRow.user_id == DefaultRow.account_ref
+    )
+    locked = ids.where(*conditions).with_for_update(of=DefaultRow).cte("locked")
     unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
-    return _DEFAULTS.add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
+    return _defaults().add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
 
 
 class _Search:
-    """Finds defaults by conditions whose values come later."""
+    """Finds defaults by conditions whose values come later; each of its statements is built when it is first asked for."""
 
     def __init__(self, *conditions: ColumnElement[bool]) -> None:
-        self._reading, self._locking = _DEFAULTS.where(*conditions), _locking(*conditions)
+        self._conditions = conditions
+
+    @cached_property
+    def _reading(self) -> Select[*tuple[Any, ...]]:
+        return _defaults().where(*self._conditions)
+
+    @cached_property
+    def _locking(self) -> Select[*tuple[Any, ...]]:
+        return _locking(*self._conditions)
 
     def find(self, connection: Connection, values: Mapping[str, Any], *, lock: bool) -> list[StoredDefault]:
         """All that meet the conditions; `lock`: until the transaction ends nobody else changes them."""
@@ -149,19 +174,23 @@ class _Search:
 _HELD = AccountRow.account_id == bindparam("account_id")
 _BY_ID = _Search(_HELD, DefaultRow.id == bindparam("id"))
 _BY_KEY = _Search(_HELD, DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
-_BY_KEYS = {
-    dialect: _Search(
+
+
+def _by_keys(dialect: str) -> _Search:
+    among = AMONG[dialect]
+    return _Search(
         among(DefaultRow.account_ref, "account_refs"),
         among(DefaultRow.country, "countries"),
         among(DefaultRow.product, "products"),
     )
-    for dialect, among in AMONG.items()
-}
+
+
+_BY_KEYS = PerDialect(_by_keys)
 
 
 def defaults_query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Rows for `stored_defaults`."""
-    return _DEFAULTS.where(*conditions)
+    return _defaults().where(*conditions)
 
 
 def read_defaults(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredDefault]:

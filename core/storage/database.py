@@ -9,7 +9,6 @@ from datetime import datetime
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
-from psycopg import Error as PsycopgError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -51,7 +50,7 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
     )
     event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkout", _ping_if_idle)
+    event.listen(engine, "checkout", _pinging(engine.dialect.loaded_dbapi.Error))
     return engine
 
 
@@ -59,15 +58,19 @@ def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info[_USED_AT] = time.monotonic()
 
 
-def _ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+def _pinging(driver_error: type[Exception]) -> Callable[[Any, ConnectionPoolEntry, object], None]:
     """Replaces a connection that broke while nobody used it; a ping at every use would cost a round trip each."""
-    if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < IDLE_S:
-        return
-    try:
-        connection.execute("")
-        connection.rollback()
-    except PsycopgError as error:
-        raise DisconnectionError from error
+
+    def ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < IDLE_S:
+            return
+        try:
+            connection.execute("")
+            connection.rollback()
+        except driver_error as error:
+            raise DisconnectionError from error
+
+    return ping_if_idle
 
 
 def _open_sqlite(url: str, pool_size: int) -> Engine:

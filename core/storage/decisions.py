@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import Executable, delete, select
 
 from core.encoding import storable
 from core.storage.database import Database
-from core.storage.statements import CHUNK, INSERT, chunks
+from core.storage.statements import CHUNK, INSERT, PerDialect, chunks
 from core.storage.tables import DecisionRow
 
 
@@ -24,14 +24,16 @@ class _Owner(msgspec.Struct):
     country: str | None = None
 
 
-# RETURNING makes SQLAlchemy send many rows as one statement. Built once: that takes longer than to run it.
-_INSERT = {dialect: insert(DecisionRow) for dialect, insert in INSERT.items()}
-_SAVE = {
-    dialect: insert.on_conflict_do_update(
+def _saving(dialect: str) -> Executable:
+    """RETURNING makes SQLAlchemy send many rows as one statement."""
+    insert = INSERT[dialect](DecisionRow)
+    saved = insert.on_conflict_do_update(
         index_elements=[DecisionRow.decision_id], set_={"made_at": insert.excluded.made_at}
-    ).returning(DecisionRow.decision_id)
-    for dialect, insert in _INSERT.items()
-}
+    )
+    return saved.returning(DecisionRow.decision_id)
+
+
+_SAVE = PerDialect(_saving)
 
 _read_owner = msgspec.json.Decoder(_Owner).decode
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, literal, or_, select
+from sqlalchemy import Connection, Select, bindparam, literal, or_, select
 
 from core.encoding import storable
 from core.storage.scopes import account_scope
-from core.storage.statements import CHUNK, INSERT, Among, OneOrSeveral, chunks
+from core.storage.statements import CHUNK, INSERT, Among, OneOrSeveral, PerDialect, chunks
 from core.storage.tables import AccountRow, EpochRow
 
 
@@ -35,6 +35,10 @@ class NoSink:
         """Does nothing."""
 
 
+def _epochs() -> Select[*tuple[Any, ...]]:
+    return select(EpochRow.scope, EpochRow.value)
+
+
 def _raised(insert: Any) -> Any:
     return insert.on_conflict_do_update(
         index_elements=[EpochRow.scope],
@@ -49,10 +53,8 @@ def _families(insert: Any, among: Among) -> Any:
     return _raised(insert.from_select([EpochRow.scope, EpochRow.value, EpochRow.changed_at], new.order_by(scope)))
 
 
-# Built once for each database: every write asks them, and to build a statement takes longer than to run it.
-_INCREMENT = {dialect: _raised(insert(EpochRow)) for dialect, insert in INSERT.items()}
-_EPOCHS = select(EpochRow.scope, EpochRow.value)
-_CURRENT = OneOrSeveral(lambda _, among: _EPOCHS.where(among(EpochRow.scope, "scopes")))
+_INCREMENT = PerDialect(lambda dialect: _raised(INSERT[dialect](EpochRow)))
+_CURRENT = OneOrSeveral(lambda _, among: _epochs().where(among(EpochRow.scope, "scopes")))
 _FAMILIES = OneOrSeveral(lambda dialect, among: _families(INSERT[dialect](EpochRow), among))
 
 
@@ -91,5 +93,5 @@ def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]
 
 def read_epochs_since(connection: Connection, moment: datetime) -> dict[str, int]:
     """The epochs that changed at or after `moment`."""
-    rows = connection.execute(_EPOCHS.where(EpochRow.changed_at >= moment))
+    rows = connection.execute(_epochs().where(EpochRow.changed_at >= moment))
     return {row.scope: row.value for row in rows}

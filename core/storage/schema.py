@@ -1,89 +1,40 @@
-"""Brings a database to the schema of this program, from empty or from any older version."""
+"""Which version of the schema a database has, and which this program needs; `upgrade.py` brings one to the other."""
 
 from __future__ import annotations
 
-import time
+import re
+from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, inspect, text
 
-from core.storage.database import open_engine, transaction
+SCRIPTS = Path(__file__).with_name("migrations")
 
-_SCRIPTS = Path(__file__).with_name("migrations")
-
-#: Any number, as long as nobody else takes the same advisory lock.
-_LOCK_KEY = 0x5A4D_A551
-
-_WAL_ATTEMPTS = 50
-_WAL_PAUSE_S = 0.1
+#: Alembic's own table, which holds one row.
+_VERSION_TABLE = "alembic_version"
+_REVISION = re.compile(r'(?m)^revision = "(\w+)"$')
 
 
-def upgrade(target: Engine | str) -> None:
-    """Migrates to the newest version; programs that do so at the same time wait for each other."""
-    if isinstance(target, Engine):
-        _upgrade(target)
-        return
-    engine = open_engine(target)
-    try:
-        _upgrade(engine)
-    finally:
-        engine.dispose()
+@cache
+def known_versions() -> tuple[str, ...]:
+    """All versions that this program knows, the oldest first; their files are numbered so."""
+    texts = [path.read_text("utf-8") for path in sorted((SCRIPTS / "versions").glob("*.py"))]
+    return tuple(found[1] for text in texts if (found := _REVISION.search(text)))
 
 
 def newest_version() -> str:
     """The version that this program needs."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None
-    return head
+    return known_versions()[-1]
 
 
 def current_version(connection: Connection) -> str | None:
     """The version that the database has; None: empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    version: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))  # noqa: S608  # a name of ours
+    return version
 
 
 def is_behind(version: str | None) -> bool:
     """Whether a database of this version must be migrated before this program can use it; a newer one need not be."""
-    scripts = ScriptDirectory.from_config(_config())
-    known = {script.revision for script in scripts.walk_revisions()}
-    return version is None or (version in known and version != scripts.get_current_head())
-
-
-def _upgrade(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        _write_ahead(engine)
-    with transaction(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _write_ahead(engine: Engine) -> None:
-    """Lets readers and one writer work at once; the mode stays in the file.
-
-    SQLite does not wait for a lock while it changes the mode, so this does.
-    """
-    for attempt in range(1, _WAL_ATTEMPTS + 1):
-        try:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        except OperationalError:
-            if attempt == _WAL_ATTEMPTS:
-                raise
-            time.sleep(_WAL_PAUSE_S)
-        else:
-            return
+    return version is None or (version in known_versions() and version != newest_version())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, any_, bindparam, literal
 from sqlalchemy.dialects import postgresql, sqlite
@@ -58,6 +58,22 @@ def equals(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
     return column == bindparam(parameter)
 
 
+class PerDialect(Generic[T]):
+    """A statement in one form for each database, kept once it is built.
+
+    To build a statement takes longer than to run it, and a program that starts needs few of all there are: each is built
+    when it is first asked for.
+    """
+
+    def __init__(self, build: Callable[[str], T]) -> None:
+        self._build = build
+        self._built: dict[str, T] = {}
+
+    def __getitem__(self, dialect: str) -> T:
+        built = self._built.get(dialect)
+        return self._built.setdefault(dialect, self._build(dialect)) if built is None else built
+
+
 class OneOrSeveral:
     """A statement over a list, in two forms for each database: by plain equality for one value, by `AMONG` for several.
 
@@ -65,8 +81,8 @@ class OneOrSeveral:
     """
 
     def __init__(self, build: Callable[[str, Among], Executable]) -> None:
-        self._one = {dialect: build(dialect, equals) for dialect in AMONG}
-        self._several = {dialect: build(dialect, among) for dialect, among in AMONG.items()}
+        self._one = PerDialect(lambda dialect: build(dialect, equals))
+        self._several = PerDialect(lambda dialect: build(dialect, AMONG[dialect]))
 
     def execute(self, connection: Connection, name: str, values: Sequence[Any], **more: Any) -> CursorResult[Any]:
         """Ask it with the list `name`, which is not empty, and other parameters."""

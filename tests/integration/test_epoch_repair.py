@@ -12,7 +12,7 @@ import redis
 
 from core.accounts.accounts import Accounts
 from core.storage.database import open_engine
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from core.store import Store
 from worker.celery_setup.housekeeping import Housekeeper
 from worker.embedded.urls import ResolvedUrls

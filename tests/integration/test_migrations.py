@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from core.storage.database import open_engine
-from core.storage.schema import current_version, newest_version, upgrade
+from core.storage.schema import SCRIPTS, current_version, known_versions, newest_version
 from core.storage.tables import Base
+from core.storage.upgrade import upgrade
 
 
 @pytest.fixture
@@ -40,6 +42,12 @@ def test_it_runs_twice_without_a_change(migrated: Engine) -> None:
     upgrade(migrated)
     with migrated.connect() as connection:
         assert current_version(connection) == newest_version()
+
+
+def test_it_knows_its_versions_as_alembic_does() -> None:
+    scripts = ScriptDirectory(str(SCRIPTS))
+    assert known_versions() == tuple(script.revision for script in scripts.walk_revisions())[::-1]
+    assert newest_version() == scripts.get_current_head()
 
 
 def test_it_says_that_an_empty_database_has_no_version(database_url: str) -> None:

@@ -16,7 +16,7 @@ from core.cache.epochs import RedisEpochs
 from core.process.redis_clients import client_url
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from core.storage.database import open_engine
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from core.store import Store
 
 ACCOUNT = "acme"

@@ -14,8 +14,10 @@ from typing import Any
 import structlog
 from click.testing import CliRunner, Result
 
+from worker.broker_access import release_queue_access
 from worker.cli import main
-from worker.wiring import configured, release_runtime
+from worker.configuration import configured
+from worker.wiring import release_runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +60,6 @@ def _quiet_afterwards() -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.reset_defaults()
+        release_queue_access()
         release_runtime()
         configured.cache_clear()

@@ -18,7 +18,7 @@ from core.accounts.accounts import Accounts
 from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from core.store import Store
 from tests.support.accounts import AU_NUMBER, SENDERS, add_account, open_store
 from tests.support.services import wait_for

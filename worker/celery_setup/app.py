@@ -15,6 +15,7 @@ from worker.celery_setup.housekeeping import Housekeeping
 from worker.celery_setup.routing import Routing
 from worker.celery_setup.schedule import BEAT_SCHEDULE
 from worker.celery_setup.task_events import TaskEvents
+from worker.configuration import configured
 from worker.envelopes.handover import HIDDEN
 from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.intake.rabbitmq import RabbitIntake
@@ -22,7 +23,7 @@ from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
 from worker.queues import QUORUM
 from worker.settings import Settings
-from worker.wiring import configured, release_runtime
+from worker.wiring import release_runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120

@@ -12,9 +12,10 @@ from celery import bootsteps
 
 from core.cache.epochs import EPOCH_TTL_S
 from core.errors import EpochPublishError, StoreUnavailableError
+from worker.configuration import configured
 from worker.handoff.broker import Duty
 from worker.handoff.errors import BROKER_ERRORS
-from worker.wiring import Runtime, configured, runtime
+from worker.wiring import Runtime, runtime
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from core.errors import SmartAssignError
 from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json, say
 from worker.cli.session import make_ready, open_session
+from worker.configuration import configured
 from worker.embedded.urls import ResolvedUrls
 from worker.supervision.fitness import Check, Fitness, workers_check
-from worker.wiring import configured
 
 
 @click.command("check")

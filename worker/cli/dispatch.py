@@ -8,8 +8,8 @@ from contextlib import closing
 
 import click
 
+from worker.broker_access import queue_access
 from worker.cli.output import command, json_option
-from worker.wiring import runtime
 
 FOLLOW_POLL_S = 0.5
 
@@ -28,7 +28,7 @@ def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  
     """
     if follow and not drain:
         raise click.UsageError("--follow needs --drain: what is only looked at would be printed again and again")
-    parts = runtime()
+    parts = queue_access()
     queue = parts.broker.tail(parts.settings.dispatch_queue)
     left = count
     while True:

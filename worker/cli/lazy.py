@@ -11,6 +11,12 @@ import click
 from click.shell_completion import CompletionItem
 
 
+def load(place: str) -> Any:
+    """What stands at `module:attribute`; the module is imported when it is not yet."""
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
 @dataclass(frozen=True, slots=True)
 class Lazy:
     """A command: the sentence that lists show, and where it is, as `module:attribute`."""
@@ -20,8 +26,7 @@ class Lazy:
 
     def load(self, name: str) -> click.Command:
         """The command of that name."""
-        module, _, attribute = self.place.partition(":")
-        found = getattr(import_module(module), attribute)
+        found = load(self.place)
         assert isinstance(found, click.Command), self.place
         assert found.name == name, self.place
         return found

@@ -16,11 +16,11 @@ from core.moments import second_text
 from core.parked.replay import parked_ids
 from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
+from worker.broker_access import queue_access
 from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
 from worker.handoff.replay import replay_over
-from worker.wiring import runtime
 
 #: `--state` for every state.
 _ANY = "any"
@@ -168,7 +168,7 @@ def _target_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def replay(*, target: _Target, as_json: bool) -> None:
     """Put originals back on the queues that they came from, each once; mend first what had them parked."""
     with open_session() as session:
-        parts = runtime()
+        parts = queue_access()
         again = replay_over(parts.broker.producer, session.store, parts.settings)
         for ids in target.pages(session):
             again.replay(ids)

@@ -15,12 +15,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from core.encoding import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
+from worker.broker_access import queue_access
 from worker.cli.output import command, console, fail, json_option, print_json, stderr
 from worker.cli.parameters import enum_option
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer, in_trips
 from worker.sending.message_lines import Line, contract_errors, read_lines
-from worker.wiring import runtime
 
 #: What a single message needs -> the option that gives it.
 _REQUIRED = {"account_id": "--account", "to": "--to", "body": "--body"}
@@ -107,7 +107,7 @@ def send(source_file: BinaryIO | None, as_json: bool, **values: Any) -> None:
 def _send_one(fields: dict[str, Any], as_json: bool) -> None:
     made_up = {} if "message_id" in fields else {"message_id": uuid.uuid4().hex}
     document = encode_json(made_up | fields)
-    parts = runtime()
+    parts = queue_access()
     line = Line(1, len(document), document, contract_errors(document))
     sending = send_lines(iter([line]), parts.broker.producer, parts.settings.ingress_queue)
     if as_json:
@@ -119,7 +119,7 @@ def _send_one(fields: dict[str, Any], as_json: bool) -> None:
 
 
 def _send_file(stream: BinaryIO, as_json: bool) -> None:
-    parts = runtime()
+    parts = queue_access()
     lines = read_lines(stream, parts.settings.document_max_bytes)
     with _progress(stream, as_json) as told:
         sending = send_lines(lines, parts.broker.producer, parts.settings.ingress_queue, told)

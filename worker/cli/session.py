@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.accounts.accounts import Accounts
@@ -18,11 +17,15 @@ from core.defaults.assign_all import AssignAll
 from core.defaults.default_senders import DefaultSenders
 from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
 from core.rules.files import shipped_rules
-from core.storage.schema import current_version, newest_version, upgrade
+from core.storage.schema import current_version, known_versions, newest_version
 from core.store import Store
+from worker.cli.lazy import load
 from worker.logs import set_up_logs
 from worker.settings import Settings
-from worker.wiring import store_only
+from worker.store_access import store_only
+
+#: Alembic, which does it, takes as long to import as all the rest of a command, and is needed once for a new version.
+_UPGRADE = "core.storage.upgrade:upgrade"
 
 
 class UnfitDatabaseError(SmartAssignError):
@@ -109,11 +112,11 @@ def make_ready(store: Store, *, embedded: bool) -> None:
 
 def migrate(store: Store) -> None:
     """Brings the schema up to date. Raises UnfitDatabaseError where a newer program has been there."""
-    try:
-        upgrade(store.engine)
-    except CommandError as error:
+    version = database_version(store)
+    if version is not None and version not in known_versions():
         words = "the database was migrated by a newer version of this program, which must be used with it"
-        raise UnfitDatabaseError(f"{words} ({error})") from error
+        raise UnfitDatabaseError(f"{words} (its schema has version {version}, unknown here)")
+    load(_UPGRADE)(store.engine)
 
 
 def database_version(store: Store) -> str | None:

@@ -25,7 +25,7 @@ from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError, SmartAssignError
 from core.inventory.importing import InventoryImport, InventorySummary
 from core.sender import SenderStatus
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from worker.demo.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, sample_campaign, sample_messages
 from worker.embedded.urls import resolve_urls
 from worker.handoff.producer import in_trips

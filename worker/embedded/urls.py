@@ -19,8 +19,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL
-
 from core.process.redis_clients import client_url
 from worker.embedded.server import EmbeddedRedis, EmbeddedRedisError, RedisHome
 from worker.settings import Settings
@@ -109,7 +107,7 @@ def _is_last(users: int, lock_file: Path) -> bool:
 
 def sqlite_url(data_dir: Path) -> str:
     """The SQLAlchemy URL of the database under DATA_DIR, which is made if missing."""
-    return str(URL.create("sqlite", database=str(private_folder(data_dir) / DATABASE_FILE)))
+    return f"sqlite:///{private_folder(data_dir) / DATABASE_FILE}"
 
 
 def driver_url(url: str) -> str:

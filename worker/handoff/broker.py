@@ -13,9 +13,8 @@ from core.errors import ParkReason
 from core.messages.assigner import Assigner
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls
+from worker.handoff.access import BrokerAccess
 from worker.handoff.events import EventSink
-from worker.handoff.producer import Producer
-from worker.handoff.tail import Tail
 from worker.settings import Settings
 
 #: What a task did, by what became of the documents; Flower shows it.
@@ -85,7 +84,7 @@ class Shared(Protocol):
         """What gives messages their senders."""
 
 
-class Broker(Protocol):
+class Broker(BrokerAccess, Protocol):
     """The parts of one broker; nothing connects before it is used."""
 
     @property
@@ -97,25 +96,11 @@ class Broker(Protocol):
         """Work on campaign batches."""
 
     @property
-    def producer(self) -> Producer:
-        """Enqueues documents."""
-
-    @property
     def events(self) -> EventSink:
         """Where events go."""
 
-    @property
-    def progress_redis(self) -> redis.Redis:
-        """The Redis in which the progress of campaigns is counted."""
-
     def duties(self) -> Sequence[Duty]:
         """What housekeeping does on this broker."""
-
-    def tail(self, queue: str) -> Tail:
-        """The oldest end of a queue."""
-
-    def close(self) -> None:
-        """Close what is open."""
 
 
 class BrokerHealth(Protocol):

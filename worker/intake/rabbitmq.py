@@ -21,6 +21,7 @@ from kombu import Consumer, Queue
 from kombu.message import Message
 
 from core.process.redis_clients import PROBING, open_redis
+from worker.configuration import configured
 from worker.envelopes.opening import FIRST_PROTOCOL_MARK, Document, ForCelery, Opener, Refused
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, TaskHeaders
 from worker.envelopes.unpacking import unpacked
@@ -30,7 +31,7 @@ from worker.intake.local_tasks import pool_children, start_task
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
-from worker.wiring import configured, runtime
+from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
 

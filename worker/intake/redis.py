@@ -18,12 +18,13 @@ import structlog
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
 
+from worker.configuration import configured
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.intake.local_tasks import pool_children, start_task
 from worker.intake.room import Room
 from worker.redis_broker.claims import Claimed, Lane, lane_of
 from worker.redis_broker.parts import RedisBroker
-from worker.wiring import configured, runtime
+from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
 

@@ -19,17 +19,8 @@ from worker.handoff.chunks import Chunk, Chunks, SettledChunk
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.settlement import Settled, Settlement
 from worker.rabbitmq_broker.marks import Marks
-from worker.rabbitmq_broker.outgoing import (
-    AGAIN,
-    DEFER_PAUSE_S,
-    EXHAUSTED,
-    Outgoing,
-    ParkedRecords,
-    Publisher,
-    dispatched_messages,
-    exhausted_ids,
-    parked_notices,
-)
+from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing, Publisher
+from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_messages, exhausted_ids, parked_notices
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -22,16 +22,8 @@ from core.parked.store import ParkedDocument
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.rabbitmq_broker.marks import Marks
-from worker.rabbitmq_broker.outgoing import (
-    DEFER_PAUSE_S,
-    EXHAUSTED,
-    Outgoing,
-    ParkedRecords,
-    Publisher,
-    dispatched_messages,
-    exhausted_ids,
-    parked_notices,
-)
+from worker.rabbitmq_broker.outgoing import DEFER_PAUSE_S, Outgoing, Publisher
+from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_messages, exhausted_ids, parked_notices
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -12,31 +12,25 @@ from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
 from worker.handoff.keys import Keys
+from worker.rabbitmq_broker.access import RabbitAccess
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
 from worker.rabbitmq_broker.events import EventOutbox, RabbitEvents
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
-from worker.rabbitmq_broker.producer import RabbitProducer
-from worker.rabbitmq_broker.publisher import ConfirmedPublisher
-from worker.rabbitmq_broker.tail import RabbitTail
 
 FLUSH_EVERY_S = 5.0
 
 
-class RabbitBroker:
+class RabbitBroker(RabbitAccess):
     """What publishes, marks and tells where the broker is RabbitMQ."""
 
     def __init__(self, shared: Shared) -> None:
-        self._shared, self._settings = shared, shared.settings
+        super().__init__(shared.settings, shared.urls)
+        self._shared = shared
 
     @cached_property
-    def publisher(self) -> ConfirmedPublisher:
-        """Publishing, with confirms."""
-        return ConfirmedPublisher(self._shared.urls.broker_url, self._settings)
-
-    @property
     def progress_redis(self) -> redis.Redis:
-        """The Redis of cache and marks."""
+        """The Redis of cache and marks, by the worker's client."""
         return self._shared.cache_redis
 
     @cached_property
@@ -73,20 +67,11 @@ class RabbitBroker:
         """Events on a queue."""
         return RabbitEvents(self.publisher, self._settings)
 
-    @cached_property
-    def producer(self) -> RabbitProducer:
-        """Documents onto queues."""
-        return RabbitProducer(self.publisher)
-
-    def tail(self, queue: str) -> RabbitTail:
-        """The oldest end of a queue."""
-        return RabbitTail(self._shared.urls.broker_url, self._settings, queue)
-
     def duties(self) -> Sequence[Duty]:
         """Events that have not gone out."""
         return (Duty("send_events", FLUSH_EVERY_S, self.event_outbox.flush),)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection to RabbitMQ; the client of Redis is the worker's."""
         if "publisher" in vars(self):
             self.publisher.close()

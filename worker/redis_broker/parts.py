@@ -5,40 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-import redis
-
 from core.campaigns.batch import CampaignAssigner
-from core.process.redis_clients import WORKING, open_redis
 from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
+from worker.redis_broker.access import RedisAccess
 from worker.redis_broker.campaigns import RedisBatches, RedisHandOff
 from worker.redis_broker.claims import Claims
 from worker.redis_broker.events import RedisEvents
 from worker.redis_broker.messages import RedisMessages
 from worker.redis_broker.parking import Parking
-from worker.redis_broker.producer import RedisProducer
-from worker.redis_broker.tail import RedisTail
 
 RECOVER_EVERY_S = 1.0
 SWEEP_EVERY_S = 5.0
 
 
-class RedisBroker:
+class RedisBroker(RedisAccess):
     """What claims, hands off and tells where the broker is Redis."""
 
     def __init__(self, shared: Shared) -> None:
-        self._shared, self._settings = shared, shared.settings
-
-    @cached_property
-    def client(self) -> redis.Redis:
-        """The Redis that is the broker."""
-        return open_redis(self._shared.urls.broker_url, WORKING)
-
-    @property
-    def progress_redis(self) -> redis.Redis:
-        """The same: progress is counted in the script that hands off."""
-        return self.client
+        super().__init__(shared.settings, shared.urls)
+        self._shared = shared
 
     @cached_property
     def claims(self) -> Claims:
@@ -68,23 +55,9 @@ class RedisBroker:
         """Events on a list."""
         return RedisEvents(self.client, self._settings)
 
-    @cached_property
-    def producer(self) -> RedisProducer:
-        """Documents onto lists."""
-        return RedisProducer(self.client)
-
-    def tail(self, queue: str) -> RedisTail:
-        """The oldest end of a list."""
-        return RedisTail(self.client, self._settings, queue)
-
     def duties(self) -> Sequence[Duty]:
         """Claims past their deadline, and parked documents whose notice has not gone out."""
         return (
             Duty("recover_claims", RECOVER_EVERY_S, self.claims.recover),
             Duty("announce_parked", SWEEP_EVERY_S, self.parking.sweep),
         )
-
-    def close(self) -> None:
-        """Close the connections."""
-        if "client" in vars(self):
-            self.client.close()

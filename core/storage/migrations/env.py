@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that core.storage.schema hands over; the transaction is the caller's."""
+"""Runs the migrations on the connection that core.storage.upgrade hands over; the transaction is the caller's."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import click
 from core.contract.models import MAX_RECIPIENTS
 from core.errors import FieldError, NotFoundError, RefusedError
 from core.moments import utc_now
+from worker.broker_access import queue_access
 from worker.cli.campaign.bars import reading_bar, sending_bar
 from worker.cli.campaign.options import Campaign, campaign_options, opened_campaign
 from worker.cli.output import command, fail, json_option, print_json, say, warn
@@ -18,7 +19,6 @@ from worker.sending.campaign import CampaignSender, RefusalReport, begin, plan
 from worker.sending.lines import Position
 from worker.sending.recipients import ID_CHARACTERS
 from worker.sending.state import CampaignState, StateFile, identity_of, option_digests, size_of
-from worker.wiring import runtime
 
 BATCH_SIZE = 1_000
 MAX_WAITING_BATCHES = 2_000
@@ -64,7 +64,7 @@ def send(
         raise RefusedError("the campaign id is too long", [FieldError("--campaign-id", "must have 1 to 64 characters")])
     with opened_campaign(**options) as made:
         known_id = campaign_id or f"c{utc_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        state_file = StateFile(runtime().settings.data_dir, known_id)
+        state_file = StateFile(queue_access().settings.data_dir, known_id)
         with state_file.locked():
             fresh = _fresh_state(made, known_id, batch_size, _begun_size(state_file))
             state = begin(state_file, fresh, resume=resume)
@@ -99,7 +99,7 @@ def _fresh_state(made: Campaign, campaign_id: str, batch_size: int, size: int | 
 def _refuse_known(campaign_id: str, account_id: str) -> None:
     """The workers know a campaign that this DATA_DIR has not begun: its batches would be dropped as repeats."""
     try:
-        found = runtime().progress.find(campaign_id, account_id)
+        found = queue_access().progress.find(campaign_id, account_id)
     except NotFoundError:
         return
     raise RefusedError(
@@ -119,7 +119,7 @@ def _send(
 ) -> CampaignState:
     if state.finished_at is not None:
         return state
-    parts, end = runtime(), None if state.source is None else state.source.size
+    parts, end = queue_access(), None if state.source is None else state.source.size
     if end is not None and end < (size_of(made.stream) or 0):
         warn("the file has grown since the campaign was begun: the rows that came later are no part of it")
     if state.source is not None and state.total_batches is None:

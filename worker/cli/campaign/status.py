@@ -14,9 +14,9 @@ from rich.text import Text
 
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError
+from worker.broker_access import queue_access
 from worker.cli.output import command, console, json_option, print_json
 from worker.sending.state import StateFile
-from worker.wiring import runtime
 
 WATCH_S = 0.5
 RATE_LOOKS = 10
@@ -47,9 +47,9 @@ def status(campaign_id: str, account_id: str | None, watch: bool, as_json: bool)
 def _find(campaign_id: str, account_id: str | None) -> CampaignProgress:
     """Raises NotFoundError; a campaign that was begun from here, and that no worker has taken up yet, has nothing."""
     try:
-        return runtime().progress.find(campaign_id, account_id)
+        return queue_access().progress.find(campaign_id, account_id)
     except NotFoundError:
-        state = StateFile(runtime().settings.data_dir, campaign_id).load()
+        state = StateFile(queue_access().settings.data_dir, campaign_id).load()
         if state is None or account_id not in (None, state.account_id):
             raise NotFoundError(f"nothing is known of campaign {campaign_id}") from None
         return CampaignProgress(state.account_id, campaign_id, total_batches=state.total_batches)

@@ -10,8 +10,8 @@ import uvicorn
 
 from worker.cli.output import command, fail, json_option
 from worker.cli.roles.celery_programs import begin, ready_database
+from worker.configuration import configured
 from worker.settings import ENV_PREFIX
-from worker.wiring import configured
 
 #: The API is named, not imported: it stands beside the worker, and reads its settings from the environment.
 APPLICATION = "api.main:create_app"

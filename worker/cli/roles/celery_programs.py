@@ -15,12 +15,13 @@ from worker.addresses import masked
 from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json
 from worker.cli.session import make_ready
+from worker.configuration import configured
 from worker.embedded.urls import private_folder
 from worker.logs import set_up_logs
 from worker.settings import ENV_PREFIX, Settings
+from worker.store_access import store_only
 from worker.supervision.readiness import wait_for_database
 from worker.supervision.role import end_with_supervisor
-from worker.wiring import configured, store_only
 
 #: Under DATA_DIR; what the scheduler did last.
 SCHEDULE_FOLDER = "scheduler"

@@ -14,11 +14,11 @@ from core.errors import RefusedError
 from worker.addresses import masked
 from worker.cli.output import command, console, json_option, print_json
 from worker.cli.roles.celery_programs import ready_database
+from worker.configuration import configured
 from worker.logs import set_up_logs
 from worker.settings import ENV_PREFIX, Settings
 from worker.supervision.role import Role, port_answers
 from worker.supervision.supervisor import supervise
-from worker.wiring import configured
 
 
 @dataclass(frozen=True, slots=True)

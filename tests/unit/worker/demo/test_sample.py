@@ -13,7 +13,7 @@ from core.engine.decision import Policy
 from core.inventory.importing import InventoryImport
 from core.sender import RegistrationStatus, SenderType
 from core.storage.database import open_engine
-from core.storage.schema import upgrade
+from core.storage.upgrade import upgrade
 from core.store import Store
 from worker.demo.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, regions, sample_campaign, sample_messages
 

@@ -1,0 +1,28 @@
+"""SQL for a program that needs no broker, and starts none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from core.cache.epochs import RedisEpochs
+from core.process.redis_clients import PROBING, open_redis
+from core.storage.database import open_engine
+from core.store import Store
+from worker.embedded.urls import database_url_of, running_redis_url
+from worker.settings import Settings
+
+
+@contextmanager
+def store_only(settings: Settings) -> Iterator[Store]:
+    """SQL for a command that needs no broker: no server is started for it.
+
+    Writes publish their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
+    succeed all the same.
+    """
+    engine = open_engine(database_url_of(settings))
+    redis_url = running_redis_url(settings)
+    with ExitStack() as stack:
+        stack.callback(engine.dispose)
+        client = stack.enter_context(closing(open_redis(redis_url, PROBING))) if redis_url else None
+        yield Store(engine, RedisEpochs(client, settings.key_prefix) if client else None)
