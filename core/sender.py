@@ -62,6 +62,9 @@ NUMBER_TYPES = frozenset(
     {SenderType.TEN_DLC, SenderType.TOLLFREE, SenderType.OWN_NUMBER, SenderType.LONGCODE, SenderType.SHARED_LONGCODE}
 )
 
+#: No country has numbers with fewer digits, its calling code included.
+LEAST_DIGITS = 7
+
 #: An own number is verified for a year, then its holder must confirm it again.
 OWN_NUMBER_VALIDITY = timedelta(days=365)
 

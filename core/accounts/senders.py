@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, false, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.accounts.accounts import Account, account_at_hand, account_row
@@ -27,11 +27,16 @@ from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
 from core.rules.files import shipped_rules
 from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
+from core.sender_ids import SenderNames, kept_if_readable, number_error
 from core.storage.database import Database, Write
 from core.storage.statements import CHUNK, chunks, insert_into
 from core.storage.tables import RegistrationRow, SenderRow
 
 TRUST_MAX = 100
+
+_DIGITS = "0123456789"
+#: So many digits at the end are the same in every spelling of a number.
+_TELLING_DIGITS = 4
 
 
 @cache
@@ -135,6 +140,8 @@ class Senders:
         with self._database.writing() as write:
             owner = _account_ref(write.connection, account_id)
             row = _found(write.connection, owner, sender_id, sender_type)
+            if words := spelling_error(row.sender_id, sender_id, registration):
+                raise RefusedError("the registration is refused", [FieldError("sender_id", words)])
             if registration not in _with_registrations(write.connection, [row], account_id)[0].registrations:
                 _set_registration(write, row.id, registration)
                 write.touch_account(owner)
@@ -142,20 +149,21 @@ class Senders:
 
 
 def completed(sender: Sender) -> Sender:
-    """The sender with the country of its number, where it names none itself."""
-    if sender.country is not None or sender.sender_type not in NUMBER_TYPES or not sender.sender_id:
+    """The sender with its number in E.164, and with the country of that number where it names none itself."""
+    if sender.sender_type not in NUMBER_TYPES or not sender.sender_id:
         return sender
-    if form_error(sender.sender_type, sender.sender_id):
-        return sender
-    country = country_of(f"+{sender.sender_id.removeprefix('+')}")
+    kept = kept_if_readable(sender.sender_type, sender.sender_id, sender.country)
+    if sender.country is not None or not kept or not kept.startswith("+"):
+        return sender if kept == sender.sender_id else replace(sender, sender_id=kept)
+    country = country_of(kept)
     known = country is not None and shipped_rules().knows(country)
-    return replace(sender, country=country if known else None)
+    return replace(sender, sender_id=kept, country=country if known else None)
 
 
 def sender_errors(sender: Sender) -> list[FieldError]:
     """Every field of a sender that breaks its rule, by the names of the inventory file."""
     errors = []
-    if words := form_error(sender.sender_type, sender.sender_id):
+    if words := _sender_id_error(sender):
         errors.append(FieldError("sender_id", words))
     if sender.country is not None and not shipped_rules().knows(sender.country):
         errors.append(FieldError("sender_country_code", "is not a country code of ISO 3166-1"))
@@ -171,6 +179,13 @@ def sender_errors(sender: Sender) -> list[FieldError]:
     return errors
 
 
+def _sender_id_error(sender: Sender) -> str | None:
+    """A number must be one that can be read; that it looks like one is enough only where it names a sender."""
+    if sender.sender_id and sender.sender_type in NUMBER_TYPES:
+        return number_error(sender.sender_type, sender.sender_id, sender.country)
+    return form_error(sender.sender_type, sender.sender_id)
+
+
 def registration_errors(registration: Registration) -> list[FieldError]:
     """Every field of a registration that breaks its rule."""
     errors = []
@@ -180,6 +195,14 @@ def registration_errors(registration: Registration) -> list[FieldError]:
     if start is not None and end is not None and end <= start:
         errors.append(FieldError("valid_until", "must be later than valid_from"))
     return errors
+
+
+def spelling_error(held: str | None, text: str | None, registration: Registration) -> str | None:
+    """What is wrong with a registration under `text` of a sender that is kept as `held`, where the country counts case."""
+    other_case = held is not None and text is not None and held != text and held.casefold() == text.casefold()
+    if not other_case or not shipped_rules().profile(registration.country).alpha_case_sensitive:
+        return None
+    return f"is held here as {held!r}, and {registration.country} counts the case of a name: add it as it is registered"
 
 
 def _account_ref(connection: Connection, account_id: str | None) -> int | None:
@@ -194,15 +217,32 @@ def _found(
     connection: Connection, account_ref: int | None, sender_id: str | None, sender_type: SenderType | None
 ) -> Row[*tuple[Any, ...]]:
     types = list(SenderType) if sender_type is None else [sender_type]
-    identities = [identity_of(account_ref, each, sender_id) for each in types]
+    identities = [identity_of(account_ref, each, kept_if_readable(each, sender_id)) for each in types]
     query = _senders().where(SenderRow.identity.in_(list(filter(storable, identities))))
-    rows = connection.execute(query).all()
+    rows = connection.execute(query).all() or spelled_otherwise(connection, account_ref, types, sender_id)
     if not rows:
         raise NotFoundError(f"there is no sender {sender_id!r} in this inventory")
     if len(rows) > 1:
-        names = ", ".join(sorted(row.sender_type for row in rows))
-        raise RefusedError(f"{sender_id!r} is a sender of several types ({names}); say which")
+        names = sorted({row.sender_type for row in rows})
+        if len(names) < len(rows):
+            spellings = ", ".join(sorted(row.sender_id or "" for row in rows))
+            raise RefusedError(f"{sender_id!r} is spelled in several ways here ({spellings}); say which")
+        raise RefusedError(f"{sender_id!r} is a sender of several types ({', '.join(names)}); say which")
     return rows[0]
+
+
+def spelled_otherwise(
+    connection: Connection, account_ref: int | None, types: Sequence[SenderType], text: str | None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The senders of an owner that a text names by a national number, or in another case than they are kept."""
+    if not text or not storable(text):
+        return []
+    digits = "".join(character for character in text if character in _DIGITS)
+    alike = SenderRow.sender_id.endswith(digits[-_TELLING_DIGITS:]) if digits else false()
+    query = _senders().where(_owned_by(account_ref), SenderRow.sender_type.in_([each.value for each in types]))
+    rows = connection.execute(query.where(or_(func.lower(SenderRow.sender_id) == text.lower(), alike))).all()
+    names = SenderNames([sender_of(row[1:], None) for row in rows])
+    return [rows[place] for place in names.places(text)]
 
 
 def _with_registrations(

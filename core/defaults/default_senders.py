@@ -76,7 +76,7 @@ class DefaultSenders:
         Raises NotFoundError, RefusedError, ConflictError. That there is one already, the database tells when it is
         written; it is asked beforehand only where the strategies are refused.
         """
-        judge = self._judge()
+        judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=True))
         words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
@@ -96,7 +96,7 @@ class DefaultSenders:
 
         Raises NotFoundError, RefusedError.
         """
-        judge = self._judge()
+        judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
         _refuse_unknown(country, judge.rules)
         _refuse(form_errors(strategies, judge.rules, as_http=False))
         with as_conflict_error(), self._database.writing() as write:
@@ -113,7 +113,7 @@ class DefaultSenders:
 
     def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
         """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
-        judge = self._judge()
+        judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
         _refuse(form_errors(strategies, judge.rules, as_http=True))
         with as_conflict_error(), self._database.writing() as write:
             before = _by_id(write.connection, account_id, default_id, lock=True)
@@ -169,6 +169,7 @@ class DefaultSenders:
         stored, request = wanted.stored, wanted.request
         facts = facts_for_defaults(write.connection, [request])[request]
         known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]
+        _refuse(form_errors(known, judge.rules, as_http=wanted.as_http))
         _refuse(judge.errors(known, request, facts))
         change = DefaultChange(stored.key, None if wanted.new else stored, tuple(known))
         written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)

@@ -21,17 +21,18 @@ from core.engine.decision import (
     SenderRef,
 )
 from core.errors import FieldError, ParkReason
-from core.sender import Sender, TrafficClass, bare_sender_id
+from core.sender import Sender, TrafficClass
+from core.sender_ids import named_senders
 
 
 def with_country(strategy: Strategy, facts: Facts) -> Strategy:
-    """The strategy with the country of the sender that it names, where it gives none itself."""
+    """The strategy with the country of the sender that it names, where it gives none itself; its number in E.164."""
     if strategy.sender_country_code is not None:
-        return strategy
+        return strategy.as_kept
     countries = {
         sender.country for sender in meant_senders(strategy.ref, facts) if sender.sender_type is strategy.sender_type
     }
-    return replace(strategy, sender_country_code=countries.pop() if len(countries) == 1 else None)
+    return replace(strategy, sender_country_code=countries.pop() if len(countries) == 1 else None).as_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,7 @@ def meant_senders(ref: SenderRef, facts: Facts) -> list[Sender]:
     """The senders of that Sender ID, whatever their type and country; without one, all shared numbers."""
     if not ref.sender_id:
         return [sender for sender in facts.senders if sender.shared]
-    bare = bare_sender_id(ref.sender_id)
-    return [sender for sender in facts.senders if bare_sender_id(sender.sender_id) == bare]
+    return named_senders(ref.sender_id, ref.sender_country, facts.senders)
 
 
 def _words(decision: Decision) -> str:

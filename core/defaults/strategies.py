@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.engine.country_rules import RuleBook
 from core.engine.decision import (
@@ -11,7 +11,8 @@ from core.engine.decision import (
     SenderRef,
 )
 from core.errors import FieldError
-from core.sender import SenderType, bare_sender_id, form_error
+from core.sender import NUMBER_TYPES, SenderType, bare_sender_id, form_error
+from core.sender_ids import kept_if_readable
 
 MAX_STRATEGIES = 10
 NOTE_MAX_CHARACTERS = 200
@@ -31,6 +32,12 @@ class Strategy:
     sender_country_code: str | None = None
     note: str | None = None
     status: str = ENABLED
+
+    @property
+    def as_kept(self) -> Strategy:
+        """With its number in E.164, where the text is one; what is no number is refused by what is said of its form."""
+        kept = kept_if_readable(self.sender_type, self.sender_id, self.sender_country_code)
+        return self if kept == self.sender_id else replace(self, sender_id=kept)
 
     @property
     def ref(self) -> SenderRef:
@@ -62,7 +69,7 @@ def _form_errors(strategy: Strategy, rules: RuleBook, as_http: bool, path: str) 
     errors = []
     if as_http and strategy.ref.sender_id and strategy.sender_type is SenderType.SHARED_LONGCODE:
         errors.append(FieldError(f"{path}.sender_id", "must be null or empty for shared_longcode"))
-    elif words := form_error(strategy.sender_type, strategy.sender_id):
+    elif words := form_error(strategy.sender_type, _unspaced(strategy)):
         errors.append(FieldError(f"{path}.sender_id", words))
     country = strategy.sender_country_code
     if country is None and as_http and _needs_country(strategy):
@@ -72,6 +79,13 @@ def _form_errors(strategy: Strategy, rules: RuleBook, as_http: bool, path: str) 
     if len(strategy.note or "") > NOTE_MAX_CHARACTERS:
         errors.append(FieldError(f"{path}.note", f"must have at most {NOTE_MAX_CHARACTERS} characters"))
     return errors
+
+
+def _unspaced(strategy: Strategy) -> str | None:
+    """The Sender ID, of a national number that waits for its country without what may stand between digits."""
+    if strategy.sender_type not in NUMBER_TYPES or strategy.sender_id is None:
+        return strategy.sender_id
+    return "".join(character for character in strategy.sender_id if character.isalnum() or character == "+")
 
 
 def _needs_country(strategy: Strategy) -> bool:

@@ -15,7 +15,7 @@ from core.engine.decision import AlteredSenders, Rejection, UnknownRule
 from core.engine.generic_names import generic_word
 from core.engine.graded_sender import GradedSender, rule_words, standing_words
 from core.moments import moment_text
-from core.sender import Product, SenderStatus, SenderType, TrafficClass, form_error
+from core.sender import LEAST_DIGITS, NUMBER_TYPES, Product, SenderStatus, SenderType, TrafficClass, form_error
 
 #: Types that carry no reply in a country whose long codes are one-way.
 LONG_CODES = frozenset({SenderType.LONGCODE, SenderType.OWN_NUMBER, SenderType.SHARED_LONGCODE})
@@ -51,8 +51,13 @@ def not_active(graded: GradedSender) -> str | None:
 
 
 def malformed(graded: GradedSender) -> str | None:
-    """The form that its type asks for."""
-    return form_error(graded.sender.sender_type, graded.sender.sender_id)
+    """The form that its type asks for; a number that is kept must be one, and not only look like one."""
+    sender = graded.sender
+    if words := form_error(sender.sender_type, sender.sender_id):
+        return words
+    if sender.sender_type in NUMBER_TYPES and sender.sender_id and len(sender.sender_id) < LEAST_DIGITS:
+        return "has too few digits for a telephone number"
+    return None
 
 
 def name_too_long(graded: GradedSender) -> str | None:

@@ -5,7 +5,7 @@ One that fails its conditions is never used, and never dropped in silence: it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
@@ -25,7 +25,8 @@ from core.engine.filters import FILTERS, Screened
 from core.engine.graded_sender import label
 from core.engine.ranking import Key, equal_but_for_trust, rank_key
 from core.errors import ParkReason
-from core.sender import SenderType, bare_sender_id
+from core.sender import SenderType
+from core.sender_ids import SenderNames
 
 _OVERRIDE_WARNS = {
     Rejection.NOT_OWNED: Warn.OVERRIDE_NOT_OWNED_REVERTED,
@@ -104,11 +105,12 @@ def choose_named(
 ) -> NamedChoice:
     """The first named sender that can be used, with what was passed over on the way."""
     failures: list[_Failure] = []
-    by_id = _by_id(screening) if request.explicit or request.override or defaults else {}
+    named = request.explicit or request.override or defaults
+    names = SenderNames([screened.graded.sender for screened in screening.senders] if named else ())
     for naming in _namings(request, defaults):
         fit: list[Screened] = []
         for ref in naming.refs:
-            found = _look_up(naming, ref, by_id, screening)
+            found = _look_up(naming, ref, names, screening)
             if isinstance(found, _Failure):
                 failures.append(found)
                 continue
@@ -177,22 +179,11 @@ class _Failure:
     absent: bool = False
 
 
-def _by_id(screening: Screening) -> dict[str, list[Screened]]:
-    """Verdicts by bare Sender ID; all shared numbers under the empty one, which means any of them."""
-    by_id: dict[str, list[Screened]] = {"": [v for v in screening.senders if v.graded.sender.shared]}
-    for screened in screening.senders:
-        if bare := bare_sender_id(screened.graded.sender.sender_id):
-            by_id.setdefault(bare, []).append(screened)
-    return by_id
-
-
-def _look_up(
-    naming: _Naming, ref: SenderRef, by_id: Mapping[str, list[Screened]], screening: Screening
-) -> Screened | _Failure:
-    meant = [v for v in by_id.get(bare_sender_id(ref.sender_id), ()) if _fits(ref, v)]
+def _look_up(naming: _Naming, ref: SenderRef, names: SenderNames, screening: Screening) -> Screened | _Failure:
+    meant = [screened for screened in _named(ref, names, screening) if _fits(ref, screened)]
     usable = [v for v in meant if v.rejected is None and not _is_outranked(v, screening)]
     if usable:
-        return min(usable, key=_rank)
+        return min(usable, key=lambda screened: (*_spelling(ref, screened), _rank(screened)))
     outranked_by_compliant = tuple(each for each in meant if each.rejected is None)
     if outranked_by_compliant:
         return _Failure(naming, ref, Rejection.COMPLIANT_AVAILABLE, OUTRANKED, outranked_by_compliant)
@@ -201,6 +192,21 @@ def _look_up(
         return _Failure(naming, ref, Rejection.NOT_OWNED, "it is in no inventory that may be used", absent=True)
     _, rejected, nearest = min(failed, key=itemgetter(0))
     return _Failure(naming, ref, rejected, nearest.words)
+
+
+def _named(ref: SenderRef, names: SenderNames, screening: Screening) -> list[Screened]:
+    """Whom the text names; without one, any of the shared numbers."""
+    if not ref.sender_id:
+        return [screened for screened in screening.senders if screened.graded.sender.shared]
+    return [screening.senders[place] for place in names.places(ref.sender_id, ref.sender_country)]
+
+
+def _spelling(ref: SenderRef, screened: Screened) -> tuple[bool, bool]:
+    """Of names that differ in case alone the registered one goes out, else the one that is spelled as it was asked for."""
+    sender = screened.graded.sender
+    if sender.sender_type is not SenderType.ALPHA_TAG:
+        return False, False
+    return not screened.graded.registered, sender.sender_id != ref.sender_id
 
 
 def _fits(ref: SenderRef, screened: Screened) -> bool:

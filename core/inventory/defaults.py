@@ -33,7 +33,7 @@ def write_defaults(
     changes = []
     for line, key in differing:
         strategies = _judged(line, facts[_request(line)], result, judge)
-        if strategies is not None:
+        if strategies is not None and not _same(strategies, known.get(key)):
             changes.append(DefaultChange(key, known.get(key), strategies))
     write_changes(write, changes, origin=MANUAL, by=by, now=judge.now)
     created = sum(change.before is None for change in changes)

@@ -32,6 +32,7 @@ from core.inventory.fields import (
     parse_whole,
 )
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, bare_sender_id
+from core.sender_ids import kept_if_readable
 
 #: A line is some 300 bytes; what is longer than this is not one.
 LINE_MAX_BYTES = 1_048_576
@@ -209,12 +210,14 @@ def _registration(fields: Fields, number: int, given: frozenset[str]) -> Registr
     )
     if country is not MISSING:
         fields.refuse_all(registration_errors(registration))
+    sender_id = fields.read("sender_id", parse_sender_id, "") or None
+    sender_type = fields.read("sender_type", parse_choice(SenderType))
     return RegistrationLine(
         line=number,
         given=given,
         account_id=fields.read("account_id", parse_account_id, None),
-        sender_id=fields.read("sender_id", parse_sender_id, "") or None,
-        sender_type=fields.read("sender_type", parse_choice(SenderType)),
+        sender_id=sender_id if sender_type is MISSING else kept_if_readable(sender_type, sender_id),
+        sender_type=sender_type,
         registration=registration,
     )
 
@@ -236,7 +239,7 @@ def _strategy(fields: Fields) -> Strategy:
         sender_country_code=fields.read("sender_country_code", parse_country, None),
     )
     fields.refuse_unknown()
-    return strategy
+    return strategy if strategy.sender_type is MISSING else strategy.as_kept
 
 
 _READERS: Mapping[Kind, Callable[[Fields, int, frozenset[str]], Line | None]] = {

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.accounts.sender_rows import identity_of, registration_values, sender_values
+from core.accounts.senders import spelled_otherwise, spelling_error
 from core.inventory.lines import ImportResult, Kind, RegistrationLine, SenderLine
 from core.storage.database import Write
 from core.storage.statements import any_of, insert_into
@@ -73,10 +74,14 @@ def write_registrations(write: Write, lines: Sequence[RegistrationLine], result:
         if _has_owner(line, refs, result)
     ]
     senders = _read_senders(write.connection, [identity for _, identity in named])
-    rows = []
+    rows, held = [], {sender.id: sender for sender in senders.values()}
     for line, identity in named:
-        if identity in senders:
-            rows.append((line, registration_values(line.registration, senders[identity].id)))
+        sender = senders.get(identity) or _spelled_otherwise(write.connection, refs[line.account_id], line)
+        if sender is not None and (words := spelling_error(sender.sender_id, line.sender_id, line.registration)):
+            result.refuse(line, "sender_id", words)
+        elif sender is not None:
+            held[sender.id] = sender
+            rows.append((line, registration_values(line.registration, sender.id)))
         else:
             result.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
     known = _read_registrations(write.connection, [values for _, values in rows])
@@ -88,9 +93,18 @@ def write_registrations(write: Write, lines: Sequence[RegistrationLine], result:
         elif changes := _changes(line.given, _REGISTRATION_FIELDS, row, values):
             updated.append({name: getattr(row, name) for name in values} | changes)
     _upsert_registrations(write.connection, created + updated)
-    owners = {sender.id: sender.account_ref for sender in senders.values()}
+    owners = {sender_ref: sender.account_ref for sender_ref, sender in held.items()}
     _touch(write, (owners[values["sender_ref"]] for values in (*created, *updated)))
     result.count(Kind.REGISTRATION, created=len(created), updated=len(updated), total=len(rows))
+
+
+def _spelled_otherwise(
+    connection: Connection, account_ref: int | None, line: RegistrationLine
+) -> Row[*tuple[Any, ...]] | None:
+    found = spelled_otherwise(connection, account_ref, [line.sender_type], line.sender_id)
+    if len(found) != 1:
+        return None
+    return connection.execute(select(*SenderRow.__table__.columns).where(SenderRow.id == found[0].id)).one()
 
 
 def _touch(write: Write, owners: Iterable[int | None]) -> None:

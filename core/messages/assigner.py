@@ -227,7 +227,9 @@ def request_for(
 
 
 def clean_sender_id(sender_id: str) -> str:
-    """`sender_id` as it may stand in a log and a cache key: short, and printable."""
+    """`sender_id` as it may stand in a log and a cache key: short, and printable; blanks of every kind are blanks."""
+    if not sender_id.isascii():
+        sender_id = "".join(" " if character.isspace() else character for character in sender_id)
     text = sender_id if len(sender_id) <= MAX_SENDER_ID else sender_id[: MAX_SENDER_ID - 1] + "…"
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 

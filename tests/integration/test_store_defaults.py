@@ -225,13 +225,22 @@ def test_it_refuses_a_default_and_names_the_field(
         pytest.param("shop", "AU", NUMBER, id="borrowed"),
         pytest.param("strict", "AU", POOL, id="the pool's"),
         pytest.param("acme", "AU", POOL, id="shared, though dedicated ones are there"),
-        pytest.param("acme", "AU", replace(NUMBER, sender_id="61491570156"), id="without +"),
         pytest.param("acme", "NZ", Strategy(SenderType.ALPHA_TAG, "ACME"), id="a name"),
         pytest.param("acme", "AU", replace(NUMBER, sender_id="+61491570111"), id="for one-time passwords only"),
     ],
 )
 def test_it_accepts_a_default(defaults: DefaultSenders, account_id: str, country: str, strategy: Strategy) -> None:
     assert defaults.create(account_id, country, Product.SMS, [strategy], "ops").strategies == (strategy,)
+
+
+@pytest.mark.parametrize("text", ["+61 491 570 156", "0061491570156", "0491570156", "61491570156", "0491 570 156"])
+@pytest.mark.parametrize("country", ["AU", None])
+def test_it_keeps_one_number_however_it_is_spelled(defaults: DefaultSenders, text: str, country: str | None) -> None:
+    wanted = replace(NUMBER, sender_id=text, sender_country_code=country)
+    assert defaults.put("acme", "AU", Product.SMS, [wanted], "ops").strategies == (NUMBER,)
+    with pytest.raises(RefusedError) as refused:
+        defaults.put("acme", "AU", Product.SMS, [NUMBER, wanted], "ops")
+    assert [error.field for error in refused.value.errors] == ["default_sender_strategies[1].sender_id"]
 
 
 def test_it_lets_a_suspended_account_set_defaults(defaults: DefaultSenders, store: Store) -> None:

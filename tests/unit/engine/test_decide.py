@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -59,9 +60,9 @@ SMART = {
     "registered name": (name(registrations=registered()), "REGISTERED_NAME"),
     "name": (name(), "NAME"),
     "local dedicated": (number(), "LOCAL_DEDICATED"),
-    "foreign dedicated": (number("+4470", country="GB"), "FOREIGN_DEDICATED"),
+    "foreign dedicated": (number("+44700000000", country="GB"), "FOREIGN_DEDICATED"),
     "local shared": (pool(), "LOCAL_SHARED"),
-    "foreign shared": (pool("+4470", country="GB"), "FOREIGN_SHARED"),
+    "foreign shared": (pool("+44700000000", country="GB"), "FOREIGN_SHARED"),
     "shared without a number": (pool(None, country=None), "FOREIGN_SHARED"),
 }
 
@@ -80,7 +81,7 @@ def test_it_keeps_the_shared_number_where_the_dedicated_one_is_only_altered() ->
 
 
 def test_it_prefers_any_dedicated_compliant_sender_even_to_a_better_ranked_shared_one() -> None:
-    foreign = number("+4470", country="GB", trust=0)
+    foreign = number("+44700000000", country="GB", trust=0)
     decision = ask([pool(registrations=registered()), foreign])
     assert decision.sender == foreign
 
@@ -151,7 +152,10 @@ ACCEPTED = {
         "explicit",
     ),
     "the country given": Named(
-        {"explicit": SenderRef("+4470", None, "GB")}, (GOOD, number("+4470", country="GB")), "+4470", "explicit"
+        {"explicit": SenderRef("+44700000000", None, "GB")},
+        (GOOD, number("+44700000000", country="GB")),
+        "+44700000000",
+        "explicit",
     ),
     "a name that has no country, the country given": Named(
         {"explicit": SenderRef("Acme", None, "AU")}, (GOOD, name()), "Acme", "explicit"
@@ -176,8 +180,8 @@ UNFIT: dict[str, tuple[Sender, tuple[Sender, ...], dict[str, Any], str, str]] = 
     "cannot receive": (ONE_WAY, (GOOD, ONE_WAY), {"reply_expected": True}, "NOT_COMPLIANT", "NO_SENDER_FOR_REPLIES"),
     "carries no MMS": (NO_MMS, (MMS, NO_MMS), {"product": Product.MMS}, "NOT_COMPLIANT", "NO_SENDER_FOR_PRODUCT"),
     "is for other traffic": (
-        number("+619", traffic_classes=frozenset({TrafficClass.OTP})),
-        (GOOD, number("+619", traffic_classes=frozenset({TrafficClass.OTP}))),
+        number("+61900000000", traffic_classes=frozenset({TrafficClass.OTP})),
+        (GOOD, number("+61900000000", traffic_classes=frozenset({TrafficClass.OTP}))),
         {},
         "NOT_COMPLIANT",
         "SENDER_NOT_COMPLIANT",
@@ -317,8 +321,81 @@ def test_it_lets_the_one_that_came_furthest_speak_for_several_under_one_name() -
     assert ask([theirs, mine], policy=PARK, explicit=ref(mine)).park == "SENDER_NOT_ACTIVE"
 
 
-def test_it_reads_a_name_as_it_is_written() -> None:
-    assert ask([name("ACME"), GOOD], explicit=SenderRef("Acme")).warnings == ("OVERRIDE_NOT_OWNED_REVERTED",)
+#: label: the names held, the name asked for, the one that goes out
+SPELLINGS: dict[str, tuple[list[Sender], str, str]] = {
+    "found whatever its case": ([name("Acme")], "ACME", "Acme"),
+    "as asked for, where both are held": ([name("ACME"), name("Acme", trust=100)], "ACME", "ACME"),
+    "the registered one, where both are held": (
+        [name("ACME"), name("Acme", registrations=registered())],
+        "ACME",
+        "Acme",
+    ),
+    "the one that is left": ([name("ACME", status=SenderStatus.SUSPENDED), name("Acme")], "ACME", "Acme"),
+    "with blanks around it": ([name("Acme")], " acme ", "Acme"),
+}
+
+
+@pytest.mark.parametrize("label", SPELLINGS)
+def test_it_sends_a_name_as_it_is_registered(label: str) -> None:
+    held, asked, goes_out = SPELLINGS[label]
+    for senders in permutations([*held, GOOD]):
+        decision = ask(senders, explicit=SenderRef(asked), policy=PARK)
+        assert (chosen(decision), decision.source) == (goes_out, "explicit")
+
+
+#: How one number is written, with the country that whoever names it gives.
+NUMBERS = [
+    ("+61491570006", None),
+    ("+61 491 570 006", None),
+    ("+61\u202f491\u2007570\u00a0006", None),
+    ("0061491570006", None),
+    ("61491570006", None),
+    ("0491570006", None),
+    ("0491 570 006", None),
+    ("0491570006", "AU"),
+    ("61491570006", "AU"),
+    ("+61 (0) 491 570 006", "AU"),
+]
+
+
+@pytest.mark.parametrize(("text", "country"), NUMBERS)
+@pytest.mark.parametrize("by", ["explicit", "override", "default"])
+def test_it_takes_every_spelling_of_a_number_for_one_sender(text: str, country: str | None, by: str) -> None:
+    ref = SenderRef(text, SenderType.LONGCODE, country)
+    named: dict[str, Any] = {"defaults": (default(ref),)} if by == "default" else {by: ref}
+    decision = ask([number("+61491570006"), number("+61491570007", trust=100), name()], policy=PARK, **named)
+    assert (chosen(decision), decision.source) == ("+61491570006", by)
+
+
+#: label: a text that names none of a number of AU, one of SG and a short code, and the country given
+OTHER_NUMBERS: dict[str, tuple[str, str | None]] = {
+    "another number": ("+61491570007", None),
+    "too short": ("12", None),
+    "the end of one": ("570006", None),
+    "a national number of another country": ("0491570006", "NZ"),
+    "another country": ("+61491570006", "SG"),
+    "a short code with blanks": ("61 400", None),
+    "two numbers": ("+61491570006, +6581234567", None),
+}
+
+
+@pytest.mark.parametrize("label", OTHER_NUMBERS)
+def test_it_takes_no_other_text_for_a_number(label: str) -> None:
+    text, country = OTHER_NUMBERS[label]
+    held = [
+        number("+61491570006"),
+        number("+6581234567", country="SG"),
+        number("61400", sender_type=SenderType.SHORTCODE),
+    ]
+    decision = ask(held, explicit=SenderRef(text, None, country))
+    assert decision.warnings == ("OVERRIDE_NOT_OWNED_REVERTED",)
+
+
+def test_it_guesses_no_country_for_a_national_number_that_is_held_in_two() -> None:
+    # 0212345678 is a number of New Zealand and of France.
+    held = [number("+64212345678", country="NZ"), number("+33212345678", country="FR")]
+    assert ask(held, explicit=SenderRef("0212345678")).warnings == ("OVERRIDE_NOT_OWNED_REVERTED",)
+    assert chosen(ask(held, explicit=SenderRef("0212345678", None, "NZ"))) == "+64212345678"
 
 
 def test_it_does_not_take_another_type_for_the_one_that_is_named() -> None:
@@ -367,7 +444,7 @@ NOTHING: dict[str, tuple[tuple[Sender, ...], RuleBook | None, dict[str, Any], st
     "only the product is in the way": ((NO_MMS,), None, {"product": Product.MMS}, "NO_SENDER_FOR_PRODUCT"),
     "the country takes no MMS": ((MMS,), book(mms=False), {"product": Product.MMS}, "NO_SENDER_FOR_PRODUCT"),
     "MMS to a country of which nothing is known": (
-        (number("+4470", country="GB", mms=True),),
+        (number("+44700000000", country="GB", mms=True),),
         None,
         {"product": Product.MMS},
         "NO_SENDER_FOR_PRODUCT",

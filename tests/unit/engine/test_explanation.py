@@ -104,7 +104,7 @@ SENTENCES: dict[str, tuple[Decision, str]] = {
         "+61400000001 sends SMS to AU, a dedicated number of AU: nothing else fits.",
     ),
     "best of several": (
-        ask([number(), number("+4470", country="GB"), name(registrations=registered())]),
+        ask([number(), number("+44700000000", country="GB"), name(registrations=registered())]),
         "Acme sends SMS to AU, a name registered in AU: it is the best of 3.",
     ),
     "named by the message": (

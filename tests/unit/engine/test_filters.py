@@ -163,23 +163,29 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         Rejection.TYPE_BLOCKED,
         "(rule: blocked, corrected here: carrier told us)",
     ),
-    "blocked from home and abroad": (number("+4470", country="GB"), NOWHERE, {}, Rejection.TYPE_BLOCKED, "blocked"),
+    "blocked from home and abroad": (
+        number("+44700000000", country="GB"),
+        NOWHERE,
+        {},
+        Rejection.TYPE_BLOCKED,
+        "blocked",
+    ),
     "only foreign ones blocked": (
-        number("+4470", country="GB"),
+        number("+44700000000", country="GB"),
         HOME_ONLY,
         {},
         Rejection.SENDER_COUNTRY_NOT_ALLOWED,
         "no longcode from abroad",
     ),
     "foreign ones blocked, nothing known of domestic ones": (
-        number("+4470", country="GB"),
+        number("+44700000000", country="GB"),
         book(rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.FOREIGN)),
         {},
         Rejection.SENDER_COUNTRY_NOT_ALLOWED,
         "no longcode from abroad",
     ),
     "sender country on no list": (
-        number("+4470", country="GB"),
+        number("+44700000000", country="GB"),
         book(rule(LONGCODE, only_sender_countries=("NZ", "US"))),
         {},
         Rejection.SENDER_COUNTRY_NOT_ALLOWED,
@@ -372,7 +378,7 @@ ACCEPTED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Grade]] = {
     "generic name where nobody minds": (name("INFO"), book(), {}, Grade.COMPLIANT),
     "own country where foreign is blocked": (number(), HOME_ONLY, {}, Grade.COMPLIANT),
     "sender country on the list": (
-        number("+6421", country="NZ"),
+        number("+64210000000", country="NZ"),
         book(rule(LONGCODE, only_sender_countries=("NZ", "US"))),
         {},
         Grade.COMPLIANT,
@@ -432,7 +438,7 @@ def test_it_accepts_a_sender_with_its_grade(label: str) -> None:
 UNKNOWN = {
     "local number": number(),
     "local short code": number("12345", sender_type=SenderType.SHORTCODE),
-    "foreign number": number("+4470", country="GB"),
+    "foreign number": number("+44700000000", country="GB"),
     "name": name(country="AU"),
     "shared number": pool(),
 }

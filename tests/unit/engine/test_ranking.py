@@ -33,7 +33,7 @@ PAIRS: dict[str, tuple[Sender, Sender, RuleBook | None, str, str]] = {
     ),
     "unknown before altered": (number("12345", sender_type=SHORT), name(), LABELLED, "GRADE", "altered after unknown"),
     "registered before local": (
-        number("+4470", country="GB", registrations=registered()),
+        number("+44700000000", country="GB", registrations=registered()),
         number(),
         None,
         "REGISTERED",
@@ -69,20 +69,20 @@ PAIRS: dict[str, tuple[Sender, Sender, RuleBook | None, str, str]] = {
     ),
     "long code before toll-free": (
         number(),
-        number("+61180", sender_type=FREE),
+        number("+61180000000", sender_type=FREE),
         None,
         "TYPE_PREFERENCE",
         "tollfree after longcode",
     ),
     "toll-free before own number": (
-        number("+61180", sender_type=FREE),
+        number("+61180000000", sender_type=FREE),
         number(sender_type=SenderType.OWN_NUMBER),
         None,
         "TYPE_PREFERENCE",
         "own_number after tollfree",
     ),
     "the country's preference before the global order": (
-        number("+61180", sender_type=FREE),
+        number("+61180000000", sender_type=FREE),
         number("12345", sender_type=SHORT, trust=100),
         TOLLFREE_FIRST,
         "TYPE_PREFERENCE",
@@ -130,7 +130,13 @@ PAIRS: dict[str, tuple[Sender, Sender, RuleBook | None, str, str]] = {
         "RECENCY",
         "held since an unknown date < 2025-06-27T12:00:00Z",
     ),
-    "smaller id first": (number("+614"), number("+615"), None, "SENDER_ID", "+615 of acme after +614 of acme"),
+    "smaller id first": (
+        number("+61400000000"),
+        number("+61500000000"),
+        None,
+        "SENDER_ID",
+        "+61500000000 of acme after +61400000000 of acme",
+    ),
     "upper case before lower": (name("ACME"), name("Acme"), None, "SENDER_ID", "Acme of acme after ACME of acme"),
 }
 
@@ -141,32 +147,39 @@ OWN, PARENTS, PLATFORMS = {"account_id": "acme-nz"}, {"account_id": "acme"}, {"a
 OWNERS: dict[str, tuple[list[Sender], list[str]]] = {
     "the same number twice": ([number(**PLATFORMS), number(**OWN)], ["acme-nz", "platform"]),
     "the parent's younger number": (
-        [number("+613", **PARENTS, purchased_at=NEW), number("+614", **OWN, purchased_at=OLD)],
+        [number("+61300000000", **PARENTS, purchased_at=NEW), number("+61400000000", **OWN, purchased_at=OLD)],
         ["acme-nz", "acme"],
     ),
     "the platform's trusted number": (
-        [number("+613", **PLATFORMS, trust=100), number("+614", **OWN)],
+        [number("+61300000000", **PLATFORMS, trust=100), number("+61400000000", **OWN)],
         ["acme-nz", "platform"],
     ),
     "the parent's short code": (
-        [number("12345", sender_type=SHORT, **PARENTS), number("+614", **OWN)],
+        [number("12345", sender_type=SHORT, **PARENTS), number("+61400000000", **OWN)],
         ["acme-nz", "acme"],
     ),
     "all three": (
-        [number("+611", **PLATFORMS), number("+612", **PARENTS), number("+613", **OWN)],
+        [number("+61100000000", **PLATFORMS), number("+61200000000", **PARENTS), number("+61300000000", **OWN)],
         ["acme-nz", "acme", "platform"],
     ),
-    "none of its own": ([number("+611", **PLATFORMS, trust=100), number("+612", **PARENTS)], ["acme", "platform"]),
+    "none of its own": (
+        [number("+61100000000", **PLATFORMS, trust=100), number("+61200000000", **PARENTS)],
+        ["acme", "platform"],
+    ),
     "not before local": (
-        [number("+4470", country="GB", **OWN), number("+612", **PARENTS), number("+613", **PLATFORMS)],
+        [
+            number("+44700000000", country="GB", **OWN),
+            number("+61200000000", **PARENTS),
+            number("+61300000000", **PLATFORMS),
+        ],
         ["acme", "platform", "acme-nz"],
     ),
     "not before registered": (
         [name("OWN", **OWN), name("PARENT", **PARENTS, registrations=registered())],
         ["acme", "acme-nz"],
     ),
-    "not before dedicated": ([pool("+611", **OWN), number("+612", **PLATFORMS)], ["platform"]),
-    "of shared numbers too": ([pool("+611", trust=100), pool("+612", **OWN)], ["acme-nz", "platform"]),
+    "not before dedicated": ([pool("+61100000000", **OWN), number("+61200000000", **PLATFORMS)], ["platform"]),
+    "of shared numbers too": ([pool("+61100000000", trust=100), pool("+61200000000", **OWN)], ["acme-nz", "platform"]),
 }
 
 
@@ -179,12 +192,12 @@ def test_it_takes_the_nearest_owner(label: str) -> None:
 
 
 def test_it_says_that_the_owner_decided() -> None:
-    senders = [number("+611", **PLATFORMS), number("+612", **PARENTS), number("+613", **OWN)]
+    senders = [number("+61100000000", **PLATFORMS), number("+61200000000", **PARENTS), number("+61300000000", **OWN)]
     decision = ask(senders, subaccount_id="acme-nz", borrowed_from=frozenset({"acme"}))
     assert [c.detail for c in decision.candidates] == [
-        "before +612 (NEAREST_OWNER): the account's own before its parent's",
-        "after +613 (NEAREST_OWNER): its parent's after the account's own",
-        "after +612 (NEAREST_OWNER): the platform's after its parent's",
+        "before +61200000000 (NEAREST_OWNER): the account's own before its parent's",
+        "after +61300000000 (NEAREST_OWNER): its parent's after the account's own",
+        "after +61200000000 (NEAREST_OWNER): the platform's after its parent's",
     ]
 
 
@@ -202,13 +215,16 @@ def test_it_ranks_by_the_first_step_that_tells_two_apart(label: str) -> None:
 
 
 def test_it_calls_a_name_local_where_it_is_registered() -> None:
-    abroad = number("+4470", country="GB", registrations=registered(), trust=100)
+    abroad = number("+44700000000", country="GB", registrations=registered(), trust=100)
     decision = ask([abroad, name(registrations=registered())])
-    assert (chosen(decision), fate(decision, "+4470").detail) == ("Acme", "after Acme (LOCAL): foreign after local")
+    assert (chosen(decision), fate(decision, "+44700000000").detail) == (
+        "Acme",
+        "after Acme (LOCAL): foreign after local",
+    )
 
 
 def test_it_does_not_call_a_number_local_where_it_is_registered() -> None:
-    decision = ask([number("+4470", country="GB", registrations=registered())])
+    decision = ask([number("+44700000000", country="GB", registrations=registered())])
     assert decision.reason == "FOREIGN_DEDICATED"
 
 
@@ -218,11 +234,13 @@ def test_it_keeps_the_steps_in_the_order_of_the_contract() -> None:
 
 
 def test_it_tells_each_candidate_why_it_stands_behind_its_neighbour() -> None:
-    decision = ask([number("+613", trust=10), number("+612", trust=20), number("+611", trust=30)])
+    decision = ask(
+        [number("+61300000000", trust=10), number("+61200000000", trust=20), number("+61100000000", trust=30)]
+    )
     assert [(c.sender_id, c.rank, c.detail) for c in decision.candidates] == [
-        ("+611", 1, "before +612 (TRUST): trust 30 > 20"),
-        ("+612", 2, "after +611 (TRUST): trust 20 < 30"),
-        ("+613", 3, "after +612 (TRUST): trust 10 < 20"),
+        ("+61100000000", 1, "before +61200000000 (TRUST): trust 30 > 20"),
+        ("+61200000000", 2, "after +61100000000 (TRUST): trust 20 < 30"),
+        ("+61300000000", 3, "after +61200000000 (TRUST): trust 10 < 20"),
     ]
 
 
@@ -236,13 +254,13 @@ def test_it_orders_even_two_rows_of_one_sender() -> None:
 
 
 def test_it_lists_the_rejected_after_the_ranked_best_first() -> None:
-    senders = [name("AB"), number("+61x", trust=1), number("+61y", trust=9), number("+612")]
+    senders = [name("AB"), number("+61x", trust=1), number("+61y", trust=9), number("+61200000000")]
     listed = [(c.sender_id, c.rank, c.rejected) for c in ask(senders).candidates]
     bad = Rejection.MALFORMED
-    assert listed == [("+612", 1, None), ("+61y", None, bad), ("+61x", None, bad), ("AB", None, bad)]
+    assert listed == [("+61200000000", 1, None), ("+61y", None, bad), ("+61x", None, bad), ("AB", None, bad)]
 
 
 def test_it_prefers_what_may_be_compliant_to_what_is_altered() -> None:
     rules = book(rule(SenderType.LONGCODE, RuleStatus.UNKNOWN), rule(SenderType.ALPHA_TAG, RuleStatus.ALTERED))
-    decision = ask([name(), number("+4470", country="GB")], rules, policy=Policy(unknown_rule=UnknownRule.ALLOW))
-    assert (chosen(decision), decision.grade, decision.warnings) == ("+4470", Grade.COMPLIANT, ("RULE_UNKNOWN",))
+    decision = ask([name(), number("+44700000000", country="GB")], rules, policy=Policy(unknown_rule=UnknownRule.ALLOW))
+    assert (chosen(decision), decision.grade, decision.warnings) == ("+44700000000", Grade.COMPLIANT, ("RULE_UNKNOWN",))
