@@ -91,7 +91,7 @@ class Plan:
         self.claims = () if self.only_region else tuple(self._claim(_metadata(code, region)) for region in regions)
         if code == NORTH_AMERICA:
             self.claims += tuple(self._claim_of_area_codes(*each) for each in newer_area_codes())
-        self.repeated = self._repeated(regions)
+        self.prefixed = self._prefixed_mobile(regions)
         rests = tuple(start(pattern) for pattern, _ in self.patterns)
         self.start = State(rests, start(main.national_prefix_for_parsing))
 
@@ -108,13 +108,14 @@ class Plan:
         numbers = PhoneNumberDesc(national_number_pattern=f"(?:{'|'.join(area_codes)})[2-9]\\d{{6}}")
         return Claim(region, (), self._positions(numbers))
 
-    def _repeated(self, regions: tuple[str, ...]) -> Claim:
-        """The numbers that are a mobile number behind its own calling code, as far as their length tells."""
+    def _prefixed_mobile(self, regions: tuple[str, ...]) -> Claim:
+        """The numbers that may be a mobile number behind a nought or a second calling code, as far as their length tells."""
         mobile = [_metadata(self.code, region).mobile or PhoneNumberDesc() for region in regions]
         lengths = {length for each in mobile for length in each.possible_length or self.lengths}
-        code = str(self.code)
-        self.patterns.append((f"{code}\\d{{0,{LONGEST}}}", frozenset(length + len(code) for length in lengths)))
-        return Claim(code, (), (len(self.patterns) - 1,))
+        first = len(self.patterns)
+        for prefix in (f"{self.code}", "0", f"0{self.code}", f"00{self.code}"):
+            self.patterns.append((f"{prefix}\\d{{0,{LONGEST}}}", frozenset(length + len(prefix) for length in lengths)))
+        return Claim("", (), tuple(range(first, len(self.patterns))))
 
     def _positions(self, *descriptions: PhoneNumberDesc | None) -> tuple[int, ...]:
         first = len(self.patterns)
@@ -130,8 +131,7 @@ class Plan:
             return ASK
         if length not in self.lengths:
             return LOCAL_ONLY if length in self.local_lengths else BAD_LENGTH
-        if self._holds(self.repeated, state, length):
-            # The calling code stands there twice, perhaps.
+        if self._holds(self.prefixed, state, length):
             return ASK
         if self.only_region:
             return self.only_region

@@ -52,6 +52,7 @@ _TWO_CODES: Final = "has the calling code twice"
 _CODE_OR_AREA: Final = (
     "could have the calling code twice, or a first part that looks like one: no text can be sent on a guess"
 )
+_NOUGHT: Final = "has a zero behind the calling code that does not belong there"
 _REWRITTEN: Final = "is written in a short or superseded form, which stands for another number"
 _BEHIND_A_SLASH: Final = "has a second number or an extension behind a slash"
 _ZERO: Final = "has a zero in brackets that may or may not belong to the number: write it without brackets"
@@ -256,10 +257,21 @@ def _checked(number: PhoneNumber, national: str) -> _Found:
     if len(answer) == 1:
         raise InvalidNumberError(_REASONS[answer])
     found = _Found(number, Recipient(e164, answer))
-    code = str(number.country_code)
-    if national.startswith(code) and not found.valid_mobile and _is_mobile(f"+{national}"):
-        raise InvalidNumberError(_CODE_OR_AREA if found.valid else _TWO_CODES)
+    if not found.valid_mobile:
+        _refuse_second_prefix(national, str(number.country_code), found.valid)
     return found
+
+
+def _refuse_second_prefix(national: str, code: str, valid: bool) -> None:
+    """Raises where the digits behind the calling code are a mobile number behind one more prefix."""
+    if national.startswith(code) and _is_mobile(f"+{national}"):
+        raise InvalidNumberError(_CODE_OR_AREA if valid else _TWO_CODES)
+    bare = national.lstrip("0")
+    if bare != national and not valid:
+        if _is_mobile(f"+{code}{bare}"):
+            raise InvalidNumberError(_NOUGHT)
+        if bare.startswith(code) and _is_mobile(f"+{bare}"):
+            raise InvalidNumberError(_TWO_CODES)
 
 
 def _is_mobile(e164: str) -> bool:
