@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType, ValidationResult
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberType, ValidationResult
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from core.phone.countries import known_region
@@ -132,23 +132,23 @@ def _is_a_number(written: Written, country: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One reading."""
+    """One reading; `kind` is libphonenumber's type, which it knows of valid numbers alone."""
 
-    number: PhoneNumber
     recipient: Recipient
+    code: int
+    national: str
+    kind: int
 
     @property
     def valid(self) -> bool:
         """Whether libphonenumber knows such numbers; in North America, or NANPA."""
         # A number of a calling code that many countries share has a country only where a range of one of them holds it.
-        return phonenumbers.is_valid_number(self.number) or self.number.country_code == _NORTH_AMERICA
+        return self.kind != PhoneNumberType.UNKNOWN or self.code == _NORTH_AMERICA
 
     @property
     def valid_mobile(self) -> bool:
-        """Whether it is certain that a text can be sent to it."""
-        if self.number.country_code == _NORTH_AMERICA and not phonenumbers.is_valid_number(self.number):
-            return True
-        return phonenumbers.number_type(self.number) in _MOBILE
+        """Whether a text can be sent to it, as far as its range tells."""
+        return self.kind in _MOBILE or (self.kind == PhoneNumberType.UNKNOWN and self.code == _NORTH_AMERICA)
 
 
 def _found(written: Written, country: str | None) -> _Found:
@@ -223,9 +223,12 @@ def _international(digits: str) -> _Found:
     number = _parsed(f"+{digits}", None)
     behind = digits[len(str(number.country_code)) :]
     national = phonenumbers.national_significant_number(number)
-    if national != behind and not (_only_prefixed(behind, national, number) and phonenumbers.is_valid_number(number)):
+    if national != behind and not _only_prefixed(behind, national, number):
         raise InvalidNumberError(_REWRITTEN)
-    return _checked(number, national)
+    found = _checked(number, national)
+    if national != behind and not found.valid:
+        raise InvalidNumberError(_REWRITTEN)
+    return found
 
 
 def _refuse_superseded(digits: str) -> None:
@@ -248,7 +251,7 @@ def _only_prefixed(behind: str, national: str, number: PhoneNumber) -> bool:
 
 def _checked(number: PhoneNumber, national: str) -> _Found:
     """Raises where the number is not possible, belongs to no country, or holds the calling code once more."""
-    e164 = _e164(number)
+    e164 = f"+{number.country_code}{national}"
     if len(e164) > _LONGEST + 1:
         raise InvalidNumberError(_TOO_MANY)
     answer = answer_for(e164)
@@ -256,9 +259,10 @@ def _checked(number: PhoneNumber, national: str) -> _Found:
         answer = _asked(number)
     if len(answer) == 1:
         raise InvalidNumberError(_REASONS[answer])
-    found = _Found(number, Recipient(e164, answer))
+    code = number.country_code or 0
+    found = _Found(Recipient(e164, answer), code, national, phonenumbers.number_type(number))
     if not found.valid_mobile:
-        _refuse_second_prefix(national, str(number.country_code), found.valid)
+        _refuse_second_prefix(national, str(code), found.valid)
     return found
 
 
@@ -277,13 +281,9 @@ def _refuse_second_prefix(national: str, code: str, valid: bool) -> None:
 def _is_mobile(e164: str) -> bool:
     with suppress(NumberParseException):
         number = phonenumbers.parse(e164)
-        return phonenumbers.number_type(number) in _MOBILE and _e164(number) == e164
+        national = phonenumbers.national_significant_number(number)
+        return phonenumbers.number_type(number) in _MOBILE and e164 == f"+{number.country_code}{national}"
     return False
-
-
-def _e164(number: PhoneNumber) -> str:
-    text: str = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    return text
 
 
 def _asked(number: PhoneNumber) -> str:
@@ -350,7 +350,7 @@ def _national(digits: str, region: str) -> _Found:
 
 def _is_mobile_elsewhere(digits: str, national: _Found) -> bool:
     """Whether the digits, with a plus in front, are another country's mobile number: a column that lost its pluses."""
-    if digits != phonenumbers.national_significant_number(national.number):
+    if digits != national.national:
         return False
     other = _known(digits)
     return other is not None and other.valid_mobile

@@ -50,6 +50,9 @@ _LETTERS: Final = "holds letters: write the number in digits alone"
 _FOREIGN_SIGN: Final = "holds a character that belongs to no telephone number"
 _URI: Final = "is a link that holds more than a number"
 
+#: As nearly all numbers are written; there is nothing in it to pass over or to refuse.
+_SIMPLE: Final = re.compile(r"\+?[0-9](?:[ -]?[0-9])*\Z", re.ASCII)
+
 _URI_FORM: Final = re.compile(r"(?:tel|sms):(?://)?(.*)\Z", re.IGNORECASE)
 _CONTEXT: Final = re.compile(r"phone-context=(\+[0-9][0-9 ().-]*)\Z", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""=?"([^"]*)"\Z|'([^']*)'?\Z""")
@@ -109,6 +112,9 @@ _PLAIN: Final = _Plain()
 
 def read_written(to: str) -> Written:
     """The digits of `to`. Raises InvalidNumberError."""
+    if _SIMPLE.match(to):
+        plain = to.replace(" ", "").replace("-", "")
+        return Written(plain.removeprefix("+"), plain[0] == "+")
     if len(to) > LONGEST_TEXT:
         raise InvalidNumberError(_NOT_A_NUMBER if not any(map(str.isdigit, to)) else "has too many digits")
     text = _bare(to.translate(_PLAIN))
