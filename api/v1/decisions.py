@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
@@ -16,6 +16,7 @@ from core.accounts.accounts import Account
 from core.contract.decode import read_message
 from core.contract.models import CountryHint
 from core.errors import NotFoundError
+from core.moments import parse_moment
 from core.previews.message import inquire
 from core.sender import Product, SenderType, TrafficClass
 
@@ -24,6 +25,17 @@ router = APIRouter(prefix="/v1", tags=["Decisions"], route_class=AdmittedRoute, 
 #: What a message must have and a decision never looks at.
 _STAND_IN = {"message_id": "explain", "body": "explain"}
 STAND_IN_MEDIA = {"media_urls": ["https://example.com/explain"]}
+
+
+def _checked_moment(text: str) -> str:
+    if text:
+        parse_moment(text)
+    return text
+
+
+#: Empty counts as left out.
+_Moment = Annotated[str, AfterValidator(_checked_moment)]
+_AT_WORDS = "as of this moment (RFC 3339, or a date: its first instant in UTC) instead of now; the inventory is today's"
 
 _To = Annotated[str, Field(max_length=64, description="E.164 with +, or a national number with `country`")]
 
@@ -41,11 +53,12 @@ class Question(BaseModel):
     sender_type: SenderType | None = None
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     reply_expected: StrictBool = False
+    at: _Moment | None = Field(None, description=_AT_WORDS)
 
 
 @router.post("/explain", response_model=Success[DecisionOut], responses=failures(400, 404, 413))
 def explain(body: Question, viewer: Viewer, parts: Parts) -> Response:
-    """The decision that sending would make now, with every candidate, its rank or why it was rejected."""
+    """The decision that sending would make, now or `at` a moment, with every candidate, its rank or why it was rejected."""
     return _explained(body, viewer, parts)
 
 
@@ -62,6 +75,7 @@ def explain_by_query(
     sender_type: SenderType | None = None,
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL,
     reply_expected: bool = False,
+    at: Annotated[_Moment | None, Query(description=_AT_WORDS, examples=["2026-10-01"])] = None,
 ) -> Response:
     """The same for a link; write the + of a number as %2B."""
     question = Question(
@@ -73,6 +87,7 @@ def explain_by_query(
         sender_type=sender_type,
         traffic_class=traffic_class,
         reply_expected=reply_expected,
+        at=at,
     )
     return _explained(question, viewer, parts)
 
@@ -98,10 +113,11 @@ def sending_ids(member: Account) -> dict[str, str]:
 def _explained(question: Question, viewer: Account, parts: Services) -> Response:
     member = family_member(parts, viewer, question.account_id)
     media = STAND_IN_MEDIA if question.product is Product.MMS else {}
-    document = {**_STAND_IN, **media, **question.model_dump(), **sending_ids(member)}
+    document = {**_STAND_IN, **media, **question.model_dump(exclude={"at"}), **sending_ids(member)}
     read_message(document)
     now = parts.store.clock()
-    return success(inquire(parts.facts, document, parts.settings.policy, now, now), "Decision explained.")
+    moment = parse_moment(question.at) if question.at else now
+    return success(inquire(parts.facts, document, parts.settings.policy, moment, now), "Decision explained.")
 
 
 def _may_see(parts: Services, viewer: Account, document: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from core.accounts.accounts import AccountStatus
 from core.defaults.assign_all import AssignOutcome
 from core.defaults.strategies import MAX_STRATEGIES
+from core.engine.country_profile import Certainty
 from core.engine.country_rules import Grade, RuleStatus, SenderOrigin
 from core.engine.decision import Rejection, Source
 from core.errors import ParkReason
@@ -90,6 +91,7 @@ class RuleOut(BaseModel):
     sources_total: int
     notes: str
     override_reason: str | None
+    certainty: Certainty | None
     in_force: bool
     grade: Grade
     grade_unregistered: Grade

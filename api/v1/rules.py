@@ -39,7 +39,7 @@ def show_rules(
         "country": code,
         "rules_version": book.version,
         "rules": [_document(rule, now) for rule in book.rules_of(code)],
-        "profile": profile_as_dict(book.profile(code)),
+        "profile": profile_as_dict(book.profile(code, now)),
     }
     return success(data, "Country rules retrieved.")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from core.engine.country_profile import CountryProfile
+from core.engine.country_profile import CountryProfile, ProfileFact
 from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.moments import boundary_text
 from core.rules.documents import PROFILE_FIELDS
@@ -51,6 +51,16 @@ def described_rule(rule: CountryRule) -> str:
         parts.append(f"from {boundary_text(rule.effective_from)}")
     if rule.effective_until is not None:
         parts.append(f"until {boundary_text(rule.effective_until)}")
+    return " ".join(parts)
+
+
+def described_fact(fact: ProfileFact) -> str:
+    """A dated fact as a phrase: its field, its value, and from when to when."""
+    parts = [fact.field, _words(fact.value)]
+    if fact.effective_from is not None:
+        parts.append(f"from {boundary_text(fact.effective_from)}")
+    if fact.effective_until is not None:
+        parts.append(f"until {boundary_text(fact.effective_until)}")
     return " ".join(parts)
 
 
@@ -120,5 +130,6 @@ def _words(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "unknown"}[value]
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "(none)"
+        items = (described_fact(item) if isinstance(item, ProfileFact) else str(item) for item in value)
+        return ", ".join(items) or "(none)"
     return str(value) or "(empty)"

@@ -72,6 +72,23 @@ def test_it_explains_a_decision_and_keeps_it(visitor: httpx.Client) -> None:
     assert blamed(visitor.get("/v1/decisions/none"), 404) == []
 
 
+@pytest.mark.parametrize("way", ["body", "query"])
+def test_it_explains_as_of_another_moment(visitor: httpx.Client, way: str) -> None:
+    def fate(at: str) -> str | None:
+        asked = {"to": "+436641234567", "at": at}
+        answer = visitor.post("/v1/explain", json=asked) if way == "body" else visitor.get("/v1/explain", params=asked)
+        fates: dict[str, str | None] = {each["sender_id"]: each["rejected"] for each in data(answer)["candidates"]}
+        return fates[NAME]
+
+    assert (fate("2026-09-30"), fate("2026-10-01T00:00:00Z")) == (None, "NOT_REGISTERED")
+    assert fate("") == fate("2026-10-01")
+
+
+def test_it_names_a_moment_that_is_none(visitor: httpx.Client) -> None:
+    assert blamed(visitor.post("/v1/explain", json={"to": AU, "at": "soon"})) == ["at"]
+    assert blamed(visitor.get("/v1/explain", params={"to": AU, "at": "soon"})) == ["at"]
+
+
 def test_it_explains_what_would_be_parked(visitor: httpx.Client) -> None:
     found = data(visitor.post("/v1/explain", json={"to": "+0"}))
     assert (found["sender"], found["reason"], found["decision_id"]) == (None, "INVALID_RECIPIENT", None)

@@ -13,6 +13,9 @@ from core.contract.decode import read_message
 from core.contract.models import BatchRecipient, CampaignBatch, OutgoingMessage
 from core.contract.schemas import schema_texts
 from core.encoding import ContractError
+from core.rules.files import shipped_rules, written_lines
+from core.rules.schemas import FILE as RULE_LINE
+from core.rules.schemas import schema_texts as rule_schema_texts
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
@@ -26,12 +29,13 @@ def validator(name: str) -> Draft202012Validator:
 
 def test_it_keeps_the_files_equal_to_the_models() -> None:
     on_disk = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    assert on_disk == schema_texts(), "run: python -m core.contract.schemas"
+    written = schema_texts() | rule_schema_texts()
+    assert on_disk == written, "run: python -m core.contract.schemas; python -m core.rules.schemas"
 
 
-@pytest.mark.parametrize("name", schema_texts())
+@pytest.mark.parametrize("name", schema_texts() | rule_schema_texts())
 def test_it_writes_schemas_that_are_schemas(name: str) -> None:
-    Draft202012Validator.check_schema(json.loads(schema_texts()[name]))
+    Draft202012Validator.check_schema(json.loads((schema_texts() | rule_schema_texts())[name]))
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -91,3 +95,32 @@ def test_it_describes_the_recipients_of_a_batch() -> None:
     checked.validate(batch | {"recipients": [dict.fromkeys(BatchRecipient.model_fields) | {"to": "+61"}]})
     assert not checked.is_valid(batch | {"recipients": [{"to": 61}]})
     assert not checked.is_valid(batch | {"recipients": []})
+
+
+def test_it_describes_every_line_of_the_shipped_rules() -> None:
+    checked = validator(RULE_LINE)
+    lines = [json.loads(line) for line in written_lines(shipped_rules())]
+    wrong = [line for line in lines if not checked.is_valid(line)]
+    assert lines
+    assert wrong == []
+
+
+RULE = {"kind": "rule", "country": "GB", "sender_type": "longcode", "sender_country": "any", "status": "allowed"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "law"},
+        {"country": "gb"},
+        {"status": "overwritten"},
+        {"confidence": True},
+        {"only_sender_countries": "US"},
+        {"stauts": "x"},
+        {"override_reason": "x"},
+    ],
+    ids=str,
+)
+def test_it_refuses_in_the_schema_what_no_rule_file_may_hold(fields: dict[str, Any]) -> None:
+    assert validator(RULE_LINE).is_valid(RULE)
+    assert not validator(RULE_LINE).is_valid(RULE | fields)

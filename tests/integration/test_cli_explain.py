@@ -195,3 +195,22 @@ def test_it_explains_the_very_decision_that_sending_makes(
     told = cli.done("explain", *words)
     assert told["decision_id"] == sent["assignment"]["decision_id"]
     assert told["sender"]["sender_id"] == sent["sender_id"]
+
+
+@pytest.mark.parametrize(
+    ("to", "at", "name", "number"),
+    [
+        ("+436641234567", "2026-09-30", "compliant", "compliant"),
+        ("+436641234567", "2026-10-01", "blocked", "compliant"),
+        ("+358412345678", "2026-05-03", "compliant", "compliant"),
+        ("+358412345678", "2026-05-04", "altered", "blocked"),
+        ("+358412345678", "2026-11-02", "unknown", "blocked"),
+    ],
+)
+def test_it_follows_the_registers_of_austria_and_finland(cli: Cli, to: str, at: str, name: str, number: str) -> None:
+    own = "+43720123456" if to.startswith("+43") else "+358401234567"
+    line = {"kind": "sender", "account_id": "acme", "sender_id": own, "sender_type": "longcode"}
+    cli.done("inventory", "import", "-", stdin=json.dumps(line))
+    told = json.loads(cli.run("explain", "--account", "acme", "--to", to, "--at", at, "--json").stdout)
+    grades = {candidate["sender_id"]: candidate["grade"] for candidate in told["candidates"]}
+    assert (grades["ACME"], grades[own]) == (name, number)

@@ -185,3 +185,25 @@ def test_it_takes_the_other_countries_rules_away_where_a_file_is_the_whole(cli: 
     assert "keep their rules" in cli.run("rules", "import", "-", "--dry-run", stdin=few).stdout
     assert cli.done("rules", "import", "-", "--replace", stdin=few)["imported"] is True
     assert {rule["country"] for rule in cli.done("rules", "list")["rules"]} == {"AD", "AE"}
+
+
+def test_it_shows_the_facts_of_a_country_with_their_sources(cli: Cli) -> None:
+    profile = cli.done("rules", "show", "AT")["profile"]
+    assert (profile["alpha_case_sensitive"], profile["alpha_characters"]) == (True, " +-_&")
+    fact = next(each for each in profile["facts"] if each["field"] == "alpha_case_sensitive")
+    assert (fact["effective_from"], fact["sources"], fact["certainty"]) == (
+        "2026-10-01T00:00:00+00:00",
+        ["aws"],
+        "high",
+    )
+    told = cli.run("rules", "show", "AE").stdout
+    assert "promotion from names: registration, marked AD-*, 07:00-21:00" in told
+    assert "links in texts: registration" in told
+
+
+def test_it_names_the_rules_that_want_a_look(cli: Cli) -> None:
+    found = cli.done("rules", "check", "--days", "3650")
+    assert found["rules_version"] == shipped_rules().version
+    assert {"country": "AQ", "sources": [], "looked_at": None}.items() <= found["stale"][0].items()
+    assert all(len(group["sources"]) == 1 for group in found["single_source"])
+    assert "On one source: " in cli.run("rules", "check").stdout

@@ -149,6 +149,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
     "rules": Section(
         "Read country rules, load a new version, correct them locally.",
         {
+            "check": Lazy(
+                "Say which rules nobody has looked at for a year, what changes soon, and what rests on one source.",
+                "worker.cli.rules.review:check",
+            ),
             "diff": Lazy(
                 "Show what the rules of FILE would change, and which accounts' defaults and smart choices with them.",
                 "worker.cli.rules.files:diff",

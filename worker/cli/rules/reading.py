@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import click
 
-from core.engine.country_profile import CountryProfile
+from core.engine.country_profile import CountryProfile, ProfileFact
 from core.engine.country_rules import CountryRule, RuleBook
 from core.errors import NotFoundError
 from core.moments import rfc3339, second_text
-from core.rules.diff import described_rule
+from core.rules.diff import described_fact, described_rule
 from core.rules.documents import profile_as_dict, rule_as_dict
 from core.rules.store import RuleVersion
 from core.sender import SenderType
@@ -45,9 +45,9 @@ def list_rules(country: str | None, sender_type: SenderType | None, as_json: boo
 def show(country: str, as_json: bool) -> None:
     """Show all rules of a country, past and to come, with what else is known of it."""
     with open_session() as session:
-        book = session.store.active_rules()
+        book, now = session.store.active_rules(), session.store.clock()
     code = _in_book(book, country)
-    profile, held = book.profile(code), book.rules_of(code)
+    profile, held = book.profile(code, now), book.rules_of(code)
     if as_json:
         facts = {"country": code, "rules_version": book.version, "rules": [rule_as_dict(rule) for rule in held]}
         print_json(facts | {"profile": profile_as_dict(profile)})
@@ -82,6 +82,7 @@ def _print_rules(title: str, held: Iterable[CountryRule]) -> None:
 
 def _row(rule: CountryRule) -> tuple[object, ...]:
     told = f"{rule.confidence} of {rule.sources_total}" if rule.sources_total else ""
+    told = f"{told}, {rule.certainty}" if rule.certainty else told
     return rule.country, rule.sender_type, rule.sender_country, described_rule(rule), told, rule.override_reason
 
 
@@ -89,19 +90,51 @@ def _described(profile: CountryProfile) -> str:
     unknown = "unknown"
     answers = {True: "yes", False: "no", None: unknown}
     preferred = ", ".join(profile.type_preference) or "the global order"
-    letters = ", letters only" if profile.alpha_letters_only else ""
+    words = f" (here also {', '.join(profile.generic_words)})" if profile.generic_words else ""
     return "\n".join(
         (
             f"calling codes: {', '.join(profile.calling_codes) or unknown}",
-            f"names: at most {profile.alpha_max_length} characters{letters}",
-            f"generic names blocked: {answers[profile.generic_senders_blocked]}",
+            f"names: {_form(profile)}; case counts: {answers[profile.alpha_case_sensitive]}",
+            f"generic names blocked: {answers[profile.generic_senders_blocked]}{words}",
+            f"promotion from names: {_promotion(profile)}",
+            f"links in texts: {profile.url_allowed or unknown}",
             f"replies to long codes: {answers[profile.two_way_long_code]}; MMS: {answers[profile.mms]}",
             f"preference between types: {preferred}",
             f"sources: {', '.join(profile.sources) or unknown}",
             f"as of: {profile.as_of or unknown}",
             f"notes: {profile.notes or 'none'}",
+            *(f"fact: {described_fact(fact)}{_source(fact)}" for fact in profile.facts),
         )
     )
+
+
+def _form(profile: CountryProfile) -> str:
+    parts = [f"{profile.alpha_min_length} to {profile.alpha_max_length} characters"]
+    if profile.alpha_letters_only:
+        parts.append("letters only")
+    if profile.alpha_characters is not None:
+        others = " ".join("space" if sign == " " else sign for sign in profile.alpha_characters)
+        parts.append(f"letters, digits{' and' if others else ' only'} {others}".strip())
+    if profile.alpha_needs_letter:
+        parts.append("at least one letter")
+    if profile.alpha_not_first:
+        parts.append(f"not beginning with {profile.alpha_not_first}")
+    return ", ".join(parts)
+
+
+def _promotion(profile: CountryProfile) -> str:
+    parts = [profile.promotional_allowed or "unknown"]
+    if profile.promotional_affix:
+        parts.append(f"marked {profile.promotional_affix}")
+    if profile.promotional_window:
+        parts.append(profile.promotional_window)
+    return ", ".join(parts)
+
+
+def _source(fact: ProfileFact) -> str:
+    told = "; ".join(filter(None, (fact.as_of, fact.notes)))
+    sure = f", certainty {fact.certainty}" if fact.certainty else ""
+    return f" ({told}{sure})" if told else ""
 
 
 def _version_row(known: RuleVersion) -> tuple[object, ...]:
