@@ -38,6 +38,10 @@ class Settings(BaseSettings):
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
 
+    allow_callbacks_to: str = Field(
+        "",
+        description="queues, separated by commas, to which links, errbacks, chains and chords of a producer's task may lead",
+    )
     result_backend: str | None = Field(None, description="Celery result backend; set: tasks run one by one")
     concurrency: int | None = Field(None, ge=1, description="pool children of a worker; unset: one a core")
     claim_size: int = Field(4000, ge=1, le=10_000, description="documents in one claim")
@@ -82,6 +86,22 @@ class Settings(BaseSettings):
             if url is not None and url.partition("://")[0] not in schemes:
                 raise ValueError(f"{ENV_PREFIX}{name} must begin with one of: {', '.join(s + '://' for s in schemes)}")
         return self
+
+    @model_validator(mode="after")
+    def _callbacks_lead_elsewhere(self) -> Settings:
+        if both := sorted(self.callback_queues & self.queue_names):
+            raise ValueError(f"{ENV_PREFIX}ALLOW_CALLBACKS_TO must not name a queue of Smart Assign: {', '.join(both)}")
+        return self
+
+    @property
+    def callback_queues(self) -> frozenset[str]:
+        """The queues that ALLOW_CALLBACKS_TO names."""
+        return frozenset(name for each in self.allow_callbacks_to.split(",") if (name := each.strip()))
+
+    @property
+    def queue_names(self) -> frozenset[str]:
+        """All queues that are ours."""
+        return frozenset(getattr(self, name) for name in type(self).model_fields if name.endswith("_queue"))
 
     @property
     def broker_is_redis(self) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from celery import Celery, Task
 
 from core.encoding import encode_json
-from core.errors import ParkReason, StoreUnavailableError
+from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.moments import utc_now
 from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
 from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
@@ -78,12 +78,15 @@ def assign_claim(
     documents: list[str] | None = None,
     exhausted: int = 0,
     redelivered: Sequence[int] = (),
+    *,
+    refused: Sequence[tuple[str, str]] = (),
 ) -> Counts:
     """Assign the documents of a claim; on RabbitMQ they come along, one character a byte.
 
-    `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before.
+    `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before;
+    `refused` names field and reason of each document where none of them can be opened.
     """
-    return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered))
+    return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=BATCH_TASK, base=WorkTask)
@@ -93,9 +96,11 @@ def assign_batches(
     documents: list[str] | None = None,
     exhausted: int = 0,
     redelivered: Sequence[int] = (),
+    *,
+    refused: Sequence[tuple[str, str]] = (),
 ) -> Counts:
     """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
-    return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered))
+    return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)
@@ -136,9 +141,15 @@ def check_defaults(self: Task, after: str | None = None) -> dict[str, int]:
     return {"checked": done.checked, "at_risk": done.at_risk, "told": done.told, "mended": done.mended}
 
 
-def _work(work_id: str, documents: list[str] | None, exhausted: int, redelivered: Sequence[int]) -> PoolWork:
+def _work(
+    work_id: str,
+    documents: list[str] | None,
+    exhausted: int,
+    redelivered: Sequence[int],
+    refused: Sequence[tuple[str, str]],
+) -> PoolWork:
     batch = [document.encode("latin-1") for document in documents or ()]
-    return PoolWork(work_id, batch, exhausted, redelivered)
+    return PoolWork(work_id, batch, exhausted, redelivered, [FieldError(*each) for each in refused])
 
 
 def _bytes_of(value: Any, document: str | None) -> bytes:

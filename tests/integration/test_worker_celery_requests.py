@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import redis
+from kombu import Connection, Queue
 
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import AU_NUMBER, message
 from tests.support.running_worker import Deployment, running, until
-from tests.support.stock_clients import dispatched, notices, purge, send_with_celery, waiting
+from tests.support.stock_clients import amqp_connection, dispatched, notices, purge, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -46,7 +48,6 @@ PLAIN_OPTIONS: dict[str, dict[str, Any]] = {
     "gzip and a countdown": {"compression": "gzip", "countdown": 0.2},
     "a time limit": {"time_limit": 30, "soft_time_limit": 20},
     "an end": {"expires": 60},
-    "a callback": {"link": {"task": "nobody.home", "args": [], "kwargs": {}, "options": {}, "subtask_type": None}},
     "headers of its own": {"headers": {"trace": "abc", "nested": {"a": [1, 2]}}},
 }
 
@@ -54,8 +55,7 @@ PLAIN_OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("options", PLAIN_OPTIONS.values(), ids=PLAIN_OPTIONS.keys())
 def test_it_dispatches_a_task_sent_with(deployment: Deployment, options: dict[str, Any]) -> None:
     sent = message()
-    link = options.get("link")
-    send(deployment, sent, **(options | ({"link": [link]} if link else {})))
+    send(deployment, sent, **options)
     assert dispatched(deployment, 1)[0]["message_id"] == sent["message_id"]
 
 
@@ -116,7 +116,12 @@ def test_it_reads_the_first_protocol_of_celery(deployment: Deployment) -> None:
 def with_results(request: pytest.FixtureRequest, make_deployment: MakeDeployment) -> Iterator[Deployment]:
     made = make_deployment(request.param)
     backend = made.redis_url.rpartition("/")[0] + "/5"
-    deployment = Deployment(made.broker_url, made.redis_url, made.database_url, {"result_backend": backend})
+    deployment = Deployment(
+        made.broker_url,
+        made.redis_url,
+        made.database_url,
+        {"result_backend": backend, "allow_callbacks_to": f"elsewhere-{uuid.uuid4().hex[:8]}"},
+    )
     with running(deployment):
         yield deployment
 
@@ -133,14 +138,37 @@ def test_it_keeps_results_where_a_backend_is_configured(with_results: Deployment
     assert {json.dumps(entry.get("args")) for entry in kept} <= {"null", '"(\\u2026)"'}
 
 
-def test_it_calls_back_with_the_counts(with_results: Deployment) -> None:
+def signature(queue: str, *args: Any) -> dict[str, Any]:
+    return {"task": "next", "args": list(args), "kwargs": {}, "subtask_type": None, "options": {"queue": queue}}
+
+
+ERRANDS = {"link": "body.callbacks", "link_error": "body.errbacks", "chain": "body.chain", "chord": "body.chord"}
+
+
+@pytest.mark.parametrize("kind", ERRANDS)
+def test_it_runs_no_errands(deployment: Deployment, kind: str) -> None:
+    errand = signature(deployment.queue("dispatch"))
+    send(deployment, message(), **{kind: errand if kind == "chord" else [errand]})
+    (notice,) = notices(deployment, 1)
+    assert [each["field"] for each in notice["fields"]] == [ERRANDS[kind]]
+    assert waiting(deployment, "dispatch") == 0
+
+
+def test_it_calls_back_where_the_deployment_allows_it(with_results: Deployment) -> None:
     purge(with_results, "dispatch", "parked")
-    first, second = message(), message()
-    link = {"task": "message.assign", "args": [second], "kwargs": {}, "immutable": True, "subtask_type": None}
-    options = {"options": {"queue": with_results.queue("messages")}}
-    send_with_celery(with_results, [{"args": [first], "options": {"link": [link | options]}}], backend=None)
-    came = {document["message_id"] for document in dispatched(with_results, 2)}
-    assert came == {first["message_id"], second["message_id"]}
+    sent, queue = message(), with_results.settings["allow_callbacks_to"]
+    if not with_results.on_redis:
+        with amqp_connection(with_results) as connection:
+            connection.channel().queue_declare(queue, durable=True, auto_delete=False)
+    send_with_celery(with_results, [{"args": [sent], "options": {"link": [signature(queue, "first")]}}], backend=None)
+    assert dispatched(with_results, 1)[0]["message_id"] == sent["message_id"]
+    with Connection(with_results.broker_url) as connection:
+        simple = connection.SimpleQueue(Queue(queue, no_declare=True))
+        came = simple.get(timeout=20)
+        came.ack()
+        simple.close()
+    assert came.headers["task"] == "next"
+    assert came.payload[0] == [{"dispatched": 1, "parked": 0}, "first"]
 
 
 def test_it_asks_nothing_of_a_backend_for_claims(with_results: Deployment) -> None:

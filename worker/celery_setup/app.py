@@ -10,6 +10,7 @@ from kombu import Queue
 
 from core.phone import load_prefixes
 from core.process.garbage import freeze
+from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
 from worker.celery_setup.routing import Routing
@@ -121,6 +122,9 @@ def _on_redis(settings: Settings) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
             # Single messages first: a free child takes a campaign's chunk only where no single message waits.
             "queue_order_strategy": "priority",
+            "foreign_queue": settings.messages_queue,
+            "callbacks_to": sorted(settings.callback_queues),
+            "our_queues": sorted(settings.queue_names),
         },
         "task_queues": [Queue(name, routing_key=name) for name in names],
     }
@@ -136,6 +140,8 @@ def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
 
 def bare_app() -> Celery:
     """The application with its steps and without tasks; configured when it is first used."""
+    redis_transport.register()
+    rabbitmq_transport.register()
     app = Celery("smart-assign", amqp=Routing)
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)

@@ -1,9 +1,13 @@
-"""How our own Celery application publishes to queues that it does not consume, such as those of a callback."""
+"""Which queues our own Celery application consumes, and how it publishes to those that it does not, such as a callback's."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery.app.amqp import AMQP, Queues
 from kombu import Exchange, Queue
+
+from worker.configuration import configured
 
 
 class UndeclaredQueues(Queues):  # type: ignore[misc]  # celery is untyped
@@ -18,3 +22,11 @@ class Routing(AMQP):  # type: ignore[misc]  # celery is untyped
     """Celery's routing over queues that are declared elsewhere."""
 
     queues_cls = UndeclaredQueues
+
+    def TaskConsumer(self, channel: Any, queues: Any = None, accept: Any = None, **options: Any) -> Any:  # noqa: N802  # celery's name
+        """Celery's own consumer of tasks. On RabbitMQ it consumes none of our queues: our intake does, and reads first."""
+        settings = configured()[0]
+        if queues is None and not settings.broker_is_redis:
+            queues = [queue for queue in self.queues.consume_from.values() if queue.name not in settings.queue_names]
+            return self.Consumer(channel, accept=accept or self.app.conf.accept_content, queues=queues, **options)
+        return super().TaskConsumer(channel, queues, accept, **options)

@@ -31,7 +31,7 @@ class Handed(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
 
 def handed_body(document: bytes, expires: str | None, embed: Mapping[str, Any] | None) -> bytes:
     """The body of the task message; `embed` holds its callbacks. Raises ValueError where they are nested too deeply."""
-    _check_levels(embed)
+    check_levels(embed)
     return encode_json([[], Handed(document.decode("latin-1"), expires), embed or {}])
 
 
@@ -51,7 +51,8 @@ def has_passed(expires: str | None, now: datetime) -> bool:
     return (end if end.tzinfo else end.replace(tzinfo=UTC)) <= now
 
 
-def _check_levels(value: object) -> None:
+def check_levels(value: object) -> None:
+    """Raises ValueError where lists and objects are nested more than MOST_LEVELS deep."""
     inner, levels = [value], 0
     while inner:
         if levels > MOST_LEVELS:

@@ -15,7 +15,6 @@ class KombuProperties(msgspec.Struct):
 
     body_encoding: str | None = None
     delivery_tag: Any = None
-    reply_to: str | None = None
 
 
 class KombuMessage(msgspec.Struct):

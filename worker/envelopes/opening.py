@@ -6,18 +6,29 @@ as it came: what Celery must run is written anew, from fields that were read her
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import MAXYEAR, MINYEAR
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from celery.utils.time import maybe_iso8601
 
 from core.encoding import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json
 from core.errors import FieldError
+from worker.envelopes.callbacks import allowed_callbacks
 from worker.envelopes.handover import HIDDEN, Handed, handed_body, read_handed
 from worker.envelopes.kombu_messages import KombuMessage
-from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, TaskHeaders, task_headers
+from worker.envelopes.task_messages import (
+    CAMPAIGN_TASK,
+    MAX_NAME,
+    MESSAGE_TASK,
+    CeleryHeaders,
+    Retries,
+    TaskHeaders,
+    task_headers,
+)
 from worker.envelopes.unpacking import unpacked
+from worker.settings import Settings
 
 
 class Document(msgspec.Struct, frozen=True, gc=False):
@@ -53,26 +64,45 @@ class _FirstProtocol(msgspec.Struct):
     """A task message of Celery's first protocol, as clients in other languages still write it."""
 
     task: str
-    id: str
+    id: Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
     args: list[msgspec.Raw] = []
     kwargs: dict[str, msgspec.Raw] = {}
     eta: str | None = None
     expires: str | None = None
-    retries: int | None = 0
-    taskset: str | None = None
+    retries: Retries | None = 0
+    taskset: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
     callbacks: Any = None
     errbacks: Any = None
     chord: Any = None
 
 
-class _TaskMessage(KombuMessage, kw_only=True):
+class TaskMessage(KombuMessage, kw_only=True):
     """A task message as it stands on a Redis list."""
 
     headers: TaskHeaders
     content_type: str = msgspec.field(name="content-type")
 
 
-_decode_message = msgspec.json.Decoder(_TaskMessage).decode
+class _DeliveryInfo(msgspec.Struct):
+    exchange: str
+    routing_key: str
+
+
+class _CeleryProperties(msgspec.Struct):
+    delivery_info: _DeliveryInfo
+    reply_to: Annotated[str, msgspec.Meta(max_length=MAX_NAME)] | None = None
+
+
+class _CeleryMessage(msgspec.Struct):
+    """The parts of a list's element that Celery would use."""
+
+    headers: CeleryHeaders
+    properties: _CeleryProperties
+
+
+#: Reads a list's element. Raises msgspec.DecodeError, which is a ValueError, and RecursionError.
+decode_task_message = msgspec.json.Decoder(TaskMessage).decode
+_decode_celery_message = msgspec.json.Decoder(_CeleryMessage).decode
 _decode_body = msgspec.json.Decoder(tuple[list[msgspec.Raw], dict[str, msgspec.Raw], dict[str, Any] | None]).decode
 _decode_first_protocol = msgspec.json.Decoder(_FirstProtocol).decode
 _ARGUMENT = {MESSAGE_TASK: "message", CAMPAIGN_TASK: "batch"}
@@ -80,28 +110,62 @@ _ARGUMENT = {MESSAGE_TASK: "message", CAMPAIGN_TASK: "batch"}
 FIRST_PROTOCOL_MARK = b'.assign"'
 
 _Kwargs = dict[str, msgspec.Raw]
+#: Gives all headers that Celery would use, and where the result is to go. Raises ValueError or RecursionError.
+_ReadAll = Callable[[], tuple[CeleryHeaders, str | None]]
 
 
 class Opener:
     """Opens task messages. Total: what it cannot read, it refuses by field.
 
     With `results_kept` (a result backend is configured), a task whose result is not ignored goes to Celery.
+    `callbacks_to` are the queues to which tasks may be sent on in a producer's name, `ours` those that are never among
+    them. With `by_celery`, every task goes to Celery: what is opened comes from a queue that Celery itself consumes.
     """
 
-    def __init__(self, *, results_kept: bool) -> None:
-        self._results_kept = results_kept
+    def __init__(
+        self,
+        *,
+        results_kept: bool,
+        callbacks_to: frozenset[str] = frozenset(),
+        ours: frozenset[str] = frozenset(),
+        by_celery: bool = False,
+    ) -> None:
+        self._results_kept, self._by_celery = results_kept, by_celery
+        self._callbacks_to, self._ours = callbacks_to - ours, ours
+
+    @classmethod
+    def of(cls, settings: Settings) -> Opener:
+        """The opener of what clients send."""
+        kept, ours = settings.result_backend is not None, settings.queue_names
+        return cls(results_kept=kept, callbacks_to=settings.callback_queues, ours=ours)
 
     def open_kombu_message(self, raw: bytes) -> Opened:
         """Open a task message as kombu writes it to a Redis list."""
         try:
-            message = _decode_message(raw)
+            message = decode_task_message(raw)
             body = message.body_bytes()
         except (ValueError, RecursionError) as error:
             return Refused(FieldError(WHOLE_DOCUMENT, f"is not a Celery task message: {_plain(error)}"))
-        return self.open_task(message.headers, message.content_type, body, message.properties.reply_to)
 
-    def open_task(self, headers: TaskHeaders, content_type: str, body: bytes, reply_to: str | None = None) -> Opened:
-        """Open a task message whose headers have been read; `reply_to` is where its result may be waited for."""
+        def read_all() -> tuple[CeleryHeaders, str | None]:
+            read = _decode_celery_message(raw)
+            return read.headers, read.properties.reply_to
+
+        return self._open(message.headers, message.content_type, body, read_all)
+
+    def open_delivery(self, headers: Mapping[str, Any], content_type: object, body: bytes, reply_to: object) -> Opened:
+        """Open a task message as an AMQP delivery holds it: any values, as its producer wrote them."""
+        try:
+            read = msgspec.convert(headers, TaskHeaders)
+        except (ValueError, RecursionError) as error:
+            return Refused(FieldError("headers", f"are not a Celery task's: {_plain(error)}"))
+
+        def read_all() -> tuple[CeleryHeaders, str | None]:
+            return msgspec.convert(headers, CeleryHeaders), msgspec.convert(reply_to, str | None)
+
+        return self._open(read, content_type, body, read_all)
+
+    def _open(self, headers: TaskHeaders, content_type: object, body: bytes, read_all: _ReadAll) -> Opened:
         if content_type != CONTENT_TYPE:
             return Refused(FieldError("content-type", f"must be {CONTENT_TYPE}"))
         try:
@@ -110,30 +174,45 @@ class Opener:
                 args, kwargs, embed = _decode_body(plain)
             else:
                 headers, args, kwargs, embed = _read_first_protocol(plain)
-            return self._opened(headers, (args, kwargs, embed), reply_to)
         except (ValueError, RecursionError) as error:
             return Refused(FieldError("body", f"is not a task's arguments: {_plain(error)}"))
+        return self._opened(headers, (args, kwargs, embed), read_all)
 
-    def _opened(self, headers: TaskHeaders, body: _Body, reply_to: str | None) -> Opened:
-        """Raises ValueError where its callbacks are nested too deeply."""
+    def _opened(self, headers: TaskHeaders, body: _Body, read_all: _ReadAll) -> Opened:
         task, (args, kwargs, embed) = headers.task, body
         if task not in _ARGUMENT or not headers.id:
             return Refused(FieldError("headers", "must name message.assign or campaign.assign, and an id"))
-        if not (_is_time(headers.eta) and _is_time(headers.expires)):
+        if not (is_time(headers.eta) and is_time(headers.expires)):
             return Refused(FieldError("headers", "eta and expires must be times of ISO 8601"))
         handed = read_handed(kwargs) if kwargs and not args else None
         document = _document(task, args, kwargs) if handed is None else _bytes_of(handed)
         if document is None:
             return Refused(FieldError("args", f"must be one argument, the {_ARGUMENT[task]}"))
+        callbacks = allowed_callbacks(embed, self._callbacks_to)
+        if isinstance(callbacks, FieldError):
+            return Refused(callbacks)
         expires = headers.expires or (handed and handed.expires) or None
         kept = self._results_kept and not headers.ignore_result
-        asks = kept or expires or _asks_for_celery(headers) or any((embed or {}).values())
+        asks = kept or expires or callbacks or _asks_for_celery(headers) or self._by_celery
         # What is no JSON is parked as it is, without waiting for the time that its task names.
         if not asks or not _is_json(document):
             return Document(document)
-        return ForCelery(
-            _celery_headers(headers), _properties(headers, reply_to), handed_body(document, expires, embed)
-        )
+        return self._for_celery(headers, read_all, document, expires, callbacks)
+
+    def _for_celery(
+        self, read: TaskHeaders, read_all: _ReadAll, document: bytes, expires: str | None, callbacks: dict[str, Any]
+    ) -> Opened:
+        try:
+            headers, reply_to = read_all()
+        except (ValueError, RecursionError) as error:
+            return Refused(FieldError("headers", f"cannot be taken by Celery: {_plain(error)}"))
+        if reply_to in self._ours:
+            return Refused(FieldError("properties.reply_to", "must not name a queue of Smart Assign"))
+        properties = {"correlation_id": read.id} | ({"reply_to": reply_to} if reply_to else {})
+        try:
+            return ForCelery(_celery_headers(read, headers), properties, handed_body(document, expires, callbacks))
+        except ValueError as error:
+            return Refused(FieldError("body", f"cannot be taken by Celery: {_plain(error)}"))
 
 
 _Body = tuple[list[msgspec.Raw], _Kwargs, dict[str, Any] | None]
@@ -173,7 +252,7 @@ def _asks_for_celery(headers: TaskHeaders) -> bool:
     return bool(headers.eta or headers.group or headers.retries)
 
 
-def _is_time(text: str | None) -> bool:
+def is_time(text: str | None) -> bool:
     """Whether Celery can read it, and reckon with it in any time zone."""
     try:
         return not text or MINYEAR < maybe_iso8601(text).year < MAXYEAR
@@ -181,19 +260,16 @@ def _is_time(text: str | None) -> bool:
         return False
 
 
-def _celery_headers(headers: TaskHeaders) -> dict[str, Any]:
+def _celery_headers(read: TaskHeaders, headers: CeleryHeaders) -> dict[str, Any]:
     """The headers with which a task goes on: those that were read, and nothing that Celery would show.
 
-    Its expiry travels with its document: Celery drops a task that has expired, and its message with it.
+    Its expiry travels with its document: Celery drops a task that has expired, and its message with it. `read` may
+    come from the body, where a message of Celery's first protocol says what it asks for.
     """
-    asked = {"eta": headers.eta, "group": headers.group, "group_index": headers.group_index}
-    asked |= {"retries": headers.retries or 0, "ignore_result": headers.ignore_result, "shadow": headers.shadow}
-    asked |= {"root_id": headers.root_id or headers.id, "parent_id": headers.parent_id}
-    return task_headers(headers.task, headers.id, HIDDEN) | {"kwargsrepr": HIDDEN} | asked
-
-
-def _properties(headers: TaskHeaders, reply_to: str | None) -> dict[str, Any]:
-    return {"correlation_id": headers.id} | ({"reply_to": reply_to} if reply_to else {})
+    asked = {"eta": read.eta, "group": read.group, "group_index": headers.group_index}
+    asked |= {"retries": read.retries or 0, "ignore_result": read.ignore_result, "shadow": headers.shadow}
+    asked |= {"root_id": headers.root_id or read.id, "parent_id": headers.parent_id}
+    return task_headers(read.task, read.id, HIDDEN) | {"kwargsrepr": HIDDEN} | asked
 
 
 def _plain(error: Exception) -> str:

@@ -27,11 +27,11 @@ _METHODS: Mapping[str, Callable[[], _Decompressor]] = {
 }
 
 
-def unpacked(body: bytes, method: str | None, limit: int = MAX_UNPACKED) -> bytes:
+def unpacked(body: bytes, method: object, limit: int = MAX_UNPACKED) -> bytes:
     """`body` as it was before kombu compressed it. Raises ValueError, which never quotes it."""
     if not method:
         return body
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise ValueError("its compression is not one of: " + ", ".join(sorted(_METHODS)))
     decompressor = _METHODS[method]()
     try:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import redis
 
-from core.errors import ParkReason
+from core.errors import FieldError, ParkReason
 from core.messages.assigner import Assigner
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls
@@ -26,13 +26,14 @@ class PoolWork:
     """What the intake gave to the worker's own pool: a claim, named by its id, or deliveries of RabbitMQ, which come along.
 
     `exhausted` counts the deliveries that were too many; `redelivered` are the places of documents that the broker has
-    delivered before.
+    delivered before; `refused` says of each document why it cannot be opened, where that is so of all of them.
     """
 
     id: str
     documents: Sequence[bytes] = ()
     exhausted: int = 0
     redelivered: Sequence[int] = ()
+    refused: Sequence[FieldError] = ()
 
 
 class LaneWork(Protocol):

@@ -23,10 +23,15 @@ class Acks:
         """Celery has a delivery, and will acknowledge it."""
         self._held.add(tag)
 
-    def release(self, tag: int) -> None:
-        """Celery has acknowledged a delivery or given it back."""
-        self._held.discard(tag)
-        self._end([tag], waits=False)
+    def end_held(self, tag: int) -> None:
+        """Celery has ended a delivery that it held."""
+        self._channel.basic_ack(tag)
+        self._release(tag)
+
+    def give_back_held(self, tag: int) -> None:
+        """A delivery that Celery held is to be delivered again."""
+        self._channel.basic_reject(tag, requeue=True)
+        self._release(tag)
 
     def acknowledge(self, tags: Iterable[int]) -> None:
         """These deliveries were worked on."""
@@ -49,6 +54,10 @@ class Acks:
         for tag in waiting:
             self._channel.basic_ack(tag)
             self._ended[tag] = False
+
+    def _release(self, tag: int) -> None:
+        self._held.discard(tag)
+        self._end([tag], waits=False)
 
     def _end(self, tags: Iterable[int], *, waits: bool) -> None:
         """Note ended deliveries; those that `waits` speaks of are still unacknowledged."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
 
 import redis
 import structlog
 
 from core.cache.breaker import Breaker
 from worker.handoff.keys import Keys
-from worker.rabbitmq_broker.outgoing import AGAIN
+from worker.rabbitmq_broker.deliveries import Delivery
 
 log = structlog.get_logger(__name__)
 
-DELIVERY_COUNT = "x-delivery-count"
 #: A document that is not delivered again for so long is forgotten.
 FORGOTTEN_AFTER_S = 3600
 
@@ -45,15 +43,9 @@ class DeliveryCounts:
             return 0
 
 
-def was_redelivered(message: Any) -> bool:
-    """Whether it was delivered before, to whomever."""
-    told = bool((message.delivery_info or {}).get("redelivered"))
-    return told or (message.properties or {}).get("message_id") == AGAIN
-
-
-def delivered_before(message: Any, document: bytes, count: Callable[[bytes], int]) -> int:
+def delivered_before(delivery: Delivery, document: bytes, count: Callable[[bytes], int]) -> int:
     """How often a message was delivered before this time: as its queue says, else as `count` says."""
-    told = (message.headers or {}).get(DELIVERY_COUNT)
-    if told is not None:
-        return int(told)
-    return count(document) if (message.delivery_info or {}).get("redelivered") else 0
+    if not delivery.redelivered:
+        return 0
+    told = delivery.times_before
+    return count(document) if told is None else told

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kombu.message import Message
 
 from core.encoding import CONTENT_TYPE, encode_json
+from worker.envelopes.opening import ForCelery
 from worker.envelopes.task_messages import task_headers
 
 
@@ -22,6 +23,7 @@ def start_task(
     task: str,
     args: Sequence[object],
     *,
+    kwargs: Mapping[str, object] | None = None,
     acknowledge: Callable[..., None],
     reject: Callable[..., None],
 ) -> None:
@@ -32,7 +34,7 @@ def start_task(
     """
     task_id, count = args[:2]
     message = LocalMessage(
-        body=encode_json([args, {}, {}]),
+        body=encode_json([args, kwargs or {}, {}]),
         content_type=CONTENT_TYPE,
         content_encoding="utf-8",
         headers=task_headers(task, str(task_id), f"({task_id!r}, {count})"),
@@ -40,6 +42,21 @@ def start_task(
         delivery_info={"exchange": "", "routing_key": task},
     )
     consumer.strategies[task](message, None, acknowledge, reject, [])
+
+
+def start_for_celery(
+    consumer: Any, task: ForCelery, *, acknowledge: Callable[..., None], reject: Callable[..., None]
+) -> None:
+    """Give a task that a client sent to Celery's `consumer`, which waits for its time, keeps its result, and so on."""
+    message = LocalMessage(
+        body=task.body,
+        content_type=CONTENT_TYPE,
+        content_encoding="utf-8",
+        headers=task.headers,
+        properties=task.properties,
+        delivery_info={"exchange": "", "routing_key": task.task},
+    )
+    consumer.strategies[task.task](message, None, acknowledge, reject, [])
 
 
 def pool_children(consumer: Any) -> int:

@@ -8,26 +8,26 @@ it like any other task.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import msgspec
 import structlog
 from amqp.exceptions import NotFound
 from celery import bootsteps
-from kombu import Consumer, Queue
-from kombu.message import Message
 
+from core.encoding import WHOLE_DOCUMENT
+from core.errors import FieldError
 from core.process.redis_clients import PROBING, open_redis
 from worker.configuration import configured
-from worker.envelopes.opening import FIRST_PROTOCOL_MARK, Document, ForCelery, Opener, Refused
-from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, TaskHeaders
-from worker.envelopes.unpacking import unpacked
+from worker.envelopes.celery_queue import read_scheduled
+from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
+from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.intake.acks import Acks
-from worker.intake.deliveries import DeliveryCounts, delivered_before, was_redelivered
-from worker.intake.local_tasks import pool_children, start_task
+from worker.intake.deliveries import DeliveryCounts, delivered_before
+from worker.intake.local_tasks import pool_children, start_for_celery, start_task
+from worker.rabbitmq_broker.deliveries import Delivery, read_delivery
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
@@ -41,22 +41,33 @@ GATHER_S = 0.004
 FULL_PAUSE_S = 0.25
 #: How long a batch that failed waits before it is delivered again.
 REQUEUE_PAUSE_S = 1.0
+#: What the scheduler enqueues, for each child of the pool.
+SCHEDULED_AT_ONCE = 4
+#: What is refused is gathered like the rest, and parked together.
+MOST_REFUSED = 500
 
 
 @dataclass(slots=True)
 class Gathered:
-    """Deliveries of one channel that wait to become a batch."""
+    """Deliveries of one channel that wait to become a batch; one that is `refused` is so for all of them, one by one."""
 
     acks: Acks
     documents: list[bytes] = field(default_factory=list)
-    deliveries: list[Message] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     size: int = 0
     exhausted: int = 0
+    refused: list[FieldError] = field(default_factory=list)
+
+    def add(self, delivery: Delivery, document: bytes) -> None:
+        """Take one more."""
+        self.documents.append(document)
+        self.deliveries.append(delivery)
+        self.size += len(document)
 
     @property
     def redelivered(self) -> list[int]:
         """The places of those that were delivered before."""
-        return [place for place, message in enumerate(self.deliveries) if was_redelivered(message)]
+        return [place for place, delivery in enumerate(self.deliveries) if delivery.came_before]
 
 
 class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -67,12 +78,14 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         self._gathered: Gathered | None = None
+        self._refused: Gathered | None = None
         self._consumers: list[Any] = []
         self._acks: list[Acks] = []
         self._timer: Any = None
         self._gauge: Any = None
         self._held: list[tuple[str, Gathered]] = []
         settings, urls = configured()
+        self._opener = Opener.of(settings)
         self._counts = DeliveryCounts(open_redis(urls.redis_url, PROBING), settings.key_prefix)
         self._release_timer: Any = None
 
@@ -94,13 +107,17 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
         campaigns = parent.connection.channel()
         campaigns.basic_qos(0, max(1, children - 1), False)
-        self._acks = [Acks(channel), Acks(campaigns)]
-        singles, batches = self._acks
-        take_single = partial(self._on_message, parent, settings, singles)
-        take_batch = partial(self._on_batch, parent, settings, batches)
+        scheduled = parent.connection.channel()
+        scheduled.basic_qos(0, SCHEDULED_AT_ONCE * children, False)
+        self._acks = [Acks(channel), Acks(campaigns), Acks(scheduled)]
+        ways: list[tuple[Any, Sequence[str], Callable[..., None]]] = [
+            (channel, (settings.ingress_queue, settings.messages_queue), self._on_message),
+            (campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), self._on_batch),
+            (scheduled, (settings.work_queue,), self._on_scheduled),
+        ]
         self._consumers = [
-            _consumer(parent, channel, (settings.ingress_queue, settings.messages_queue), take_single),
-            _consumer(parent, campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), take_batch),
+            Consuming(parent, channel, names, partial(take, parent, settings, acks))
+            for (channel, names, take), acks in zip(ways, self._acks, strict=True)
         ]
 
     def stop_intake(self, parent: Any) -> None:
@@ -133,33 +150,63 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         """Close the channels."""
         self.give_back(parent)
 
-    def _on_message(self, parent: Any, settings: Settings, acks: Acks, message: Message) -> None:
-        """Total: every delivery is gathered, given to Celery, or worked on alone because it failed before."""
-        document = _document(message, settings)
-        if document is None:
-            _give_to_celery(parent, acks, message)
-            return
-        before = delivered_before(message, document, self._counts.count)
-        if before >= settings.claim_attempts:
-            self._submit(parent, WORK_TASK, _alone(acks, (document, message), before, settings), settings)
-        else:
-            self._gather(parent, settings, acks, (document, message))
+    def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
+        """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
+        match self._opened(delivery):
+            case ForCelery() as task:
+                _give_to_celery(parent, acks, delivery, task)
+            case Refused(error):
+                self._park(parent, settings, acks, delivery, error)
+            case Document(document):
+                before = delivered_before(delivery, document, self._counts.count)
+                if before >= settings.claim_attempts:
+                    self._submit(parent, WORK_TASK, _alone(acks, (document, delivery), before, settings), settings)
+                else:
+                    self._gather(parent, settings, acks, (document, delivery))
 
-    def _on_batch(self, parent: Any, settings: Settings, acks: Acks, message: Message) -> None:
-        """Total: every delivery of a campaign batch is worked on alone, or given to Celery."""
-        document = _document(message, settings)
-        if document is None:
-            _give_to_celery(parent, acks, message)
-            return
-        before = delivered_before(message, document, self._counts.count)
-        self._submit(parent, BATCH_TASK, _alone(acks, (document, message), before, settings), settings)
+    def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
+        """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
+        match self._opened(delivery):
+            case ForCelery() as task:
+                _give_to_celery(parent, acks, delivery, task)
+            case Refused(error):
+                refused = Gathered(acks, refused=[error])
+                refused.add(delivery, delivery.body)
+                self._submit(parent, BATCH_TASK, refused, settings)
+            case Document(document):
+                before = delivered_before(delivery, document, self._counts.count)
+                self._submit(parent, BATCH_TASK, _alone(acks, (document, delivery), before, settings), settings)
 
-    def _gather(self, parent: Any, settings: Settings, acks: Acks, delivery: tuple[bytes, Message]) -> None:
-        document, message = delivery
+    def _on_scheduled(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
+        """Total: every delivery is a task of the scheduler, or parked: whoever else writes to this queue is mistaken."""
+        task = read_scheduled(delivery.headers, delivery.content_type, delivery.body)
+        if task is not None:
+            _give_to_celery(parent, acks, delivery, task)
+            return
+        refused = Gathered(acks, refused=[FieldError("headers.task", f"is no task that {settings.work_queue} is for")])
+        refused.add(delivery, delivery.body)
+        self._submit(parent, WORK_TASK, refused, settings)
+
+    def _opened(self, delivery: Delivery) -> Opened:
+        try:
+            return delivery.opened(self._opener)
+        except Exception as error:  # an exception here would end the worker, and then the next one
+            log.exception("delivery_not_read", bytes=len(delivery.body))
+            return Refused(FieldError(WHOLE_DOCUMENT, f"cannot be read: {type(error).__name__}"))
+
+    def _park(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery, error: FieldError) -> None:
+        refused = self._refused = self._refused or Gathered(acks)
+        refused.add(delivery, delivery.body)
+        refused.refused.append(error)
+        if len(refused.documents) >= MOST_REFUSED or refused.size >= settings.claim_bytes:
+            self._flush(parent, settings)
+        elif self._timer is None:
+            self._timer = parent.timer.call_after(GATHER_S, self._flush, (parent, settings))
+
+    def _gather(self, parent: Any, settings: Settings, acks: Acks, came: tuple[bytes, Delivery]) -> None:
+        document, delivery = came
         gathered = self._gathered = self._gathered or Gathered(acks)
-        gathered.documents.append(document)
-        gathered.deliveries.append(message)
-        gathered.size += len(document)
+        gathered.add(delivery, document)
         if len(gathered.documents) >= settings.claim_size or gathered.size >= settings.claim_bytes:
             self._flush(parent, settings)
         elif self._timer is None:
@@ -169,9 +216,11 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        gathered, self._gathered = self._gathered, None
-        if gathered is not None:
-            self._submit(parent, WORK_TASK, gathered, settings)
+        waiting = (self._gathered, self._refused)
+        self._gathered, self._refused = None, None
+        for gathered in waiting:
+            if gathered is not None:
+                self._submit(parent, WORK_TASK, gathered, settings)
 
     def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
         """Hand a batch to the pool, or hold it while the dispatch queue is full: then the broker soon sends no more."""
@@ -199,7 +248,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         """Forget what waits here: the broker delivers it again."""
         timers = [timer for timer in (self._release_timer, self._timer) if timer is not None]
         self._release_timer, self._timer = None, None
-        self._held, self._gathered = [], None
+        self._held, self._gathered, self._refused = [], None, None
         for timer in timers:
             timer.cancel()
 
@@ -207,94 +256,69 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
+        refused = [(error.field, error.reason) for error in gathered.refused]
         start_task(
             parent,
             task,
             [batch_id, count, documents, gathered.exhausted, gathered.redelivered],
+            kwargs={"refused": refused} if refused else None,
             acknowledge=_acknowledge(gathered),
             reject=_requeue(parent, gathered),
         )
 
 
-def _give_to_celery(parent: Any, acks: Acks, message: Message) -> None:
-    tag = message.delivery_tag
+class Consuming:
+    """Consumers of a channel, one a queue."""
+
+    def __init__(self, parent: Any, channel: Any, names: Sequence[str], take: Callable[[Delivery], None]) -> None:
+        self.channel, self._names, self._take = channel, names, take
+        self._tags: list[str] = []
+        # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
+        parent.timer.call_after(0, self._consume)
+
+    def _consume(self) -> None:
+        self._tags = [self.channel.basic_consume(queue=name, callback=self._on_raw) for name in self._names]
+
+    def _on_raw(self, raw: Any) -> None:
+        self._take(read_delivery(raw))
+
+    def cancel(self) -> None:
+        """Consume no more."""
+        tags, self._tags = self._tags, []
+        for tag in tags:
+            self.channel.basic_cancel(tag)
+
+
+def _give_to_celery(parent: Any, acks: Acks, delivery: Delivery, task: ForCelery) -> None:
+    tag = delivery.tag
     acks.hold(tag)
 
-    def acknowledge(logger: Any, errors: Any) -> None:
-        message.ack_log_error(logger, errors)
-        acks.release(tag)
+    def acknowledge(_: Any, errors: Any) -> None:
+        try:
+            acks.end_held(tag)
+        except errors as error:  # the channel is gone, and the broker delivers again
+            log.warning("acknowledgement_lost", error=type(error).__name__)
 
-    def reject(logger: Any, errors: Any, requeue: bool = False) -> None:
-        message.reject_log_error(logger, errors, requeue=requeue)
-        acks.release(tag)
+    def reject(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
+        try:
+            acks.give_back_held(tag)
+        except errors as error:  # the channel is gone, and the broker delivers again
+            log.warning("giving_back_lost", error=type(error).__name__)
 
-    parent.strategies[message.headers["task"]](message, None, acknowledge, reject, [])
-
-
-def _consumer(parent: Any, channel: Any, names: Sequence[str], take: Callable[[Message], None]) -> Any:
-    queues = [Queue(name, no_declare=True) for name in names]
-    channel.message_to_python = partial(_as_delivery, channel)
-    consumer = Consumer(channel, queues=queues, on_message=take)
-    # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
-    parent.timer.call_after(0, consumer.consume)
-    return consumer
+    start_for_celery(parent, task, acknowledge=acknowledge, reject=reject)
 
 
-def _as_delivery(channel: Any, raw: Any) -> Message:
-    """A delivery with its body as it came: kombu would decompress it here, where the whole worker pays for a bad one."""
-    headers = raw.headers or {}
-    method = headers.pop("compression", None)
-    message = channel.Message(raw, channel=channel)
-    if method is not None:
-        message.headers["compression"] = method
-    return message
-
-
-def _document(message: Message, settings: Settings) -> bytes | None:
-    """The document of a delivery: the body as it is, or what a task message holds; None: it needs Celery itself.
-
-    A message that cannot be opened is no document either, so the assigner refuses it, and it is parked whole.
-    """
-    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
-    headers = message.headers or {}
-    if "task" not in headers and FIRST_PROTOCOL_MARK not in body:
-        return _plain(body, headers)
-    try:
-        wanted = {name: headers[name] for name in TaskHeaders.__struct_fields__ if name in headers}
-        typed = msgspec.convert(wanted, TaskHeaders)
-    except ValueError:
-        return body
-    opener, properties = Opener(results_kept=settings.result_backend is not None), message.properties or {}
-    match opener.open_task(typed, message.content_type or "", body, properties.get("reply_to")):
-        case Document(content):
-            return content
-        case Refused():
-            return _plain(body, headers)
-        case ForCelery() as task:
-            message.headers, message.properties = task.headers, task.properties
-            message.body, message.content_encoding = task.body, "utf-8"
-            return None
-
-
-def _plain(body: bytes, headers: Mapping[str, Any]) -> bytes:
-    """The body, unpacked where kombu compressed it."""
-    try:
-        return unpacked(body, headers.get("compression"))
-    except ValueError:
-        return body
-
-
-def _alone(acks: Acks, delivery: tuple[bytes, Message], before: int, settings: Settings) -> Gathered:
+def _alone(acks: Acks, came: tuple[bytes, Delivery], before: int, settings: Settings) -> Gathered:
     """One delivery, to be worked on apart from others; parked where it came too often."""
-    document, message = delivery
+    document, delivery = came
     exhausted = max(0, before + 1 - 2 * settings.claim_attempts)
-    return Gathered(acks, [document], [message], exhausted=exhausted)
+    return Gathered(acks, [document], [delivery], exhausted=exhausted)
 
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:
     def acknowledge(_: Any, errors: Any) -> None:
         try:
-            gathered.acks.acknowledge([delivery.delivery_tag for delivery in gathered.deliveries])
+            gathered.acks.acknowledge([delivery.tag for delivery in gathered.deliveries])
         except errors as error:  # the channel is gone, and the broker delivers again
             log.warning("acknowledgement_lost", error=type(error).__name__)
 
@@ -305,7 +329,7 @@ def _requeue(parent: Any, gathered: Gathered) -> Callable[..., None]:
     def requeue(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
         def give_back() -> None:
             try:
-                gathered.acks.give_back([delivery.delivery_tag for delivery in gathered.deliveries])
+                gathered.acks.give_back([delivery.tag for delivery in gathered.deliveries])
             except errors as error:  # the channel is gone, and the broker delivers again
                 log.warning("giving_back_lost", error=type(error).__name__)
 

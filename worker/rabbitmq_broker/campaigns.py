@@ -85,8 +85,10 @@ class RabbitBatches(CampaignTasks):
         self._publisher, self._settings, self._sleep = publisher, settings, sleep
 
     def on_work(self, work: PoolWork) -> Counts:
-        """Work on one delivery to its end, or park it where it was delivered too often."""
+        """Work on one delivery to its end, or park it where it cannot be opened or was delivered too often."""
         (document,) = work.documents
+        if work.refused:
+            return self._park_refused(work.id, document, work.refused[0])
         if work.exhausted:
             return self._park_exhausted(work.id, document, exhausted_ids(work))
         return self._on_batch(BatchAttempt(work.id, redelivered=bool(work.redelivered)), document)
@@ -107,3 +109,7 @@ class RabbitBatches(CampaignTasks):
         error = ContractError([FieldError(WHOLE_DOCUMENT, EXHAUSTED)], known)
         attempt = BatchAttempt(delivery_id)
         return {"dispatched": 0} | self._work.refuse(attempt, document, ParkReason.RETRIES_EXHAUSTED, error)
+
+    def _park_refused(self, delivery_id: str, document: bytes, refused: FieldError) -> Counts:
+        attempt, error = BatchAttempt(delivery_id), ContractError([refused])
+        return {"dispatched": 0} | self._work.refuse(attempt, document, ParkReason.INVALID_MESSAGE, error)

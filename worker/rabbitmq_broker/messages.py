@@ -47,7 +47,9 @@ class RabbitMessages:
         self._settings, self._clock, self._sleep = settings, clock, sleep
 
     def on_work(self, work: PoolWork) -> Counts:
-        """Work on the documents of one batch, or park its only one where it was delivered too often."""
+        """Work on the documents of one batch; park what cannot be opened, and an only one that was delivered too often."""
+        if work.refused:
+            return self._park_refused(work)
         if work.exhausted:
             entry = parked_unread(0, ParkReason.RETRIES_EXHAUSTED, EXHAUSTED, exhausted_ids(work))
             return self._park_unread(work.id, work.documents[0], entry)
@@ -78,6 +80,16 @@ class RabbitMessages:
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it. Raises StoreUnavailableError."""
         return self._park_unread(task_id, document, parked_unread(0, reason, detail, ids_in(document)))
+
+    def _park_refused(self, work: PoolWork) -> Counts:
+        parked = [
+            Parked(place, ParkReason.INVALID_MESSAGE, f"{error.field}: {error.reason}", (error,))
+            for place, error in enumerate(work.refused)
+        ]
+        kept = self._park(work.id, work.documents, parked)
+        if kept is None:
+            raise StoreUnavailableError("what was refused cannot be parked until the database can be used")
+        return self._hand_off(Outcome(), kept, [])
 
     def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> Counts:
         kept = self._park(work_id, [document], [parked])

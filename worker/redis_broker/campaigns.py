@@ -47,7 +47,7 @@ class RedisBatches(CampaignTasks):
     def __init__(self, claims: Claims, work: BatchWork, settings: Settings) -> None:
         super().__init__(work)
         self._claims, self._settings = claims, settings
-        self._opener = Opener(results_kept=settings.result_backend is not None)
+        self._opener = Opener.of(settings)
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""

@@ -49,7 +49,7 @@ class RedisMessages:
     ) -> None:
         self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
-        self._opener = Opener(results_kept=settings.result_backend is not None)
+        self._opener = Opener.of(settings)
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim and settle it."""

@@ -12,14 +12,21 @@ import pytest
 from celery import Celery
 from kombu.compression import compress
 
+from worker.envelopes.callbacks import NOT_ALLOWED
 from worker.envelopes.handover import HIDDEN, MOST_LEVELS
 from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
-from worker.envelopes.task_messages import TaskHeaders
 
 DOCUMENT = {"message_id": "m1", "body": "héllo"}
-EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+EMBED: dict[str, Any] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 BODY = [[DOCUMENT], {}, EMBED]
 HEADERS = {"task": "message.assign", "id": "t1", "lang": "py", "argsrepr": "([SECRET],)", "kwargsrepr": "{}"}
+
+
+PROPERTIES = {
+    "body_encoding": "base64",
+    "delivery_tag": "x",
+    "delivery_info": {"exchange": "", "routing_key": "smart-assign.messages"},
+}
 
 
 def envelope(body: object = BODY, *, headers: dict[str, Any] | None = None, **fields: Any) -> bytes:
@@ -30,14 +37,24 @@ def envelope(body: object = BODY, *, headers: dict[str, Any] | None = None, **fi
             "content-type": "application/json",
             "content-encoding": "utf-8",
             "headers": HEADERS | (headers or {}),
-            "properties": {"body_encoding": "base64", "delivery_tag": "x"},
+            "properties": PROPERTIES,
         }
         | fields
     ).encode()
 
 
+ELSEWHERE = "somewhere.else"
+OURS = "smart-assign.dispatch"
+
+
 def opened(raw: bytes, *, results_kept: bool = False) -> Opened:
-    return Opener(results_kept=results_kept).open_kombu_message(raw)
+    opener = Opener(results_kept=results_kept, callbacks_to=frozenset({ELSEWHERE, OURS}), ours=frozenset({OURS}))
+    return opener.open_kombu_message(raw)
+
+
+def refusal_of(answer: Opened) -> tuple[str, str]:
+    assert isinstance(answer, Refused)
+    return answer.error.field, answer.error.reason
 
 
 def document_of(answer: Opened) -> Any:
@@ -50,7 +67,7 @@ def task_of(answer: Opened) -> ForCelery:
     return answer
 
 
-def handed(answer: Opened) -> tuple[object, str | None, object]:
+def handed(answer: Opened) -> tuple[object, str | None, dict[str, Any]]:
     """The document, the end and the callbacks of a task as Celery gets it."""
     args, kwargs, embed = json.loads(task_of(answer).body)
     assert args == []
@@ -82,7 +99,7 @@ NEEDING: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("headers", NEEDING.values(), ids=NEEDING.keys())
 def test_it_gives_to_celery_what_only_celery_can_do(headers: dict[str, Any]) -> None:
     answer = opened(envelope(headers=headers | {"timelimit": [1, 1]}))
-    assert handed(answer) == (DOCUMENT, headers.get("expires"), EMBED)
+    assert handed(answer) == (DOCUMENT, headers.get("expires"), {})
     given = task_of(answer).headers
     assert (given["argsrepr"], given["kwargsrepr"]) == (HIDDEN, HIDDEN)
     assert (given["expires"], given["timelimit"]) == (None, [None, None])
@@ -96,7 +113,7 @@ def test_it_needs_no_celery_for_a_time_limit() -> None:
 def test_it_hands_over_again_what_celery_enqueues_again() -> None:
     first = task_of(opened(envelope(headers={"eta": LATER, "expires": LATER})))
     again = envelope(first.body, headers=first.headers | {"retries": 1})
-    assert handed(opened(again)) == (DOCUMENT, LATER, EMBED)
+    assert handed(opened(again)) == (DOCUMENT, LATER, {})
 
 
 DEEP = "[" * 900 + "]" * 900
@@ -111,16 +128,15 @@ def test_it_hands_over_a_document_as_one_text() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        f'[[{{}}], {{}}, {{"callbacks": {"[" * (MOST_LEVELS + 1)}{"]" * (MOST_LEVELS + 1)}}}]',
-        f'[[{{}}], {{}}, {{"chord": {DEEP}}}]',
+        f'[[{{}}], {{}}, {{"callbacks": [{{"task": "next", "options": {{"queue": "{ELSEWHERE}"}}, "args": {"[" * (MOST_LEVELS + 1)}{"]" * (MOST_LEVELS + 1)}}}]}}]',
     ],
 )
 def test_it_refuses_callbacks_that_celery_could_not_take_to_its_pool(body: str) -> None:
-    refused = opened(envelope(body.encode()))
-    assert isinstance(refused, Refused)
-    assert refused.error.reason.endswith("it is nested too deeply")
+    assert refusal_of(opened(envelope(body.encode())))[1].endswith("it is nested too deeply")
 
 
+FOLLOWING = {"task": "next", "options": {"queue": ELSEWHERE}}
+WRITTEN = FOLLOWING | {"args": [], "kwargs": {}, "subtask_type": None, "immutable": False, "chord_size": None}
 FIRST_PROTOCOL: dict[str, Any] = (
     {"task": "message.assign", "id": "t1", "args": [DOCUMENT], "kwargs": {}, "retries": 0}
     | {"expires": None, "eta": None, "utc": True, "callbacks": None, "errbacks": None, "timelimit": [None, None]}
@@ -138,22 +154,93 @@ def test_it_reads_the_first_protocol_of_celery() -> None:
     assert document_of(opened(named)) == DOCUMENT
 
 
-@pytest.mark.parametrize(
-    "fields", [{"eta": LATER}, {"expires": LATER}, {"retries": 2}, {"callbacks": [{"task": "next"}]}]
-)
+@pytest.mark.parametrize("fields", [{"eta": LATER}, {"expires": LATER}, {"retries": 2}, {"callbacks": [FOLLOWING]}])
 def test_it_hands_over_the_first_protocol_as_the_second(fields: dict[str, Any]) -> None:
     answer = opened(first_protocol(**fields))
     document, expires, embed = handed(answer)
     assert (document, expires) == (DOCUMENT, fields.get("expires"))
-    assert embed == {"callbacks": fields.get("callbacks"), "errbacks": None, "chord": None}
+    assert embed == ({"callbacks": [WRITTEN]} if "callbacks" in fields else {})
     headers = task_of(answer).headers
     assert (headers["task"], headers["id"], headers["eta"]) == ("message.assign", "t1", fields.get("eta"))
     assert headers["retries"] == fields.get("retries", 0)
 
 
-@pytest.mark.parametrize("embedded", ["callbacks", "errbacks", "chain", "chord"])
-def test_it_gives_to_celery_what_goes_on_afterwards(embedded: str) -> None:
-    assert isinstance(opened(envelope([[DOCUMENT], {}, {embedded: [{"task": "next"}]}])), ForCelery)
+KINDS = ["callbacks", "errbacks", "chain", "chord"]
+
+
+@pytest.mark.parametrize("embedded", KINDS)
+def test_it_gives_to_celery_what_goes_on_where_that_is_allowed(embedded: str) -> None:
+    asked = FOLLOWING if embedded == "chord" else [FOLLOWING]
+    written = WRITTEN if embedded == "chord" else [WRITTEN]
+    assert handed(opened(envelope([[DOCUMENT], {}, {embedded: asked}])))[2] == {embedded: written}
+
+
+ERRANDS: dict[str, Any] = {
+    "no queue": {"task": "next"},
+    "another queue": {"task": "next", "options": {"queue": "payments"}},
+    "a queue of ours": {"task": "next", "options": {"queue": OURS}},
+    "a queue of ours by its routing key": {"task": "next", "options": {"routing_key": OURS, "exchange": ""}},
+    "a queue that is an object": {"task": "next", "options": {"queue": {"name": ELSEWHERE}}},
+    "a link of a link": FOLLOWING
+    | {"options": {"queue": ELSEWHERE, "link": [{"task": "x", "options": {"queue": OURS}}]}},
+    "an errback of a link": FOLLOWING | {"options": {"queue": ELSEWHERE, "link_error": [{"task": "x"}]}},
+    "a group": FOLLOWING | {"subtask_type": "group", "kwargs": {"tasks": [{"task": "x"}]}},
+    "a text": "next",
+    "a number": 1,
+    "too many": [FOLLOWING] * 101,
+    "deep nesting": [[[[]]]],
+}
+
+
+@pytest.mark.parametrize("errand", ERRANDS.values(), ids=ERRANDS.keys())
+@pytest.mark.parametrize("embedded", KINDS)
+def test_it_refuses_to_run_errands_elsewhere(embedded: str, errand: Any) -> None:
+    asked = errand if isinstance(errand, list) else [errand]
+    field, reason = refusal_of(opened(envelope([[DOCUMENT], {}, {embedded: asked}])))
+    assert (field, reason) == (f"body.{embedded}", NOT_ALLOWED)
+
+
+def test_it_writes_no_way_of_a_signature_but_its_queue() -> None:
+    options = {"queue": ELSEWHERE, "exchange": "amq.topic", "routing_key": OURS, "chord": FOLLOWING, "headers": {}}
+    (written,) = handed(opened(envelope([[DOCUMENT], {}, {"callbacks": [FOLLOWING | {"options": options}]}])))[2][
+        "callbacks"
+    ]
+    assert written["options"] == {"queue": ELSEWHERE}
+
+
+def test_it_refuses_an_answer_to_a_queue_of_ours() -> None:
+    raw = envelope(headers={"eta": LATER}, properties=PROPERTIES | {"reply_to": OURS})
+    assert refusal_of(opened(raw))[0] == "properties.reply_to"
+
+
+#: Headers and properties that Celery would use, of types that it cannot take.
+UNFIT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "stamped headers that are a number": ({"stamped_headers": 1}, {}),
+    "stamps that are a list": ({"stamps": [1]}, {}),
+    "a parent that is a list": ({"parent_id": []}, {}),
+    "an endless id": ({"root_id": "x" * 256}, {}),
+    "a place in a group that is a text": ({"group_index": "first"}, {}),
+    "empty delivery info": ({}, {"delivery_info": {}}),
+    "no delivery info": ({}, {"delivery_info": None}),
+    "delivery info of numbers": ({}, {"delivery_info": {"exchange": 1, "routing_key": 2}}),
+    "a reply to an object": ({}, {"reply_to": {}}),
+}
+
+
+@pytest.mark.parametrize(("headers", "properties"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize("asks", [{"eta": "2026-01-31T12:00:00+00:00"}, {"group": "g1"}], ids=["an eta", "a group"])
+def test_it_refuses_what_celery_could_not_take(
+    headers: dict[str, Any], properties: dict[str, Any], asks: dict[str, Any]
+) -> None:
+    raw = envelope(headers=headers | asks, properties=PROPERTIES | properties)
+    assert refusal_of(opened(raw))[0] == "headers"
+
+
+@pytest.mark.parametrize(("headers", "properties"), UNFIT.values(), ids=UNFIT.keys())
+def test_it_minds_nothing_that_a_plain_message_does_not_need(
+    headers: dict[str, Any], properties: dict[str, Any]
+) -> None:
+    assert document_of(opened(envelope(headers=headers, properties=PROPERTIES | properties))) == DOCUMENT
 
 
 @pytest.mark.parametrize(
@@ -175,11 +262,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "an eta that is no time": (envelope(headers={"eta": "tomorrow"}), "headers"),
     "an eta that Celery cannot reckon with": (envelope(headers={"eta": "9999-12-31T00:00:00Z"}), "headers"),
     "an eta of another type": (envelope(headers={"eta": {"a": 1}}), "$"),
+    "an endless id": (envelope(headers={"id": "x" * 256}), "$"),
     "no arguments, later": (envelope([[], {}, {}], headers={"eta": "2026-01-31T12:00:00Z"}), "args"),
     "broken compression": (envelope(headers={"compression": "application/x-gzip"}), "body"),
     "unknown compression": (envelope(headers={"compression": "rot13"}), "body"),
     "a bomb": (envelope(zlib.compress(b" " * 70_000_000), headers={"compression": "application/x-gzip"}), "body"),
     "an unknown task": (envelope(headers={"task": "os.system"}), "headers"),
+    "an errand": (envelope([[DOCUMENT], {}, {"chain": [{"task": "next"}]}]), "body.chain"),
     "no id": (envelope(headers={"id": ""}), "headers"),
     "headers that name nothing": (envelope(headers={"task": "", "id": ""}), "body"),
     "an unknown task of the first protocol": (first_protocol(task="os.system"), "headers"),
@@ -215,7 +304,7 @@ def test_it_unpacks_what_was_compressed(method: str, eta: str | None) -> None:
     if eta is None:
         assert document_of(answer) == DOCUMENT
     else:
-        assert handed(answer) == (DOCUMENT, None, EMBED)
+        assert handed(answer) == (DOCUMENT, None, {})
         assert "compression" not in task_of(answer).headers
 
 
@@ -238,10 +327,10 @@ def test_it_never_raises_for_a_header_that_it_does_not_know(value: bytes, eta: s
 def test_it_knows_what_celery_itself_writes() -> None:
     app = Celery("producer", broker="memory://")
     message = app.amqp.as_task_v2("t1", "message.assign", args=(DOCUMENT,), kwargs={})
-    headers = TaskHeaders(
-        **{name: message.headers[name] for name in TaskHeaders.__struct_fields__ if name in message.headers}
-    )
     body = json.dumps(message.body).encode()
-    plain, kept = (Opener(results_kept=kept).open_task(headers, "application/json", body) for kept in (False, True))
+    plain, kept = (
+        Opener(results_kept=kept).open_delivery(message.headers, "application/json", body, None)
+        for kept in (False, True)
+    )
     assert document_of(plain) == DOCUMENT
     assert handed(kept)[0] == DOCUMENT

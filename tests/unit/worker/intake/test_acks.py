@@ -52,8 +52,7 @@ def test_it_does_not_wait_for_what_celery_holds() -> None:
     acks.hold(1)
     acks.acknowledge([2, 3])
     assert channel.outstanding == {1}
-    channel.basic_ack(1)
-    acks.release(1)
+    acks.end_held(1)
     assert channel.outstanding == set()
 
 
@@ -83,7 +82,6 @@ def test_it_ends_every_delivery_once(data: st.DataObject) -> None:
         elif kinds[tag] == "back":
             acks.give_back([tag])
         else:
-            channel.basic_ack(tag)
-            acks.release(tag)
+            acks.end_held(tag)
     assert channel.outstanding == set()
     assert channel.returned == {tag for tag in order if kinds[tag] == "back"}

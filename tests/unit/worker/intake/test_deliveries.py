@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import amqp
 import pytest
 
 from core.errors import StoreUnavailableError
 from worker.handoff.broker import PoolWork
 from worker.handoff.campaigns import BatchAttempt, BatchResult, BatchWork
-from worker.intake.deliveries import delivered_before, was_redelivered
+from worker.intake.deliveries import delivered_before
 from worker.rabbitmq_broker.campaigns import RabbitBatches
+from worker.rabbitmq_broker.deliveries import Delivery, read_delivery
 from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing
 from worker.settings import Settings
 
 
-@dataclass
-class Delivery:
-    delivery_info: Mapping[str, Any] = field(default_factory=dict)
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, Any] = field(default_factory=dict)
+def delivery(body: bytes = b"{}", *, redelivered: bool = False, **properties: Any) -> Delivery:
+    raw = amqp.Message(body, **properties)
+    raw.delivery_info = {"delivery_tag": 1, "redelivered": redelivered}
+    return read_delivery(raw)
 
 
 def fifth(_: bytes) -> int:
@@ -29,23 +30,30 @@ def fifth(_: bytes) -> int:
 
 
 @pytest.mark.parametrize(
-    ("delivery", "before"),
+    ("came", "before"),
     [
-        (Delivery(), 0),
-        (Delivery({"redelivered": True}), 5),
-        (Delivery({"redelivered": True}, headers={"x-delivery-count": 2}), 2),
-        (Delivery(properties={"message_id": AGAIN}), 0),
+        (delivery(), 0),
+        (delivery(redelivered=True), 5),
+        (delivery(redelivered=True, application_headers={"x-delivery-count": 2}), 2),
+        (delivery(application_headers={"x-delivery-count": 1000}), 0),
+        (delivery(message_id=AGAIN), 0),
     ],
-    ids=["the first time", "again", "again, counted by its queue", "enqueued again by a worker"],
+    ids=[
+        "the first time",
+        "again",
+        "again, counted by its queue",
+        "counted by its producer",
+        "enqueued again by a worker",
+    ],
 )
-def test_it_counts_how_often_a_document_came(delivery: Delivery, before: int) -> None:
-    assert delivered_before(delivery, b"{}", fifth) == before
+def test_it_counts_how_often_a_document_came(came: Delivery, before: int) -> None:
+    assert delivered_before(came, b"{}", fifth) == before
 
 
-@pytest.mark.parametrize("delivery", [Delivery({"redelivered": True}), Delivery(properties={"message_id": AGAIN})])
-def test_what_comes_again_may_have_been_settled_in_part(delivery: Delivery) -> None:
-    assert was_redelivered(delivery)
-    assert not was_redelivered(Delivery(properties={"message_id": "m1"}))
+@pytest.mark.parametrize("came", [delivery(redelivered=True), delivery(message_id=AGAIN)])
+def test_what_comes_again_may_have_been_settled_in_part(came: Delivery) -> None:
+    assert came.came_before
+    assert not delivery(message_id="m1").came_before
 
 
 class WaitingWork(BatchWork):

@@ -1,0 +1,159 @@
+"""kombu's Redis transport, behind a door: what stands on a list or comes by a channel is read here before kombu sees it.
+
+kombu takes an element of a list apart without a look at it: one that is `null`, or has no delivery tag, ends the whole
+worker, and meets the next one. Here each is read and written anew (`worker.envelopes`), or set aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import Empty
+from typing import Any
+
+import structlog
+from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.utils.json import loads
+
+from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
+from worker.envelopes.celery_queue import CeleryQueue
+
+log = structlog.get_logger(__name__)
+
+
+class _ReadsFirst:
+    """What both channels have in common; the options are transport options of the Celery application.
+
+    `foreign_queue` is where an element goes that is no task of ours, `callbacks_to` and `our_queues` are as in
+    `worker.envelopes.opening.Opener`.
+    """
+
+    foreign_queue: str | None = None
+    callbacks_to: Sequence[str] = ()
+    our_queues: Sequence[str] = ()
+
+    # Of kombu's channel, which is untyped.
+    client: Any
+    connection: Any
+    connection_errors: Any
+    conn_or_acquire: Any
+    sep: str
+    _flush_brpop_reauth: Any
+    _in_poll: Any
+    _queue_cycle: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._tasks = CeleryQueue(callbacks_to=frozenset(self.callbacks_to), ours=frozenset(self.our_queues))
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """As kombu's, but for what becomes of the element."""
+        try:
+            try:
+                answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not answer:
+                raise Empty
+            name, element = answer
+            queue = name.decode().rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            read = self._read(queue, element)
+            if read is not None:
+                self.connection._deliver(loads(read), queue)  # noqa: SLF001  # as kombu's own channel does
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _get(self, queue: str) -> Any:
+        """As kombu's, but for what cannot be read: the next element is taken instead."""
+        with self.conn_or_acquire() as client:
+            for priority in self.priority_steps:  # type: ignore[attr-defined]  # kombu's
+                while element := client.rpop(self._q_for_pri(queue, priority)):  # type: ignore[attr-defined]  # kombu's
+                    read = self._read(queue, element)
+                    if read is not None:
+                        self._maybe_update_queues_expire(client, queue)  # type: ignore[attr-defined]  # kombu's
+                        return loads(read)
+            self._maybe_update_queues_expire(client, queue)  # type: ignore[attr-defined]  # kombu's
+        raise Empty
+
+    def _read(self, queue: str, element: bytes) -> bytes | None:
+        if is_answer_channel(queue) or is_command_channel(queue):
+            return _read_broadcast(queue, element)
+        read = self._tasks.read_element(element, queue)
+        if read is None:
+            self._set_aside(queue, element)
+        return read
+
+    def _set_aside(self, queue: str, element: bytes) -> None:
+        log.warning("foreign_element", queue=queue, bytes=len(element), kept=self.foreign_queue is not None)
+        if self.foreign_queue is not None and self.foreign_queue != queue:
+            with self.conn_or_acquire() as client:
+                client.lpush(self.foreign_queue, element)
+
+    def _handle_message(self, client: Any, response: Any) -> Any:
+        """As kombu's, with the data written anew; without data, kombu delivers nothing."""
+        message = super()._handle_message(client, response)  # type: ignore[misc]  # kombu's
+        if message["data"] and _text(message["type"]).endswith("message"):
+            channel = _text(message["channel"])
+            exchange = channel.partition(".")[2] if channel.startswith("/") else channel
+            message["data"] = _read_broadcast(exchange.split("/", 1)[0], message["data"])
+        return message
+
+    def _deliver_fanout_message(self, message: Any, exchange: str) -> bool:
+        """As kombu's. What a command or an event makes of the worker's state must not end the worker."""
+        try:
+            super()._deliver_fanout_message(message, exchange)  # type: ignore[misc]  # kombu's
+        except self.connection_errors:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever Celery trips over, it holds nobody's message
+            log.warning("broadcast_failed", exchange=exchange, error=type(error).__name__)
+        return True
+
+
+def _read_broadcast(name: str, raw: bytes) -> bytes | None:
+    try:
+        return read_broadcast(raw, command=is_command_channel(name))
+    except ValueError as error:
+        log.warning("broadcast_refused", channel=name, bytes=len(raw), reason=str(error)[:200])
+        return None
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+_OPTIONS = ("foreign_queue", "callbacks_to", "our_queues")
+
+
+class Channel(_ReadsFirst, redis.Channel):  # type: ignore[misc]  # kombu is untyped
+    """A channel on one Redis."""
+
+    from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
+
+
+class SentinelChannel(_ReadsFirst, redis.SentinelChannel):  # type: ignore[misc]  # kombu is untyped
+    """A channel on the primary that Sentinel names."""
+
+    from_transport_options = (*redis.SentinelChannel.from_transport_options, *_OPTIONS)
+
+
+class Transport(redis.Transport):  # type: ignore[misc]  # kombu is untyped
+    """kombu's transport with our channel."""
+
+    Channel = Channel
+
+
+class SentinelTransport(redis.SentinelTransport):  # type: ignore[misc]  # kombu is untyped
+    """The same behind Sentinel."""
+
+    Channel = SentinelChannel
+
+
+def register() -> None:
+    """Have every connection of this process to Redis go by these transports, whatever form its URL has."""
+    stem = f"{__name__}:"
+    TRANSPORT_ALIASES.update(
+        {"redis": f"{stem}Transport", "rediss": f"{stem}Transport", "sentinel": f"{stem}SentinelTransport"}
+    )
