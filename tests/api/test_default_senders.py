@@ -10,7 +10,7 @@ import pytest
 from api.v3.default_senders import SortBy
 from core.defaults.pages import SORT_COLUMNS
 from core.sender import SenderStatus, SenderType
-from tests.support.accounts import AU_NUMBER, GB_NUMBER, NAME, US_NUMBER
+from tests.support.accounts import AU_NUMBER, GB_NUMBER, NAME, SPELLINGS, US_NUMBER
 from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of
 
 FIRST = "default_sender_strategies[0]"
@@ -45,6 +45,13 @@ def test_it_gives_back_what_was_set(client: httpx.Client) -> None:
     assert data["created_timestamp"] == data["updated_timestamp"]
     assert data["created_timestamp"].endswith("Z")
     assert client.get(f"{DEFAULTS}/{data['id']}").json()["data"] == data
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_it_keeps_a_number_in_e164(client: httpx.Client, text: str) -> None:
+    answer = client.post(DEFAULTS, json=body_of("AU", strategy("longcode", text, "AU")))
+    assert answer.json()["data"]["default_sender_strategies"][0]["sender_id"] == AU_NUMBER
+    assert blamed(client.post(DEFAULTS, json=body_of("NZ", strategy("longcode", "12", "AU")))) == [f"{FIRST}.sender_id"]
 
 
 def test_it_names_account_and_subaccount_by_their_numbers(api: ServedApi, acme: Login) -> None:

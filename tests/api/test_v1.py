@@ -16,7 +16,7 @@ from core.rules.files import shipped_rules
 from core.sender import SenderStatus
 from core.storage.tables import DefaultWarningRow
 from tests.api.test_default_senders import blamed
-from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME
+from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME, SPELLINGS
 from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
 
 
@@ -87,6 +87,12 @@ def test_it_explains_as_of_another_moment(visitor: httpx.Client, way: str) -> No
 def test_it_names_a_moment_that_is_none(visitor: httpx.Client) -> None:
     assert blamed(visitor.post("/v1/explain", json={"to": AU, "at": "soon"})) == ["at"]
     assert blamed(visitor.get("/v1/explain", params={"to": AU, "at": "soon"})) == ["at"]
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_it_explains_a_sender_however_it_is_spelled(visitor: httpx.Client, text: str) -> None:
+    found = data(visitor.post("/v1/explain", json={"to": AU, "sender_id": text}))
+    assert (found["sender"]["sender_id"], found["source"]) == (AU_NUMBER, "explicit")
 
 
 def test_it_explains_what_would_be_parked(visitor: httpx.Client) -> None:

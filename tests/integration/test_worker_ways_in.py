@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from kombu.compression import compress
 
 from core.contract.ids import message_digest
-from tests.support.accounts import AU, AU_NUMBER, EXPECTED, GB, message
+from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, SPELLINGS, message
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
 
@@ -33,6 +33,56 @@ def test_it_gives_one_sender_by_every_way_in(deployment: Deployment) -> None:
     for one, other in zip(plain, task, strict=True):
         senders = {came[each["message_id"]]["sender_id"] for each in (one, other)}
         assert senders == {EXPECTED[one["to"]]}
+
+
+def test_it_finds_a_sender_however_it_is_spelled_by_every_way_in(deployment: Deployment) -> None:
+    """The text is read by the message's sender; what goes out is what the inventory holds."""
+    asked = [(AU, text, AU_NUMBER) for text in SPELLINGS] + [(FR, text, NAME) for text in ("ACME", "acme", " Acme ")]
+    plain = {message(to, sender_id=text)["message_id"]: (to, text, held) for to, text, held in asked}
+    documents = [message(to, message_id=each, sender_id=text) for each, (to, text, _) in plain.items()]
+    push(deployment, documents)
+    send_with_celery(
+        deployment, [{"args": [each | {"message_id": f"{each['message_id']}-task"}]} for each in documents]
+    )
+    batches = [
+        {
+            "account_id": "acme",
+            "campaign_id": f"c-{each['message_id']}",
+            "batch_id": "1",
+            "body": "Doors open at nine.",
+            "sender_id": each["sender_id"],
+            "recipients": [{"to": each["to"], "message_id": f"{each['message_id']}-batch"}],
+        }
+        for each in documents
+    ]
+    push(deployment, batches, "campaign_ingress")
+    came = by_id(dispatched(deployment, 3 * len(documents)))
+    for each, (_, text, held) in plain.items():
+        for way in ("", "-task", "-batch"):
+            arrived = came[each + way]
+            assert (arrived["sender_id"], arrived["assignment"]["source"]) == (held, "explicit"), text + way
+
+
+def test_it_finds_the_sender_that_a_batch_names_for_a_country(deployment: Deployment) -> None:
+    senders = [
+        {
+            "recipient_country_code": "AU",
+            "sender_type": "longcode",
+            "sender_id": "0491 570 006",
+            "sender_country_code": "AU",
+        },
+        {"recipient_country_code": "FR", "sender_type": "alpha_tag", "sender_id": "acme"},
+    ]
+    batch = {"account_id": "acme", "campaign_id": "c-spelled", "batch_id": "1", "body": "x", "senders": senders}
+    push(deployment, [batch | {"recipients": [{"to": AU}, {"to": FR}]}], "campaign_ingress")
+    came = {each["to"]: (each["sender_id"], each["assignment"]["source"]) for each in dispatched(deployment, 2)}
+    assert came == {AU: (AU_NUMBER, "override"), FR: (NAME, "override")}
+
+
+def test_it_takes_too_few_digits_for_no_sender(deployment: Deployment) -> None:
+    push(deployment, [message(AU, sender_id="12", sender_type="longcode")])
+    (came,) = dispatched(deployment, 1)
+    assert came["assignment"]["warnings"] == ["OVERRIDE_NOT_OWNED_REVERTED"]
 
 
 def test_it_writes_what_the_schema_promises(deployment: Deployment) -> None:

@@ -41,6 +41,9 @@ SENDERS = (
     ),
 )
 
+#: How `AU_NUMBER` may be written; the last two only where the sender's country is known or can be looked up.
+SPELLINGS = ("+61491570006", "61491570006", "0061491570006", "+61 491 570 006", "0491570006", "0491 570 006")
+
 _numbers = itertools.count()
 
 

@@ -14,6 +14,7 @@ from core.errors import FieldError
 from core.inventory.line_buffer import LineBuffer
 from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+from tests.support.accounts import AU_NUMBER, SPELLINGS
 
 ACCOUNT = {"kind": "account", "account_id": "acme"}
 SENDER = {"kind": "sender", "account_id": "acme", "sender_id": "+61491570156", "sender_type": "longcode"}
@@ -83,6 +84,29 @@ def test_it_reads_every_field_of_a_sender() -> None:
         messages_per_second=5.0,
         traffic_classes=frozenset({TrafficClass.OTP, TrafficClass.PROMOTIONAL}),
     )
+
+
+@pytest.mark.parametrize("sender_type", ["longcode", "own_number", "tollfree", "10DLC", "shared_longcode"])
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_it_keeps_a_number_in_e164(text: str, sender_type: str) -> None:
+    line = read(SENDER | {"sender_id": text, "sender_type": sender_type, "sender_country_code": "AU"})
+    assert isinstance(line, SenderLine)
+    assert (line.sender.sender_id, line.sender.country) == (AU_NUMBER, "AU")
+    strategy = {"sender_type": sender_type, "sender_id": text, "sender_country_code": "AU"}
+    default = read(DEFAULT | {"strategies": [strategy]})
+    assert isinstance(default, DefaultLine)
+    assert [each.sender_id for each in default.strategies] == [AU_NUMBER]
+
+
+@pytest.mark.parametrize("text", ["12", "+12", "61400", "0491570006", "+61491570006;+61491570007", "4.9157e10"])
+def test_it_refuses_what_is_no_number_with_the_cause(text: str) -> None:
+    assert list(refused(SENDER | {"sender_id": text})) == ["line 7: sender_id"]
+
+
+def test_it_keeps_a_short_code_as_it_is_written() -> None:
+    line = read(SENDER | {"sender_id": "019491", "sender_type": "shortcode", "sender_country_code": "AU"})
+    assert isinstance(line, SenderLine)
+    assert line.sender.sender_id == "019491"
 
 
 @pytest.mark.parametrize(
