@@ -25,16 +25,21 @@ local SHORT = 14
 
 local function short_of(mark) return string.sub(mark, -SHORT) end
 
--- The places, from 0, of the long ones among the `n` marks from ARGV[first] on; nil where there are none.
+-- The places, from 0, of the long ones among the `n` marks from ARGV[first] on; nil where there are none. They are looked
+-- for once: a script asks whether marks are known, and then writes them.
+local longs_from = {}
 local function long_ones(first, n)
-  local places = nil
-  for i = 0, n - 1 do
-    if #ARGV[first + i] > SHORT then
-      places = places or {}
-      places[#places + 1] = i
+  if longs_from[first] == nil then
+    local places = nil
+    for i = 0, n - 1 do
+      if #ARGV[first + i] > SHORT then
+        places = places or {}
+        places[#places + 1] = i
+      end
     end
+    longs_from[first] = places or false
   end
-  return places
+  return longs_from[first] or nil
 end
 
 -- Whether each of `members` is in a set of the stem in one of the last three half windows; `counts` may leave one out.
