@@ -14,6 +14,9 @@ CONTENT_TYPE = "application/json"
 #: The field that an error names when the document as a whole is to blame.
 WHOLE_DOCUMENT = "$"
 
+#: What some editors and programs write before a text in UTF-8.
+UTF8_MARK = b"\xef\xbb\xbf"
+
 _decoder = msgspec.json.Decoder()
 
 
@@ -27,9 +30,9 @@ class ContractError(Exception):
 
 
 def decode_json(document: bytes) -> object:
-    """The JSON values of `document`. Raises ContractError where it is not UTF-8 JSON; never quotes the document."""
+    """The JSON values of `document`, which may begin with UTF-8's mark. Raises ContractError where it is not UTF-8 JSON; never quotes the document."""
     try:
-        return _decoder.decode(document)
+        return _decoder.decode(document.removeprefix(UTF8_MARK))
     except UnicodeDecodeError:
         reason = "is not UTF-8"
     except RecursionError:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from core.contract.decode import BodyText, CountryText, ExtendedMessage, Text64
+from core.contract.decode import BodyText, CountryText, ExtendedMessage, Text, Text64
 from core.contract.ids import known_ids
 from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, CampaignBatch, validated
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
@@ -37,7 +37,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     message_id: Text64 | None = None
     body: BodyText | None = None
     country: CountryText | None = None
-    custom_string: str | None = None
+    custom_string: Text | None = None
 
 
 class ExtendedRow(Row):
@@ -63,12 +63,12 @@ class _Shared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     body: BodyText | None = None
     product: Product = Product.SMS
     media_urls: list[str] | None = None
-    sender_id: str | None = None
+    sender_id: Text | None = None
     sender_type: SenderType | None = None
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     reply_expected: bool = False
-    source: str | None = None
-    custom_string: str | None = None
+    source: Text | None = None
+    custom_string: Text | None = None
     schedule: int | float | None = None
     expires_at: str | None = None
     total_batches: Annotated[int, msgspec.Meta(ge=1)] | None = None

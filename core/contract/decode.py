@@ -17,6 +17,8 @@ from core.encoding import decode_json
 from core.sender import Product, SenderType, TrafficClass
 
 Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+#: An optional text; an empty one, which counts as null, is left to the model.
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=1600)]
 CountryText = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z]$", max_length=2)]
 
@@ -40,13 +42,13 @@ class Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     country: CountryText | None = None
     product: Product = Product.SMS
     media_urls: list[str] | None = None
-    sender_id: str | None = None
+    sender_id: Text | None = None
     alias: str | None = msgspec.field(default=None, name="from")
     sender_type: SenderType | None = None
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     reply_expected: bool = False
-    source: str | None = None
-    custom_string: str | None = None
+    source: Text | None = None
+    custom_string: Text | None = None
     schedule: int | float | None = None
     expires_at: str | None = None
 

@@ -74,8 +74,24 @@ TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass, TrafficCl
 FlagField = Annotated[StrictBool, _default_for_null(bool, False)]
 
 
+def _without_empty(model: type[BaseModel], document: Any) -> Any:
+    """`document` with null for every optional field that is "", as PHP and forms write what was left out."""
+    if not isinstance(document, dict) or "" not in document.values():
+        return document
+    fields = model.model_fields
+    optional = {name for name, value in document.items() if name in fields and not fields[name].is_required()}
+    return {name: None if value == "" and name in optional else value for name, value in document.items()}
+
+
+def _allow_empty(schema: dict[str, Any]) -> None:
+    """Say in a JSON schema that "" counts as null in an optional field."""
+    for name in schema["properties"].keys() - set(schema["required"]):
+        schema["properties"][name].setdefault("anyOf", []).append({"const": ""})
+
+
 def _tell_in_schema(schema: dict[str, Any]) -> None:
     """Say in a JSON schema what the validators of `_Shared` ask."""
+    _allow_empty(schema)
     schema["properties"]["from"] = {"type": ["string", "null"], "description": "alias of sender_id"}
     schema["if"] = {"properties": {"product": {"const": "MMS"}}, "required": ["product"]}
     schema["then"] = {"properties": {"media_urls": {"type": "array", "minItems": 1}}, "required": ["media_urls"]}
@@ -104,14 +120,14 @@ class _Shared(BaseModel):
     @classmethod
     def _read_alias(cls, document: Any) -> Any:
         if not isinstance(document, dict) or "from" not in document:
-            return document
+            return _without_empty(cls, document)
         rest = dict(document)
         alias = rest.pop("from")
         if rest.get("sender_id") in (None, "", alias):
             rest["sender_id"] = alias
         elif alias not in (None, ""):
             raise _field_error("from", "must not differ from sender_id, whose alias it is")
-        return rest
+        return _without_empty(cls, rest)
 
     @model_validator(mode="after")
     def _media_for_mms(self) -> _Shared:
@@ -131,7 +147,7 @@ class OutgoingMessage(_Shared):
 class BatchRecipient(BaseModel):
     """One recipient of a campaign batch; what it leaves out, the batch gives."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_allow_empty)
 
     to: StrictStr
     message_id: Identifier | None = None
@@ -139,16 +155,26 @@ class BatchRecipient(BaseModel):
     country: CountryHint | None = None
     custom_string: StrictStr | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_empty(cls, document: Any) -> Any:
+        return _without_empty(cls, document)
+
 
 class BatchSender(BaseModel):
     """The sender that a batch names for one recipient country."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_allow_empty)
 
     recipient_country_code: CountryHint
     sender_type: SenderType
     sender_id: StrictStr | None = None
     sender_country_code: CountryHint | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_empty(cls, document: Any) -> Any:
+        return _without_empty(cls, document)
 
 
 class CampaignBatch(_Shared):

@@ -63,6 +63,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 ACCEPTED: dict[str, dict[str, Any]] = {
     "the least": {},
     "nulls": {name: None for name in OutgoingMessage.model_fields if name not in MESSAGE} | {"from": None},
+    "empty texts": {name: "" for name in OutgoingMessage.model_fields if name not in MESSAGE},
     "the alias": {"from": "ACME"},
     "unknown fields": {"vip": {"level": 3}},
     "an MMS": {"product": "MMS", "media_urls": ["https://example.com/a.png"]},
@@ -92,6 +93,8 @@ def test_it_describes_the_recipients_of_a_batch() -> None:
     checked = validator("campaign-batch.json")
     checked.validate(batch)
     checked.validate(batch | {name: None for name in CampaignBatch.model_fields if name not in batch})
+    checked.validate(batch | {name: "" for name in CampaignBatch.model_fields if name not in batch})
+    checked.validate(batch | {"recipients": [dict.fromkeys(BatchRecipient.model_fields, "")]})
     checked.validate(batch | {"recipients": [dict.fromkeys(BatchRecipient.model_fields) | {"to": "+61"}]})
     assert not checked.is_valid(batch | {"recipients": [{"to": 61}]})
     assert not checked.is_valid(batch | {"recipients": []})

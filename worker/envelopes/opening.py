@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from celery.utils.time import maybe_iso8601
 
-from core.encoding import CONTENT_TYPE, WHOLE_DOCUMENT, ContractError, decode_json
+from core.encoding import CONTENT_TYPE, UTF8_MARK, WHOLE_DOCUMENT, ContractError, decode_json
 from core.errors import FieldError
 from worker.envelopes.callbacks import allowed_callbacks
 from worker.envelopes.handover import HIDDEN, Handed, handed_body, read_handed
@@ -169,7 +169,7 @@ class Opener:
         if content_type != CONTENT_TYPE:
             return Refused(FieldError("content-type", f"must be {CONTENT_TYPE}"))
         try:
-            plain = unpacked(body, headers.compression)
+            plain = unpacked(body, headers.compression).removeprefix(UTF8_MARK)
             if headers.task:
                 args, kwargs, embed = _decode_body(plain)
             else:

@@ -31,8 +31,6 @@ BODY_CHARACTERS = 1600
 ID_CHARACTERS = 64
 
 _SHOWN_NUMBER = 32
-#: What a spreadsheet makes of a long number.
-_ROUNDED = re.compile(r"[+-]?[0-9][.,]?[0-9]*[eE]\+?[0-9]+\Z")
 
 
 _Raw = TypeVar("_Raw")
@@ -220,8 +218,6 @@ def _fitted(cells: list[str], width: int) -> list[str]:
 
 
 def _located(to: str, country: str | None) -> tuple[str, str]:
-    if _ROUNDED.match(to):
-        raise InvalidRecipientError("was rounded by a spreadsheet: format the column as text")
     recipient = parse_recipient(to, country)
     return recipient.e164, recipient.country
 

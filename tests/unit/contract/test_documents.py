@@ -9,6 +9,7 @@ import pytest
 
 from core.contract.decode import Message, decode_message
 from core.contract.ids import known_ids, message_digest
+from core.contract.models import OutgoingMessage
 from core.encoding import ContractError, decode_json
 from core.sender import Product, TrafficClass
 
@@ -39,6 +40,44 @@ def test_it_fills_in_the_defaults() -> None:
 @pytest.mark.parametrize("field", ["product", "traffic_class", "reply_expected"])
 def test_it_reads_null_as_the_default(field: str) -> None:
     assert getattr(decoded(**{field: None}), field) == getattr(decoded(), field)
+
+
+OPTIONAL = [name for name in OutgoingMessage.model_fields if name not in MESSAGE]
+
+
+@pytest.mark.parametrize("field", OPTIONAL)
+def test_it_reads_an_empty_optional_field_as_null(field: str) -> None:
+    assert getattr(decoded(**{field: ""}), field) == getattr(decoded(**{field: None}), field)
+
+
+def test_it_reads_a_form_that_fills_in_every_field() -> None:
+    filled = decoded(**dict.fromkeys([*OPTIONAL, "from"], ""))
+    assert [getattr(filled, name) for name in OPTIONAL] == [getattr(decoded(), name) for name in OPTIONAL]
+    assert filled.extra == {}
+
+
+@pytest.mark.parametrize("field", ["to", "account_id", "message_id", "body"])
+def test_it_reads_an_empty_required_field_as_it_is(field: str) -> None:
+    if field == "to":
+        assert decoded(to="").to == ""
+    else:
+        assert field in errors_of(MESSAGE | {field: ""})
+
+
+def test_it_keeps_an_unknown_field_that_is_empty() -> None:
+    assert decoded(vip="").extra == {"vip": ""}
+
+
+def test_it_skips_the_mark_of_utf_8() -> None:
+    raw = json.dumps(MESSAGE).encode()
+    assert decode_message(b"\xef\xbb\xbf" + raw).to == MESSAGE["to"]
+    assert errors_of(b"\xef\xbb\xbf" * 2 + raw).keys() == {"$"}
+
+
+@pytest.mark.parametrize("field", ["to", "body", "message_id"])
+@pytest.mark.parametrize("value", [4915112345678, 4915112345678.0, True, None, ["+4915112345678"], {"to": "x"}])
+def test_it_refuses_what_is_no_text_where_a_text_must_be(field: str, value: object) -> None:
+    assert errors_of(MESSAGE | {field: value}).keys() == {field}
 
 
 @pytest.mark.parametrize(("written", "read"), [("AU", "AU"), ("au", "AU"), ("UK", "GB"), ("uk", "GB"), (None, None)])

@@ -87,6 +87,13 @@ def test_it_takes_a_text_body() -> None:
     assert document_of(opened(raw.replace(b"base64", b"utf-8"))) == DOCUMENT
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_it_skips_the_mark_of_utf_8_before_a_body(compressed: bool) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(BODY).encode()
+    headers = {"compression": "application/x-gzip"} if compressed else {}
+    assert document_of(opened(envelope(compress(body, "gzip")[0] if compressed else body, headers=headers))) == DOCUMENT
+
+
 LATER = "2026-01-31T12:00:00+00:00"
 NEEDING: dict[str, dict[str, Any]] = {
     "eta": {"eta": LATER},

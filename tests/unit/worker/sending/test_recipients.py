@@ -303,9 +303,16 @@ def test_it_reads_json_lines_with_what_it_does_not_know() -> None:
 
 
 def test_it_refuses_json_lines_by_field() -> None:
-    lines = ['{"to": 5}', '{"body": "x"}', "[1]", "{", '{"to": "+1"}', json.dumps({"to": AU, "message_id": ""})]
+    lines = ['{"to": 5}', '{"body": "x"}', "[1]", "{", '{"to": "+1"}', json.dumps({"to": AU, "message_id": 7})]
     entries = read("\n".join(lines), Format.JSONL)
     assert refused(entries) == [(1, "to"), (2, "to"), (3, "$"), (4, "$"), (5, "to"), (6, "message_id")]
+
+
+def test_it_reads_empty_optional_fields_of_json_lines_as_null() -> None:
+    empty = dict.fromkeys(("message_id", "body", "country", "custom_string"), "")
+    (found,) = read(json.dumps({"to": AU} | empty), Format.JSONL)
+    assert isinstance(found, Addressed)
+    assert {name: getattr(found.row, name) for name in empty} == dict.fromkeys(empty)
 
 
 NAMES = {
