@@ -7,7 +7,6 @@ behind any row, by the position that was reached.
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
