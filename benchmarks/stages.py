@@ -26,6 +26,7 @@ from core.messages.enriched import Writer, tail_of
 from core.moments import rfc3339
 from core.phone import parse_recipient, settled_country
 from core.process.redis_packing import BulkPacker
+from core.sender import SenderType
 from tests.support.accounts import AU
 from worker.envelopes.opening import Opener
 from worker.envelopes.sealing import Sealer
@@ -39,7 +40,7 @@ BEGIN, END = "<!-- steps: python -m benchmarks.stages --write -->", "<!-- end of
 VERDICT = SenderVerdict(
     sender_fields(
         "+61491570006",
-        "longcode",
+        SenderType.LONGCODE,
         "AU",
         {
             "source": "smart",

@@ -7,11 +7,13 @@ from typing import Any
 
 from core.accounts.accounts import Account
 from core.accounts.api_keys import ApiKey
+from core.contract.ids import ID_FIELDS
+from core.defaults.at_risk import EndangeredDefault, risk_document
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
 from core.moments import rfc3339, rfc3339_or_none
 from core.parked.store import ParkedDocument, ParkedEntry
-from core.sender import Registration, Sender
+from core.sender import Registration, Sender, naming_fields
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -45,9 +47,7 @@ def sender_document(sender: Sender) -> dict[str, Any]:
     classes = sender.traffic_classes
     return {
         "account_id": sender.account_id,
-        "sender_id": sender.sender_id,
-        "sender_type": sender.sender_type.value,
-        "sender_country_code": sender.country,
+        **naming_fields(sender.sender_id, sender.sender_type, sender.country),
         "status": sender.status.value,
         "purchased_at": rfc3339_or_none(sender.purchased_at),
         "activated_at": rfc3339_or_none(sender.activated_at),
@@ -86,12 +86,19 @@ def default_document(default: StoredDefault) -> dict[str, Any]:
     }
 
 
+def endangered_document(endangered: EndangeredDefault) -> dict[str, Any]:
+    """A default at risk, with its risks in the order of its strategies."""
+    return default_document(endangered.default) | {
+        "usable_now": endangered.usable_now,
+        "at_risk_from": rfc3339_or_none(endangered.at_risk_from),
+        "risks": [risk_document(risk) for risk in endangered.risks],
+    }
+
+
 def strategy_document(strategy: Strategy) -> dict[str, Any]:
     """One sender of a default."""
     return {
-        "sender_type": strategy.sender_type.value,
-        "sender_id": strategy.sender_id,
-        "sender_country_code": strategy.sender_country_code,
+        **strategy.naming_fields,
         "note": strategy.note,
         "status": strategy.status,
     }
@@ -104,12 +111,7 @@ def parked_document(entry: ParkedEntry) -> dict[str, Any]:
         "reason": entry.reason.value,
         "detail": entry.detail,
         "fields": [{"field": error.field, "reason": error.reason} for error in entry.fields],
-        "message_id": entry.message_id,
-        "campaign_id": entry.campaign_id,
-        "batch_id": entry.batch_id,
-        "account_id": entry.account_id,
-        "subaccount_id": entry.subaccount_id,
-        "country": entry.country,
+        **{name: getattr(entry, name) for name in ID_FIELDS},
         "lane": entry.lane,
         "parked_at": rfc3339(entry.parked_at),
         "state": entry.state.value,

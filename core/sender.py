@@ -144,6 +144,11 @@ class Sender:
         return None if start is None else start + OWN_NUMBER_VALIDITY
 
 
+def naming_fields(sender_id: str | None, sender_type: SenderType, country: str | None) -> dict[str, str | None]:
+    """The fields by which every document names a sender."""
+    return {"sender_id": sender_id, "sender_type": sender_type.value, "sender_country_code": country}
+
+
 def form_error(sender_type: SenderType, sender_id: str | None) -> str | None:
     """What is wrong with the form of `sender_id` for its type, as a clause for people, or None."""
     if sender_type is SenderType.SHARED_LONGCODE and not sender_id:

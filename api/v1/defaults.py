@@ -12,9 +12,8 @@ from api.envelope import Success, failures, success
 from api.v1.documents import AssignmentOut, AtRiskOut, HistoryOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId
 from core.defaults.assign_all import assignment_document
-from core.defaults.at_risk import EndangeredDefault, risk_document
 from core.defaults.default_senders import HistoryEntry
-from core.documents import default_document
+from core.documents import endangered_document
 from core.moments import rfc3339
 from core.sender import Product
 
@@ -93,7 +92,7 @@ def defaults_at_risk(
 ) -> Response:
     """The default senders with a strategy that cannot be used any more, or will not be before long, and why."""
     member = family_member(parts, viewer, account_id)
-    found = [_at_risk(each) for each in parts.at_risk(days).find(member)]
+    found = [endangered_document(each) for each in parts.at_risk(days).find(member)]
     return success({"data": found}, "Default senders checked.")
 
 
@@ -105,13 +104,4 @@ def _history(entry: HistoryEntry) -> dict[str, Any]:
         "changed_by": entry.changed_by,
         "before": entry.before,
         "after": entry.after,
-    }
-
-
-def _at_risk(found: EndangeredDefault) -> dict[str, Any]:
-    since = found.at_risk_from
-    return default_document(found.default) | {
-        "usable_now": found.usable_now,
-        "at_risk_from": None if since is None else rfc3339(since),
-        "risks": [risk_document(risk) for risk in found.risks],
     }

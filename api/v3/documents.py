@@ -167,9 +167,8 @@ def default_sender_document(default: StoredDefault) -> dict[str, Any]:
 
 def _strategy_document(strategy: Strategy, priority: int) -> dict[str, Any]:
     return {
-        "sender_type": strategy.sender_type.value,
+        **strategy.naming_fields,
         "sender_id": strategy.sender_id or "",
-        "sender_country_code": strategy.sender_country_code,
         "note": strategy.note,
         "priority": priority,
         "status": strategy.status,

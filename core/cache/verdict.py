@@ -10,7 +10,7 @@ from core.encoding import encode_json
 from core.engine.decision import AccountProblem, Chosen, Decision, NoSender
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
-from core.sender import Sender
+from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
 VERDICT_FORM = 4
@@ -91,11 +91,10 @@ def _shared(sender: Sender, assignment: Mapping[str, object]) -> msgspec.Raw:
 
 
 def sender_fields(
-    sender_id: str | None, sender_type: str, country: str | None, assignment: Mapping[str, object]
+    sender_id: str | None, sender_type: SenderType, country: str | None, assignment: Mapping[str, object]
 ) -> msgspec.Raw:
     """The JSON object of the fields of an enriched message that name its sender and say why."""
-    named = {"sender_id": sender_id, "sender_type": sender_type, "sender_country_code": country}
-    return msgspec.Raw(encode_json(named | {"assignment": assignment}))
+    return msgspec.Raw(encode_json(naming_fields(sender_id, sender_type, country) | {"assignment": assignment}))
 
 
 def problem_verdict(problem: AccountProblem) -> ParkVerdict:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from core.contract.decode import BodyText, CountryText, ExtendedMessage, Text, Text64
-from core.contract.ids import known_ids
+from core.contract.ids import MessageIds, known_ids
 from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, CampaignBatch, validated
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.engine.decision import SenderRef
@@ -322,11 +322,13 @@ def _refused(batch: Batch, position: int, errors: tuple[FieldError, ...], messag
         ParkReason.INVALID_MESSAGE,
         detail,
         errors,
-        message_id=message_id or batch.message_id(position),
-        account_id=shared.account_id,
-        subaccount_id=shared.subaccount_id,
-        campaign_id=shared.campaign_id,
-        batch_id=shared.batch_id,
+        MessageIds(
+            message_id=message_id or batch.message_id(position),
+            campaign_id=shared.campaign_id,
+            batch_id=shared.batch_id,
+            account_id=shared.account_id,
+            subaccount_id=shared.subaccount_id,
+        ),
     )
 
 

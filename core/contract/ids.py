@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, fields
 
 from core.encoding import ContractError, decode_json
 
 #: Bytes of a message's digest that mark it as dispatched; 14 fill the same memory in Redis as 8.
 MARK_BYTES = 14
 
-_ID_FIELDS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageIds:
+    """What a document says of where it belongs; None for what it does not say, or what could not be read."""
+
+    message_id: str | None = None
+    campaign_id: str | None = None
+    batch_id: str | None = None
+    account_id: str | None = None
+    subaccount_id: str | None = None
+    country: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """The same under its names."""
+        return {name: getattr(self, name) for name in ID_FIELDS}
+
+
+NO_IDS = MessageIds()
+
+#: The names of the ids.
+ID_FIELDS = tuple(field.name for field in fields(MessageIds))
 
 
 def known_ids(document: object) -> dict[str, str]:
     """The ids of a document that are texts of a sane length, for a notice about a document that was refused."""
     if not isinstance(document, dict):
         return {}
-    found = {name: document.get(name) for name in _ID_FIELDS}
+    found = {name: document.get(name) for name in ID_FIELDS}
     return {name: value for name, value in found.items() if isinstance(value, str) and 0 < len(value) <= 64}
 
 

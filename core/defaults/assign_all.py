@@ -56,17 +56,9 @@ def assignment_document(found: CountryAssignment) -> dict[str, object]:
     return {
         "country": found.country,
         "outcome": found.outcome.value,
-        "sender": found.sender and _sender(found.sender),
+        "sender": found.sender and found.sender.naming_fields,
         "reason": found.reason,
         "detail": found.detail,
-    }
-
-
-def _sender(strategy: Strategy) -> dict[str, str | None]:
-    return {
-        "sender_id": strategy.sender_id,
-        "sender_type": strategy.sender_type.value,
-        "sender_country_code": strategy.sender_country_code,
     }
 
 

@@ -18,7 +18,7 @@ from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.country_rules import RuleBook
 from core.engine.decision import ENABLED, Facts, Policy, Rejection, Request
 from core.errors import FieldError
-from core.moments import rfc3339
+from core.moments import rfc3339, rfc3339_or_none
 from core.storage.database import Database
 from core.storage.tables import DefaultRow
 
@@ -146,13 +146,11 @@ def at_risk_event(default: StoredDefault, risk: Risk, now: datetime) -> bytes:
 def risk_document(risk: Risk) -> dict[str, object]:
     """A risk as JSON values, under the names of the event."""
     return {
-        "sender_type": risk.strategy.sender_type.value,
-        "sender_id": risk.strategy.sender_id,
-        "sender_country_code": risk.strategy.sender_country_code,
+        **risk.strategy.naming_fields,
         "reason": risk.reason.value,
         "detail": risk.detail,
         "usable_now": risk.usable_now,
-        "at_risk_from": None if risk.at_risk_from is None else rfc3339(risk.at_risk_from),
+        "at_risk_from": rfc3339_or_none(risk.at_risk_from),
     }
 
 

@@ -11,7 +11,7 @@ from core.engine.decision import (
     SenderRef,
 )
 from core.errors import FieldError
-from core.sender import NUMBER_TYPES, SenderType, bare_sender_id, form_error
+from core.sender import NUMBER_TYPES, SenderType, bare_sender_id, form_error, naming_fields
 from core.sender_ids import kept_if_readable
 
 MAX_STRATEGIES = 10
@@ -38,6 +38,11 @@ class Strategy:
         """With its number in E.164, where the text is one; what is no number is refused by what is said of its form."""
         kept = kept_if_readable(self.sender_type, self.sender_id, self.sender_country_code)
         return self if kept == self.sender_id else replace(self, sender_id=kept)
+
+    @property
+    def naming_fields(self) -> dict[str, str | None]:
+        """The fields by which documents name the sender."""
+        return naming_fields(self.sender_id, self.sender_type, self.sender_country_code)
 
     @property
     def ref(self) -> SenderRef:

@@ -9,7 +9,7 @@ from core.engine.decision import Candidate, Chosen, Decision, NoSender, PoolMemb
 from core.engine.graded_sender import label
 from core.engine.spread import pick_sender, tickets_of
 from core.moments import moment_text
-from core.sender import Sender
+from core.sender import Sender, naming_fields
 
 _REASON_WORDS = {
     Reason.REGISTERED_NAME: "a name registered in {country}",
@@ -83,12 +83,8 @@ def _reason(outcome: Chosen | NoSender) -> str:
     return outcome.park.value if isinstance(outcome, NoSender) else outcome.reason.value
 
 
-def _sender(sender: Sender) -> dict[str, object]:
-    return {
-        "sender_id": sender.sender_id,
-        "sender_type": sender.sender_type.value,
-        "sender_country_code": sender.country,
-    }
+def _sender(sender: Sender) -> dict[str, str | None]:
+    return naming_fields(sender.sender_id, sender.sender_type, sender.country)
 
 
 def _pool(pool: Sequence[PoolMember]) -> list[dict[str, object]]:

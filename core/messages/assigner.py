@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from binascii import hexlify
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict
 from core.contract.decode import Message, decode_message
-from core.contract.ids import MARK_BYTES, account_hash, digest_of
+from core.contract.ids import MARK_BYTES, NO_IDS, MessageIds, account_hash, digest_of
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
@@ -37,12 +37,7 @@ class Parked:
     reason: ParkReason
     detail: str
     fields: tuple[FieldError, ...] = ()
-    message_id: str | None = None
-    account_id: str | None = None
-    subaccount_id: str | None = None
-    campaign_id: str | None = None
-    batch_id: str | None = None
-    country: str | None = None
+    ids: MessageIds = NO_IDS
 
 
 @dataclass(slots=True)
@@ -182,7 +177,7 @@ def _mark(group: Group, message_id: str, digest: bytes) -> bytes:
 
 def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:
     if isinstance(group.verdict, ParkVerdict):
-        outcome.parked.append(replace(_unsendable(place, group, group.verdict), message_id=message_id))
+        outcome.parked.append(_unsendable(place, group, message_id, group.verdict))
     else:
         outcome.deferred.append(place)
 
@@ -195,10 +190,12 @@ def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Pa
             recipient = parse_recipient(message.to, message.country)
         except InvalidRecipientError as error:
             fields = (FieldError("to", error.reason),)
-            return _parked(place, message, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields=fields)
+            ids = _ids(message, message.message_id)
+            return Parked(place, ParkReason.INVALID_RECIPIENT, f"to {error.reason}", fields, ids)
         e164, country = recipient.e164, recipient.country
     if message.expires_at is not None and parse_rfc3339(message.expires_at) <= now:
-        return _parked(place, message, ParkReason.EXPIRED, "expires_at had passed", country=country)
+        ids = _ids(message, message.message_id, country)
+        return Parked(place, ParkReason.EXPIRED, "expires_at had passed", ids=ids)
     return e164, country
 
 
@@ -234,31 +231,20 @@ def clean_sender_id(sender_id: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
-def _unsendable(place: int, group: Group, verdict: ParkVerdict) -> Parked:
+def _unsendable(place: int, group: Group, message_id: str, verdict: ParkVerdict) -> Parked:
     fields = (FieldError(verdict.field, verdict.detail),) if verdict.field else ()
-    return _parked(place, group.example, verdict.park, verdict.detail, country=group.country, fields=fields)
+    ids = _ids(group.example, message_id, group.country)
+    return Parked(place, verdict.park, verdict.detail, fields, ids)
 
 
-def _parked(
-    index: int,
-    message: Message,
-    reason: ParkReason,
-    detail: str,
-    *,
-    country: str | None = None,
-    fields: tuple[FieldError, ...] = (),
-) -> Parked:
-    return Parked(
-        index,
-        reason,
-        detail,
-        fields,
-        message.message_id,
-        message.account_id,
-        message.subaccount_id,
-        message.campaign_id,
-        message.batch_id,
-        country,
+def _ids(message: Message, message_id: str, country: str | None = None) -> MessageIds:
+    return MessageIds(
+        message_id=message_id,
+        campaign_id=message.campaign_id,
+        batch_id=message.batch_id,
+        account_id=message.account_id,
+        subaccount_id=message.subaccount_id,
+        country=country,
     )
 
 
@@ -270,15 +256,4 @@ def parked_unread(
     index: int, reason: ParkReason, detail: str, known: Mapping[str, str], fields: tuple[FieldError, ...] = ()
 ) -> Parked:
     """A document parked without having been read as a message; `known` are the ids found in it."""
-    return Parked(
-        index,
-        reason,
-        detail,
-        fields,
-        known.get("message_id"),
-        known.get("account_id"),
-        known.get("subaccount_id"),
-        known.get("campaign_id"),
-        known.get("batch_id"),
-        known.get("country"),
-    )
+    return Parked(index, reason, detail, fields, MessageIds(**known))

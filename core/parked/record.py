@@ -7,10 +7,11 @@ from datetime import datetime
 
 import msgspec
 
+from core.contract.ids import ID_FIELDS
 from core.encoding import SCHEMA_VERSION, encode_json
 from core.messages.assigner import Parked
 from core.moments import rfc3339
-from core.parked.store import ParkedDocument, ParkedEntry
+from core.parked.store import ParkedDocument, ParkedEntry, ParkedState
 
 _decoder = msgspec.json.Decoder(ParkedDocument)
 
@@ -29,13 +30,10 @@ def parked_document(parked: Parked, *, work_id: str, lane: str, document: bytes,
         lane=lane,
         parked_at=now,
         fields=parked.fields,
-        message_id=parked.message_id,
-        campaign_id=parked.campaign_id,
-        batch_id=parked.batch_id,
-        account_id=parked.account_id,
-        subaccount_id=parked.subaccount_id,
-        country=parked.country,
+        state=ParkedState.PARKED,
+        state_changed_at=None,
         document=document,
+        **parked.ids.as_dict(),
     )
 
 
@@ -59,6 +57,6 @@ def parked_notice(parked: ParkedEntry) -> bytes:
     }
     if parked.fields:
         notice["fields"] = [{"field": error.field, "reason": error.reason} for error in parked.fields]
-    ids = {name: getattr(parked, name) for name in ("message_id", "campaign_id", "batch_id", "account_id", "country")}
-    notice |= {name: value for name, value in ids.items() if value is not None}
+    ids = {name: getattr(parked, name) for name in ID_FIELDS}
+    notice |= {name: value for name, value in ids.items() if value is not None and name != "subaccount_id"}
     return encode_json(notice | {"parked_at": rfc3339(parked.parked_at)})

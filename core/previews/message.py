@@ -44,7 +44,7 @@ def inquire(
         return _undecided(document, None, ParkReason.INVALID_MESSAGE, str(error))
     request = request_for(message, moment)
     if not isinstance(request, Request):
-        return _undecided(document, request.country, request.reason, request.detail)
+        return _undecided(document, request.ids.country, request.reason, request.detail)
     facts = store.load_facts([request])[request]
     if isinstance(facts, AccountProblem):
         return _undecided(document, request.country, facts.reason, facts.detail)

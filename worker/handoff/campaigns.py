@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from core.campaigns.batch import CHUNK, Batch, CampaignAssigner, decode_batch, part_document
-from core.contract.ids import ids_in
+from core.contract.ids import MessageIds, ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome, Parked
@@ -131,17 +131,8 @@ class BatchWork:
     ) -> Counter[str]:
         """Park a batch as a whole; it counts for its campaign as far as its ids can be read."""
         known = error.known
-        entry = Parked(
-            0,
-            reason,
-            str(error),
-            error.errors,
-            message_id=None,
-            account_id=known.get("account_id"),
-            subaccount_id=known.get("subaccount_id"),
-            campaign_id=known.get("campaign_id"),
-            batch_id=known.get("batch_id"),
-        )
+        ids = replace(MessageIds(**known), message_id=None, country=None)
+        entry = Parked(0, reason, str(error), error.errors, ids)
         from_lane = lane or self._settings.campaign_ingress_queue
         kept = [parked_document(entry, work_id=attempt.id, lane=from_lane, document=document, now=self._clock())]
         chunk = Chunk(

@@ -27,4 +27,4 @@ def test_it_names_a_refused_recipient_as_its_sender_does() -> None:
     batch = read_batch(BATCH | {"recipients": bad})
     outcome = CampaignAssigner(Assigner(NoVerdicts(), max_bytes=1_000)).assign(batch, 0)
     derived = [batch.message_id(position) for position in (2, 3)]
-    assert [entry.message_id for entry in outcome.parked] == ["mine", "mine-too", *derived]
+    assert [entry.ids.message_id for entry in outcome.parked] == ["mine", "mine-too", *derived]

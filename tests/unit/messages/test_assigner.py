@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict, sender_fields
-from core.contract.ids import message_digest
+from core.contract.ids import MessageIds, message_digest
 from core.engine.decision import Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, Outcome
+from core.sender import SenderType
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
-SENDER = SenderVerdict(sender_fields("+61400000001", "longcode", "AU", ASSIGNMENT))
+SENDER = SenderVerdict(sender_fields("+61400000001", SenderType.LONGCODE, "AU", ASSIGNMENT))
 NONE = ParkVerdict(ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
 MAX_BYTES = 10_000
 
@@ -108,7 +109,7 @@ def test_it_measures_documents_before_it_reads_them() -> None:
 
 def test_it_tells_the_ids_of_what_it_parks() -> None:
     (entry,) = assign(document("+64211234567", subaccount_id="acme-nz")).parked
-    assert (entry.message_id, entry.account_id, entry.subaccount_id, entry.country) == ("m1", "acme", "acme-nz", "NZ")
+    assert entry.ids == MessageIds(message_id="m1", account_id="acme", subaccount_id="acme-nz", country="NZ")
 
 
 @pytest.mark.parametrize("sender_id", ["x" * 5000, "a\u202eb", "\x00", "\n"])

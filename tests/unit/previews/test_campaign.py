@@ -81,7 +81,7 @@ def test_it_shows_what_sending_does(fields: dict[str, Any]) -> None:
     shown = preview(campaign, audience_of(campaign), inventory, Policy(), NOW)
     outcome = CampaignAssigner(Assigner(inventory, max_bytes=10_000, clock=lambda: NOW)).assign(campaign, 0)
     sent = Counter((d["country"], d["sender_id"], d["assignment"]["source"]) for d in map(json.loads, outcome.payloads))
-    parked = Counter((entry.country, str(entry.reason)) for entry in outcome.parked)
+    parked = Counter((entry.ids.country, str(entry.reason)) for entry in outcome.parked)
     documents: list[Any] = [country.document() for country in shown.countries]
     assert sent == {
         (each["country"], each["sender"]["sender_id"], each["source"]): each["sendable"]

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk, risk_document
-from core.documents import default_document
+from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk
+from core.documents import endangered_document
 from core.engine.graded_sender import label
-from core.moments import rfc3339, second_text
+from core.moments import second_text
 from worker.cli.output import command, fail, json_option, print_json, print_table, say
 from worker.cli.session import Session, open_session
 
@@ -44,13 +44,8 @@ def _service(session: Session, days: int) -> AtRisk:
 
 
 def _document(found: EndangeredDefault) -> dict[str, Any]:
-    since = found.at_risk_from
-    return default_document(found.default) | {
-        "usable_now": found.usable_now,
-        "at_risk_from": None if since is None else rfc3339(since),
-        "problems": [{"field": risk.problem.field, "reason": risk.problem.reason} for risk in found.risks],
-        "risks": [risk_document(risk) for risk in found.risks],
-    }
+    problems = [{"field": risk.problem.field, "reason": risk.problem.reason} for risk in found.risks]
+    return endangered_document(found) | {"problems": problems}
 
 
 def _row(found: EndangeredDefault, risk: Risk) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from core.engine.graded_sender import label
 from core.moments import rfc3339, second_text
 from core.previews.rule_change import DefaultEffect, SmartEffect, WhatIf, changed_countries
 from core.rules.diff import RuleChange
-from core.sender import Product
+from core.sender import Product, naming_fields
 from worker.cli.output import print_table, say
 from worker.cli.session import Session
 
@@ -136,11 +136,7 @@ def _smart(effect: SmartEffect) -> dict[str, Any]:
 
 def _choice(decision: Decision) -> dict[str, Any]:
     sender, code = decision.sender, decision.park or decision.reason
-    named = sender and {
-        "sender_id": sender.sender_id,
-        "sender_type": sender.sender_type.value,
-        "sender_country_code": sender.country,
-    }
+    named = sender and naming_fields(sender.sender_id, sender.sender_type, sender.country)
     return {
         "sender": named,
         "source": decision.source and decision.source.value,
