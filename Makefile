@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-b
 INSTALL = $(PIP) setuptools && $(PIP) --no-build-isolation --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check fmt bench lock clean
+.PHONY: help demo up test fuzz check fmt bench lock clean
 
 # Most tests wait, so a whole run is divided among more processes than a small machine has cores.
 TEST_PROCESSES := 3
@@ -19,6 +19,7 @@ help:
 	@echo "make demo    the whole path on samples: message, country, sender, why"
 	@echo "make up      worker, scheduler, HTTP API and Flower in this terminal"
 	@echo "make test    all tests; those of services that are not running are skipped, and named (ARGS=... for pytest)"
+	@echo "make fuzz    messages of strangers by the thousand, on the running services (EFFORT=... for more)"
 	@echo "make check   lints, formatting, types, layers"
 	@echo "make bench   measurements (ARGS=... to choose)"
 	@echo "make fmt     format and fix what can be fixed"
@@ -33,6 +34,10 @@ up: $(VENV)/.base
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses $(TEST_PROCESSES))
+
+# A few minutes of envelopes that nobody has written yet; EFFORT=... for longer.
+fuzz: $(VENV)/.dev
+	@SMART_ASSIGN_TEST_EFFORT=$(or $(EFFORT),40) $(BIN)/python -m pytest tests/unit/worker/envelopes/test_fuzz.py tests/integration/test_worker_fuzz.py $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
