@@ -29,8 +29,25 @@ class ContractError(Exception):
         self.known = dict(known or {})
 
 
+#: What a document may hold of these bytes, in texts too: each list or object takes some hundred bytes once it is read,
+#: each value some fifty, whatever the two or three bytes are that it is written with.
+MOST_OF = {b"[": 250_000, b"{": 250_000, b",": 2_000_000}
+_FEWEST_BYTES = min(MOST_OF.values())
+
+
+def check_parts(document: bytes) -> None:
+    """Raises ContractError where reading `document` would take many times the memory that it takes itself."""
+    if len(document) <= _FEWEST_BYTES:
+        return
+    for mark, most in MOST_OF.items():
+        if document.count(mark) > most:
+            reason = f"holds more than {most} times {mark.decode()}"
+            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+
+
 def decode_json(document: bytes) -> object:
     """The JSON values of `document`, which may begin with UTF-8's mark. Raises ContractError where it is not UTF-8 JSON; never quotes the document."""
+    check_parts(document)
     try:
         return _decoder.decode(document.removeprefix(UTF8_MARK))
     except UnicodeDecodeError:

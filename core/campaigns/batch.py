@@ -18,7 +18,7 @@ import msgspec
 from core.contract.decode import BodyText, CountryText, ExtendedMessage, Text, Text64
 from core.contract.ids import MessageIds, known_ids
 from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, CampaignBatch, validated
-from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
+from core.encoding import WHOLE_DOCUMENT, ContractError, check_parts, decode_json, encode_json
 from core.engine.decision import SenderRef
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import Assigner, Group, Messages, Outcome, Parked, clean_sender_id
@@ -147,6 +147,7 @@ _decode_part = msgspec.json.Decoder(tuple[str, str, int, msgspec.Raw]).decode
 
 def decode_batch(document: bytes) -> Batch:
     """Read one campaign batch, or one part that is sent again. Raises ContractError for the batch as a whole."""
+    check_parts(document)
     if document.startswith(b"["):
         return _read_part(document)
     try:

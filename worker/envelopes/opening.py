@@ -27,7 +27,7 @@ from worker.envelopes.task_messages import (
     TaskHeaders,
     task_headers,
 )
-from worker.envelopes.unpacking import unpacked
+from worker.envelopes.unpacking import MAX_UNPACKED, unpacked
 from worker.settings import Settings
 
 
@@ -106,6 +106,8 @@ _decode_celery_message = msgspec.json.Decoder(_CeleryMessage).decode
 _decode_body = msgspec.json.Decoder(tuple[list[msgspec.Raw], dict[str, msgspec.Raw], dict[str, Any] | None]).decode
 _decode_first_protocol = msgspec.json.Decoder(_FirstProtocol).decode
 _ARGUMENT = {MESSAGE_TASK: "message", CAMPAIGN_TASK: "batch"}
+#: Bytes of a task's arguments beside its document.
+BESIDE_DOCUMENT = 65_536
 #: Stands in every task message whose headers do not name its task.
 FIRST_PROTOCOL_MARK = b'.assign"'
 
@@ -119,7 +121,7 @@ class Opener:
 
     With `results_kept` (a result backend is configured), a task whose result is not ignored goes to Celery.
     `callbacks_to` are the queues to which tasks may be sent on in a producer's name, `ours` those that are never among
-    them. With `by_celery`, every task goes to Celery: what is opened comes from a queue that Celery itself consumes.
+    them. A body that is longer than `most_bytes` once it is unpacked is refused. With `by_celery`, every task goes to Celery: what is opened comes from a queue that Celery itself consumes.
     """
 
     def __init__(
@@ -129,15 +131,20 @@ class Opener:
         callbacks_to: frozenset[str] = frozenset(),
         ours: frozenset[str] = frozenset(),
         by_celery: bool = False,
+        most_bytes: int = MAX_UNPACKED,
     ) -> None:
-        self._results_kept, self._by_celery = results_kept, by_celery
+        self._results_kept, self._by_celery, self.most_bytes = results_kept, by_celery, most_bytes
         self._callbacks_to, self._ours = callbacks_to - ours, ours
 
     @classmethod
-    def of(cls, settings: Settings) -> Opener:
-        """The opener of what clients send."""
-        kept, ours = settings.result_backend is not None, settings.queue_names
-        return cls(results_kept=kept, callbacks_to=settings.callback_queues, ours=ours)
+    def of(cls, settings: Settings, *, document_bytes: int) -> Opener:
+        """The opener of what clients send, each a document of at most so many bytes."""
+        return cls(
+            results_kept=settings.result_backend is not None,
+            callbacks_to=settings.callback_queues,
+            ours=settings.queue_names,
+            most_bytes=document_bytes + BESIDE_DOCUMENT,
+        )
 
     def open_kombu_message(self, raw: bytes) -> Opened:
         """Open a task message as kombu writes it to a Redis list."""
@@ -169,7 +176,7 @@ class Opener:
         if content_type != CONTENT_TYPE:
             return Refused(FieldError("content-type", f"must be {CONTENT_TYPE}"))
         try:
-            plain = unpacked(body, headers.compression).removeprefix(UTF8_MARK)
+            plain = unpacked(body, headers.compression, self.most_bytes).removeprefix(UTF8_MARK)
             if headers.task:
                 args, kwargs, embed = _decode_body(plain)
             else:

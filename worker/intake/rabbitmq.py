@@ -85,7 +85,8 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         self._gauge: Any = None
         self._held: list[tuple[str, Gathered]] = []
         settings, urls = configured()
-        self._opener = Opener.of(settings)
+        self._messages = Opener.of(settings, document_bytes=settings.document_max_bytes)
+        self._batches = Opener.of(settings, document_bytes=settings.batch_max_bytes)
         self._counts = DeliveryCounts(open_redis(urls.redis_url, PROBING), settings.key_prefix)
         self._release_timer: Any = None
 
@@ -152,7 +153,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
-        match self._opened(delivery):
+        match self._opened(delivery, self._messages):
             case ForCelery() as task:
                 _give_to_celery(parent, acks, delivery, task)
             case Refused(error):
@@ -166,7 +167,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
-        match self._opened(delivery):
+        match self._opened(delivery, self._batches):
             case ForCelery() as task:
                 _give_to_celery(parent, acks, delivery, task)
             case Refused(error):
@@ -187,9 +188,9 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         refused.add(delivery, delivery.body)
         self._submit(parent, WORK_TASK, refused, settings)
 
-    def _opened(self, delivery: Delivery) -> Opened:
+    def _opened(self, delivery: Delivery, opener: Opener) -> Opened:
         try:
-            return delivery.opened(self._opener)
+            return delivery.opened(opener)
         except Exception as error:  # an exception here would end the worker, and then the next one
             log.exception("delivery_not_read", bytes=len(delivery.body))
             return Refused(FieldError(WHOLE_DOCUMENT, f"cannot be read: {type(error).__name__}"))

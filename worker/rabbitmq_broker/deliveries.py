@@ -51,7 +51,7 @@ class Delivery(msgspec.Struct, gc=False):
         if "compression" not in headers:
             return Document(self.body)
         try:
-            return Document(unpacked(self.body, headers["compression"]))
+            return Document(unpacked(self.body, headers["compression"], opener.most_bytes))
         except ValueError as error:
             return Refused(FieldError("headers.compression", str(error)))
 

@@ -47,7 +47,7 @@ class RedisBatches(CampaignTasks):
     def __init__(self, claims: Claims, work: BatchWork, settings: Settings) -> None:
         super().__init__(work)
         self._claims, self._settings = claims, settings
-        self._opener = Opener.of(settings)
+        self._opener = Opener.of(settings, document_bytes=settings.batch_max_bytes)
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -23,6 +23,9 @@ from worker.redis_broker.claims import Claim, Claims, Lane
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
+#: What a claim may hold of documents out of compressed tasks; the rest of them is a claim of its own.
+MOST_UNPACKED_BYTES = 33_554_432
+
 log = structlog.get_logger(__name__)
 
 
@@ -34,6 +37,7 @@ class Unpacked:
     places: list[int]
     for_celery: list[bytes]
     refused: list[Parked]
+    later: list[bytes] = field(default_factory=list)
 
 
 class RedisMessages:
@@ -49,7 +53,7 @@ class RedisMessages:
     ) -> None:
         self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
-        self._opener = Opener.of(settings)
+        self._opener = Opener.of(settings, document_bytes=settings.document_max_bytes)
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim and settle it."""
@@ -83,11 +87,16 @@ class RedisMessages:
         if claim.lane is Lane.INGRESS:
             return Unpacked(claim.documents, list(range(len(claim.documents))), [], [])
         unpacked = Unpacked([], [], [], [])
+        size = 0
         for place, raw in enumerate(claim.documents):
+            if size > MOST_UNPACKED_BYTES:
+                unpacked.later = claim.documents[place:]
+                break
             match self._opener.open_kombu_message(raw):
                 case Document(content):
                     unpacked.documents.append(content)
                     unpacked.places.append(place)
+                    size += len(content)
                 case ForCelery() as task:
                     unpacked.for_celery.append(sealed_for_celery(task, self._settings.work_queue))
                 case Refused(error):
@@ -104,7 +113,7 @@ class RedisMessages:
         kept += self._records(claim.id, self._settings.messages_queue, claim.documents, unpacked.refused)
         settlement = self._settlement(outcome, kept)
         settlement.for_celery = unpacked.for_celery
-        settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred]
+        settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred] + unpacked.later
         return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
