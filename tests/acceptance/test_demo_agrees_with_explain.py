@@ -82,7 +82,8 @@ def test_it_explains_every_message_as_the_worker_decided_it(
     parked = {(each.get("account_id"), each.get("message_id")): each for each in outcome.notices}
     differing = []
     for document in readable:
-        digest = message_digest(document["account_id"], document["message_id"]).hex()
+        ids = document["account_id"], document["message_id"], document.get("subaccount_id") or None
+        digest = message_digest(*ids).hex()
         done = dispatched.get(digest) or parked[document["account_id"], document["message_id"]]
         told = explained(store, document)
         if told != worked(done):
