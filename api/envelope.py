@@ -77,6 +77,7 @@ _MEANINGS = {
     404: "There is no such thing, or it belongs to somebody else.",
     409: "It exists already.",
     413: "The body is too large.",
+    415: "The body is compressed.",
     429: "Too many requests; `Retry-After` says how many seconds to wait.",
     500: "A mistake of this program, which its log describes.",
     503: "The database, Redis or the broker is away; try again.",
@@ -85,4 +86,6 @@ _MEANINGS = {
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors of a route, for OpenAPI; every route has those of authentication and of services that are away."""
-    return {status: {"model": Failure, "description": _MEANINGS[status]} for status in (*statuses, 401, 403, 429, 503)}
+    with_body = (415,) if 413 in statuses else ()
+    all_statuses = (*statuses, *with_body, 401, 403, 429, 503)
+    return {status: {"model": Failure, "description": _MEANINGS[status]} for status in all_statuses}

@@ -65,8 +65,7 @@ async def _contract_error(_request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    details = [_field_error(each, request) for each in error.errors()]
-    return failure(400, "the request is refused", details)
+    return failure(400, "the request is refused", validation_details(error, request))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -86,6 +85,11 @@ async def _redis_away(_request: Request, error: Exception) -> Response:
 async def _unforeseen(_request: Request, _error: Exception) -> Response:
     """Starlette raises the error once more behind this answer, so that the server's log has it."""
     return failure(500, "something went wrong here; the log of this program has the details")
+
+
+def validation_details(error: RequestValidationError, request: Request) -> list[FieldError]:
+    """The fields that pydantic refuses, by their paths."""
+    return [_field_error(each, request) for each in error.errors()]
 
 
 def _field_error(detail: Any, request: Request) -> FieldError:

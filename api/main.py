@@ -10,7 +10,9 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from api.asgi.body_limit import BodyLimit
+from api.asgi.empty_parameters import WithoutEmptyParameters
 from api.asgi.head import HeadAsGet
+from api.asgi.security_headers import SecurityHeaders
 from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.openapi import openapi_document
@@ -50,7 +52,9 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.metrics.registry.register(SharedCounts(services))
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(CountedRequests, metrics=app.state.metrics)
+    app.add_middleware(WithoutEmptyParameters)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders, only_tls=(settings.api_public_url or "").startswith("https:"))
     add_error_handlers(app)
     for router in (default_senders, compliant_sender_types, *routers, health):
         app.include_router(router)

@@ -42,6 +42,12 @@ class ApiSettings(BaseSettings):
         6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
     )
 
+    api_public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="address under which clients reach the API, for links in its answers: `https://sms.example.com`",
+    )
+
     @property
     def policy(self) -> Policy:
         """The engine's policy."""

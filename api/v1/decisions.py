@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
@@ -36,6 +37,7 @@ def _checked_moment(text: str) -> str:
 #: Empty counts as left out.
 _Moment = Annotated[str, AfterValidator(_checked_moment)]
 _AT_WORDS = "as of this moment (RFC 3339, or a date: its first instant in UTC) instead of now; the inventory is today's"
+_PLUS_LOST = re.compile(r" [1-9]")
 
 _To = Annotated[str, Field(max_length=64, description="E.164 with +, or a national number with `country`")]
 
@@ -64,6 +66,7 @@ def explain(body: Question, viewer: Viewer, parts: Parts) -> Response:
 
 @router.get("/explain", response_model=Success[DecisionOut], responses=failures(400, 404))
 def explain_by_query(
+    request: Request,
     viewer: Viewer,
     parts: Parts,
     *,
@@ -77,13 +80,14 @@ def explain_by_query(
     reply_expected: bool = False,
     at: Annotated[_Moment | None, Query(description=_AT_WORDS, examples=["2026-10-01"])] = None,
 ) -> Response:
-    """The same for a link; write the + of a number as %2B."""
+    """The same for a link. The + of a number is %2B; an unencoded one, which a query reads as a blank, is taken too."""
+    given = request.scope["query_string"]
     question = Question(
-        to=to,
+        to=_with_plus(to, "to", given),
         account_id=account_id,
         country=country,
         product=product,
-        sender_id=sender_id,
+        sender_id=sender_id and _with_plus(sender_id, "sender_id", given),
         sender_type=sender_type,
         traffic_class=traffic_class,
         reply_expected=reply_expected,
@@ -108,6 +112,13 @@ def sending_ids(member: Account) -> dict[str, str]:
     if member.parent is None:
         return {"account_id": member.account_id}
     return {"account_id": member.parent, "subaccount_id": member.account_id}
+
+
+def _with_plus(number: str, name: str, query: bytes) -> str:
+    """A number whose plus was not encoded, as it was meant; a blank that was written as %20 stays one."""
+    unencoded = f"{name}=+".encode()
+    written = any(each.startswith(unencoded) for each in query.split(b"&"))
+    return f"+{number[1:]}" if written and _PLUS_LOST.match(number) else number
 
 
 def _explained(question: Question, viewer: Account, parts: Services) -> Response:

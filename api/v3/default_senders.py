@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.admission import BASIC, AdmittedRoute, Parts, Viewer
+from api.admission import BASIC, Parts, Viewer
 from api.envelope import Success, failures, success
-from api.services import Services
+from api.public_url import public_url
+from api.v3.all_problems import AllProblemsRoute, as_holder
 from api.v3.documents import (
     DefaultSenderCreate,
     DefaultSenderOut,
@@ -19,14 +19,12 @@ from api.v3.documents import (
     DefaultSenderUpdate,
     default_sender_document,
 )
-from core.accounts.accounts import Account
 from core.defaults.pages import MAX_PER_PAGE, PageRequest
+from core.defaults.rows import StoredDefault
 from core.errors import NotFoundError
 
-_T = TypeVar("_T")
-
 router = APIRouter(
-    prefix="/v3/senders/default-senders", tags=["Default senders"], route_class=AdmittedRoute, dependencies=[BASIC]
+    prefix="/v3/senders/default-senders", tags=["Default senders"], route_class=AllProblemsRoute, dependencies=[BASIC]
 )
 
 DefaultId = Annotated[str, Path(description="id of the default sender", json_schema_extra={"format": "uuid"})]
@@ -72,11 +70,12 @@ def list_default_senders(
     """The default senders that the account sees: its own and its sub-accounts', or its own and those it inherits."""
     wanted = PageRequest(per_page, offset, sort_by.value, sort_direction is SortDirection.DESC)
     page = parts.default_views.page(viewer, wanted)
-    following = page.next_cursor and str(request.url.include_query_params(offset=page.next_cursor))
+    here = public_url(request, parts.settings)
+    following = page.next_cursor and str(here.include_query_params(offset=page.next_cursor))
     data = {
         "data": [default_sender_document(each) for each in page.items],
         "per_page": per_page,
-        "self_page_url": str(request.url),
+        "self_page_url": str(here),
         "next_page_url": following,
     }
     return success(data, "Default senders retrieved.")
@@ -95,12 +94,13 @@ def update_default_sender(
 ) -> Response:
     """Replace the senders of a default sender; an inherited one answers 403."""
     default_id = _uuid(default_sender_id)
-    stored = _as_holder(
-        viewer,
-        parts,
-        default_id,
-        lambda holder: parts.defaults.update(holder, default_id, body.strategies, viewer.account_id),
-    )
+    country, product = body.country_code, body.product_type
+
+    def change(holder: str) -> StoredDefault:
+        by = viewer.account_id
+        return parts.defaults.update(holder, default_id, body.strategies, by, country=country, product=product)
+
+    stored = as_holder(viewer, parts, default_id, change)
     return success(default_sender_document(stored), "Default sender updated.")
 
 
@@ -108,16 +108,8 @@ def update_default_sender(
 def delete_default_sender(default_sender_id: DefaultId, viewer: Viewer, parts: Parts) -> Response:
     """Remove a default sender: the account's above decides again, else Smart Assign. An inherited one answers 403."""
     default_id = _uuid(default_sender_id)
-    _as_holder(viewer, parts, default_id, lambda holder: parts.defaults.delete(holder, default_id, viewer.account_id))
+    as_holder(viewer, parts, default_id, lambda holder: parts.defaults.delete(holder, default_id, viewer.account_id))
     return Response(status_code=204)
-
-
-def _as_holder(viewer: Account, parts: Services, default_id: UUID, change: Callable[[str], _T]) -> _T:
-    """Change a default of the account's own, or else, which takes a look more, of one of its sub-accounts."""
-    try:
-        return change(viewer.account_id)
-    except NotFoundError:
-        return change(parts.default_views.get_own(viewer, default_id).account_id)
 
 
 def _uuid(text: str) -> UUID:

@@ -69,9 +69,7 @@ class StrategyIn(BaseModel):
 _Strategies = Annotated[list[StrategyIn], Field(min_length=1, max_length=MAX_STRATEGIES)]
 
 
-class DefaultSenderUpdate(BaseModel):
-    """The strategies that replace those of a default sender."""
-
+class _StrategiesIn(BaseModel):
     default_sender_strategies: _Strategies
 
     @property
@@ -80,7 +78,14 @@ class DefaultSenderUpdate(BaseModel):
         return [each.strategy for each in self.default_sender_strategies]
 
 
-class DefaultSenderCreate(DefaultSenderUpdate):
+class DefaultSenderUpdate(_StrategiesIn):
+    """The strategies that replace those of a default sender."""
+
+    country_code: _CountryCode | None = Field(None, description="cannot be changed: if given, as it is")
+    product_type: Product | None = Field(None, description="cannot be changed: if given, as it is")
+
+
+class DefaultSenderCreate(_StrategiesIn):
     """A default sender for one recipient country and product."""
 
     country_code: _CountryCode = Field(description="recipient country, ISO 3166-1 alpha-2", examples=["AU"])

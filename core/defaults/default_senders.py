@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +27,7 @@ from core.defaults.rows import (
     stored_defaults,
     write_changes,
 )
-from core.defaults.strategies import Strategy, form_errors
+from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors, form_errors_by_place
 from core.engine.country_rules import RuleBook
 from core.engine.decision import ENABLED, Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -62,6 +62,20 @@ class _Wanted:
         return Request(self.stored.account_id, None, self.stored.country, self.stored.product)
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A default as far as a request for it can be read; its strategies by their places in the list."""
+
+    country: str | None
+    product: Product | None
+    strategies: Mapping[int, Strategy]
+
+    @property
+    def as_kept(self) -> Draft:
+        """With its numbers in E.164."""
+        return replace(self, strategies={at: strategy.as_kept for at, strategy in self.strategies.items()})
+
+
 class DefaultSenders:
     """The default senders of a database, judged by the rules and the policy that messages are judged by."""
 
@@ -77,8 +91,9 @@ class DefaultSenders:
         written; it is asked beforehand only where the strategies are refused.
         """
         judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
-        _refuse_unknown(country, judge.rules)
-        _refuse(form_errors(strategies, judge.rules, as_http=True))
+        malformed = form_errors(strategies, judge.rules, as_http=True)
+        if malformed or not judge.rules.knows(country):
+            _refuse(self.problems(account, Draft(country, product, dict(enumerate(strategies)))) or malformed)
         words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
         with as_conflict_error(words), self._database.writing() as write:
             frame = _frame(account_at_hand(write.connection, account), country, product, judge.now)
@@ -111,13 +126,56 @@ class DefaultSenders:
         with self._database.single() as connection:
             return _by_id(connection, account_id, default_id)
 
-    def update(self, account_id: str, default_id: UUID, strategies: Sequence[Strategy], by: str) -> StoredDefault:
-        """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError."""
+    def update(
+        self,
+        account_id: str,
+        default_id: UUID,
+        strategies: Sequence[Strategy],
+        by: str,
+        *,
+        country: str | None = None,
+        product: Product | None = None,
+    ) -> StoredDefault:
+        """Replaces the strategies, under the HTTP API's rules. Raises NotFoundError, RefusedError.
+
+        Country and product cannot be changed: where they are given, they must be those of the default.
+        """
         judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
-        _refuse(form_errors(strategies, judge.rules, as_http=True))
+        malformed = form_errors(strategies, judge.rules, as_http=True)
         with as_conflict_error(), self._database.writing() as write:
             before = _by_id(write.connection, account_id, default_id, lock=True)
+            if malformed or _moved(before, country, product):
+                draft = Draft(country, product, dict(enumerate(strategies)))
+                _refuse(self._problems(write.connection, judge, before, draft) or malformed)
             return self._write(write, judge, _Wanted(before, False, True), strategies, by)
+
+    def problems(self, account: Account | str, draft: Draft, default_id: UUID | None = None) -> list[FieldError]:
+        """All that is wrong with a default, as far as it can be told together; nothing is written.
+
+        `default_id`: of the one that would be changed. Raises NotFoundError.
+        """
+        judge, draft = self._judge(), draft.as_kept
+        unknown = draft.country is not None and not judge.rules.knows(draft.country)
+        with self._database.single() as connection:
+            if default_id is not None:
+                stored = _by_id(connection, account_id_of(account), default_id)
+                return self._problems(connection, judge, stored, draft)
+            if unknown or draft.country is None or draft.product is None:
+                malformed = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
+                return [*(_unknown_country() if unknown else ()), *malformed]
+            frame = _frame(account_at_hand(connection, account), draft.country, draft.product, judge.now)
+            return self._problems(connection, judge, frame, draft)
+
+    def _problems(
+        self, connection: Connection, judge: ComplianceJudge, stored: StoredDefault, draft: Draft
+    ) -> list[FieldError]:
+        """A strategy whose form is wrong is judged no further; the others are."""
+        errors = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
+        blamed = {error.field.partition(".")[0] for error in errors}
+        fit = {at: each for at, each in draft.strategies.items() if f"{STRATEGIES_FIELD}[{at}]" not in blamed}
+        request = _Wanted(stored, False, True).request
+        errors += judge.errors(fit, request, facts_for_defaults(connection, [request])[request])
+        return [*_moved(stored, draft.country, draft.product), *sorted(errors, key=lambda error: error.field)]
 
     def delete(self, account_id: str, default_id: UUID, by: str) -> None:
         """Raises NotFoundError."""
@@ -170,7 +228,7 @@ class DefaultSenders:
         facts = facts_for_defaults(write.connection, [request])[request]
         known = strategies if wanted.as_http else [with_country(strategy, facts) for strategy in strategies]
         _refuse(form_errors(known, judge.rules, as_http=wanted.as_http))
-        _refuse(judge.errors(known, request, facts))
+        _refuse(judge.errors(dict(enumerate(known)), request, facts))
         change = DefaultChange(stored.key, None if wanted.new else stored, tuple(known))
         written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
         return _written(stored, written[change.key], change.strategies, judge.now) if written else stored
@@ -218,7 +276,21 @@ def _written(stored: StoredDefault, default_id: UUID, strategies: Sequence[Strat
 
 def _refuse_unknown(country: str, rules: RuleBook) -> None:
     """First of all: a text that is no country may not even be fit for a statement."""
-    _refuse([] if rules.knows(country) else [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")])
+    _refuse([] if rules.knows(country) else _unknown_country())
+
+
+def _unknown_country() -> list[FieldError]:
+    return [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")]
+
+
+def _moved(stored: StoredDefault, country: str | None, product: Product | None) -> list[FieldError]:
+    """What a change gives that is another country or product than the default's."""
+    given = {"country_code": (country, stored.country), "product_type": (product, stored.product)}
+    return [
+        FieldError(name, f"cannot be changed: this default sender is for {held}; set another one")
+        for name, (wanted, held) in given.items()
+        if wanted is not None and wanted != held
+    ]
 
 
 def _refuse(errors: Sequence[FieldError]) -> None:

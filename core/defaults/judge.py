@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -43,11 +43,14 @@ class ComplianceJudge:
     policy: Policy
     now: datetime
 
-    def errors(self, strategies: Sequence[Strategy], request: Request, facts: Facts) -> list[FieldError]:
-        """Why strategies may not be a default for the request's country and product; disabled ones are passed over."""
+    def errors(self, strategies: Mapping[int, Strategy], request: Request, facts: Facts) -> list[FieldError]:
+        """Why strategies may not be a default for the request's country and product; disabled ones are passed over.
+
+        `strategies` are known by their places in the list.
+        """
         problems = {
             index: self.problem(strategy, request, facts)
-            for index, strategy in enumerate(strategies)
+            for index, strategy in strategies.items()
             if strategy.status == ENABLED
         }
         return [

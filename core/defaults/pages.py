@@ -91,7 +91,7 @@ class PageRequest:
                 raise _refused("offset", "belongs to a list in another order")
             value = datetime.fromisoformat(text).astimezone(UTC) if sort_by.endswith("_timestamp") else _code(text)
             return value, UUID(default_id)
-        except (ValueError, TypeError, AttributeError, OverflowError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             raise _refused("offset", "is not one that a list has returned") from None
 
 

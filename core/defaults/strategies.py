@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.engine.country_rules import RuleBook
@@ -59,9 +59,16 @@ def form_errors(
     """
     if not 1 <= len(strategies) <= MAX_STRATEGIES:
         return [FieldError(path, f"must have 1 to {MAX_STRATEGIES} strategies")]
+    return form_errors_by_place(dict(enumerate(strategies)), rules, as_http=as_http, path=path)
+
+
+def form_errors_by_place(
+    strategies: Mapping[int, Strategy], rules: RuleBook, *, as_http: bool, path: str = STRATEGIES_FIELD
+) -> list[FieldError]:
+    """The same for those of the strategies that can be read, by their places in the list."""
     errors = []
     seen: set[tuple[SenderType, str]] = set()
-    for index, strategy in enumerate(strategies):
+    for index, strategy in strategies.items():
         name = (strategy.sender_type, bare_sender_id(strategy.sender_id))
         if name in seen:
             errors.append(FieldError(f"{path}[{index}].sender_id", "is named by an earlier strategy"))

@@ -67,7 +67,7 @@ def _judged(
     """The line's strategies with their countries filled in; None: they may not be a default."""
     strategies = tuple(with_country(strategy, facts) for strategy in line.strategies)
     errors = form_errors(strategies, judge.rules, as_http=False)
-    errors = errors or judge.errors(strategies, _request(line), facts)
+    errors = errors or judge.errors(dict(enumerate(strategies)), _request(line), facts)
     for error in errors:
         result.refuse(line, *_told(error))
     return None if errors else strategies

@@ -126,7 +126,9 @@ class WhatIf:
             yield SmartEffect(before, after)
 
     def _problem(self, book: RuleBook, default: StoredDefault, request: Request, facts: Facts) -> str | None:
-        errors = ComplianceJudge(book, self.policy, self.now).errors(default.strategies, request, facts)
+        errors = ComplianceJudge(book, self.policy, self.now).errors(
+            dict(enumerate(default.strategies)), request, facts
+        )
         return "; ".join(f"{error.field} {error.reason}" for error in errors) or None
 
 

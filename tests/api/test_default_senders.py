@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 from typing import Any
 
 import httpx
@@ -77,6 +79,89 @@ def test_it_forgets_what_was_deleted(client: httpx.Client) -> None:
     assert (gone.status_code, gone.content) == (204, b"")
     for again in (client.get(path), client.delete(path), client.patch(path, json=body_of("AU"))):
         assert blamed(again, 404) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "fields"),
+    [
+        pytest.param({"country_code": "NZ"}, ["country_code"], id="another country"),
+        pytest.param({"country_code": "XX"}, ["country_code"], id="no country"),
+        pytest.param({"product_type": "MMS"}, ["product_type"], id="another product"),
+        pytest.param(
+            {"country_code": "GB", "default_sender_strategies": [AU_STRATEGY, strategy("shortcode", "12")]},
+            ["country_code", "default_sender_strategies[1].sender_id"],
+            id="and a strategy",
+        ),
+        pytest.param(
+            {"country_code": "GB", "product_type": "FAX", "default_sender_strategies": [{"sender_type": "fax"}]},
+            ["country_code", f"{FIRST}.sender_type", "product_type"],
+            id="and what cannot be read",
+        ),
+    ],
+)
+def test_it_never_moves_a_default(client: httpx.Client, given: dict[str, Any], fields: list[str]) -> None:
+    made = client.post(DEFAULTS, json=body_of("AU")).json()["data"]
+    path = f"{DEFAULTS}/{made['id']}"
+    assert blamed(client.patch(path, json={"default_sender_strategies": [AU_STRATEGY]} | given)) == fields
+    assert client.get(path).json()["data"] == made
+
+
+@pytest.mark.parametrize("same", [{"country_code": "au", "product_type": "SMS"}, {"country_code": None}])
+def test_it_takes_what_a_default_has_already(client: httpx.Client, same: dict[str, Any]) -> None:
+    path = f"{DEFAULTS}/{client.post(DEFAULTS, json=body_of('AU')).json()['data']['id']}"
+    assert client.patch(path, json={"default_sender_strategies": [AU_STRATEGY]} | same).status_code == 200
+
+
+NOT_OWNED = strategy("longcode", "+61491570110", "AU")
+TOGETHER = [
+    pytest.param(
+        {"country_code": "XX", "default_sender_strategies": [strategy("shortcode", "12"), AU_STRATEGY]},
+        ["country_code", f"{FIRST}.sender_id"],
+        id="country and form",
+    ),
+    pytest.param(
+        {"default_sender_strategies": [strategy("shortcode", "12"), NOT_OWNED, AU_STRATEGY]},
+        [f"{FIRST}.sender_id", "default_sender_strategies[1].sender_id"],
+        id="form and ownership",
+    ),
+    pytest.param(
+        {"default_sender_strategies": [strategy("fax", "12"), NOT_OWNED, strategy("longcode", GB_NUMBER, "GB")]},
+        [f"{FIRST}.sender_type", "default_sender_strategies[1].sender_id", "default_sender_strategies[2].sender_id"],
+        id="type, ownership and compliance",
+    ),
+    pytest.param(
+        {"product_type": "FAX", "country_code": "XX", "default_sender_strategies": [strategy("longcode", AU_NUMBER)]},
+        ["country_code", f"{FIRST}.sender_country_code", "product_type"],
+        id="product, country and form",
+    ),
+    pytest.param(
+        {
+            "country_code": 1,
+            "default_sender_strategies": [AU_STRATEGY | {"note": "n" * 201}, strategy("shortcode", "1")],
+        },
+        ["country_code", f"{FIRST}.note", "default_sender_strategies[1].sender_id"],
+        id="types and form",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "fields"), TOGETHER)
+def test_it_names_every_field_at_once(visitor: httpx.Client, change: dict[str, Any], fields: list[str]) -> None:
+    assert blamed(visitor.post(DEFAULTS, json=body_of("AU") | change)) == fields
+
+
+COMPRESSED = [
+    pytest.param(gzip.compress(b"{}"), {"content-encoding": "gzip"}, id="gzip"),
+    pytest.param(gzip.compress(b"{}"), {}, id="gzip that does not say so"),
+    pytest.param(b"{}", {"content-encoding": "br"}, id="brotli"),
+]
+
+
+@pytest.mark.parametrize(("content", "headers"), COMPRESSED)
+def test_it_says_that_it_unpacks_no_body(visitor: httpx.Client, content: bytes, headers: dict[str, str]) -> None:
+    answer = visitor.post(DEFAULTS, content=content, headers={"content-type": "application/json"} | headers)
+    assert (blamed(answer, 415), answer.json()["response_code"]) == ([], "UNSUPPORTED_MEDIA_TYPE")
+    assert "is compressed" in answer.json()["response_msg"]
 
 
 def test_it_has_one_default_for_a_country_and_product(client: httpx.Client) -> None:
@@ -225,13 +310,21 @@ def test_it_reads_the_body_whatever_says_that_it_is_json(client: httpx.Client, c
         pytest.param("sort_by=note", "sort_by", id="sorted by no column"),
         pytest.param("sort_direction=up", "sort_direction", id="sorted in no direction"),
         pytest.param("offset=0", "offset", id="a number"),
-        pytest.param("offset=", "offset", id="empty"),
+        pytest.param("offset=" + "[" * 1_000, "offset", id="brackets"),
+        pytest.param("offset=" + base64.urlsafe_b64encode(b"[" * 1_000).decode(), "offset", id="brackets within"),
         pytest.param("offset=%00%ff", "offset", id="bytes"),
         pytest.param("offset=WzEsMl0", "offset", id="JSON of another shape"),
     ],
 )
 def test_it_names_the_parameter_of_a_bad_list(visitor: httpx.Client, query: str, field: str) -> None:
     assert blamed(visitor.get(f"{DEFAULTS}?{query}")) == [field]
+
+
+@pytest.mark.parametrize("query", ["per_page=&offset=", "offset", "sort_direction=asc&per_page="])
+def test_it_takes_an_empty_parameter_for_none(client: httpx.Client, query: str) -> None:
+    client.post(DEFAULTS, json=body_of("AU"))
+    page = client.get(f"{DEFAULTS}?{query}").json()["data"]
+    assert (page["per_page"], len(page["data"]), page["next_page_url"]) == (10, 1, None)
 
 
 def test_it_refuses_the_cursor_of_another_order(client: httpx.Client) -> None:

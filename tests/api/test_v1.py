@@ -95,6 +95,23 @@ def test_it_explains_a_sender_however_it_is_spelled(visitor: httpx.Client, text:
     assert (found["sender"]["sender_id"], found["source"]) == (AU_NUMBER, "explicit")
 
 
+PLUSES = [
+    pytest.param(f"to={AU}", AU, id="a plus that was not encoded"),
+    pytest.param(f"reply_expected=false&to={AU}&country=NZ", AU, id="whatever the country"),
+    pytest.param("to=%2B61491570156", AU, id="one that was"),
+    pytest.param("to=%2061491570156&country=AU", AU, id="a blank that was meant"),
+    pytest.param("to=+0491570156&country=AU", AU, id="a national number behind one"),
+]
+
+
+@pytest.mark.parametrize(("query", "number"), PLUSES)
+def test_it_reads_the_blank_that_a_plus_becomes(visitor: httpx.Client, query: str, number: str) -> None:
+    found = data(visitor.get(f"/v1/explain?{query}"))
+    assert found == data(visitor.post("/v1/explain", json={"to": number}))
+    named = data(visitor.get(f"/v1/explain?{query}&sender_id=+61491570006"))
+    assert (named["source"], named["sender"]["sender_id"]) == ("explicit", "+61491570006")
+
+
 def test_it_explains_what_would_be_parked(visitor: httpx.Client) -> None:
     found = data(visitor.post("/v1/explain", json={"to": "+0"}))
     assert (found["sender"], found["reason"], found["decision_id"]) == (None, "INVALID_RECIPIENT", None)
