@@ -27,7 +27,7 @@ def requests(account: str, engine: Engine) -> Iterator[Asked]:
     """The requests of `account`; writes leave what they found, or it is put back through `engine` before the next."""
     number = int(account.removeprefix("acct-"))
     chosen = {"sender_type": "alpha_tag", "sender_id": f"Shop{number % 1000}"}
-    body = {"country_code": "NO", "product_type": "SMS", "default_sender_strategies": [chosen]}
+    body = {"country_code": "FR", "product_type": "SMS", "default_sender_strategies": [chosen]}
     made: list[str] = []
 
     def create(client: httpx.Client) -> httpx.Response:

@@ -27,7 +27,7 @@ from core.defaults.rows import (
     stored_defaults,
     write_changes,
 )
-from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors, form_errors_by_place
+from core.defaults.strategies import MAX_STRATEGIES, STRATEGIES_FIELD, Strategy, form_errors, form_errors_by_place
 from core.engine.country_rules import RuleBook
 from core.engine.decision import ENABLED, Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
@@ -169,7 +169,9 @@ class DefaultSenders:
     def _problems(
         self, connection: Connection, judge: ComplianceJudge, stored: StoredDefault, draft: Draft
     ) -> list[FieldError]:
-        """A strategy whose form is wrong is judged no further; the others are."""
+        """A strategy whose form is wrong is judged no further; the others are. Of too many none is judged."""
+        if len(draft.strategies) > MAX_STRATEGIES:
+            return form_errors([*draft.strategies.values()], judge.rules, as_http=True)
         errors = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
         blamed = {error.field.partition(".")[0] for error in errors}
         fit = {at: each for at, each in draft.strategies.items() if f"{STRATEGIES_FIELD}[{at}]" not in blamed}
