@@ -30,8 +30,8 @@ ACCOUNTS = 20_000
 #: Tables that stay small however many accounts there are: a handful of versions and corrections.
 SMALL = {"rule_versions", "rule_overrides", "alembic_version"}
 
-#: Asked every half second at the most (keys), or when they change (rules).
-AT_TIMES = re.compile("FROM (api_keys|rule_versions|rule_overrides)|JOIN api_keys")
+#: Asked every half second at the most (keys), written once an hour (their last use), or asked when they change (rules).
+AT_TIMES = re.compile("FROM (api_keys|rule_versions|rule_overrides)|JOIN api_keys|UPDATE api_keys")
 
 #: Statements of each request at the most, besides.
 MOST = {
