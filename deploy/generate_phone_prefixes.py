@@ -162,11 +162,11 @@ def _metadata(code: int, region: str) -> PhoneMetadata:
 
 
 def newer_area_codes() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The area codes of NANPA's list in which the metadata knows no number, by country."""
+    """The area codes of NANPA's list in which the metadata does not know all numbers, by country."""
     by_country: dict[str, list[str]] = defaultdict(list)
     with AREA_CODES.open(encoding="ascii", newline="") as file:
         for row in csv.DictReader(file):
-            if not any(_is_known(row["area_code"], exchange) for exchange in "23456789"):
+            if not all(_is_known(row["area_code"], exchange) for exchange in "23456789"):
                 by_country[row["country"]].append(row["area_code"])
     for country, area_codes in sorted(by_country.items()):
         yield country, tuple(area_codes)

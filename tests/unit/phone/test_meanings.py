@@ -38,6 +38,7 @@ READ = {
     "Peoria's": ("+18613456789", None, "+18613456789", "US"),
     "Detroit's": ("+1 (679) 345-6789", None, "+16793456789", "US"),
     "the one of southeast Georgia": ("+15653456789", None, "+15653456789", "US"),
+    "exchanges of Colorado's that libphonenumber lacks": ("+1 983 651 3581", None, "+19836513581", "US"),
     "a new area code, national": ("(621) 345-6789", "US", "+16213456789", "US"),
     "a new area code, from Canada": ("1 621 345 6789", "CA", "+16213456789", "US"),
     "a Canadian area code": ("+1 942 345 6789", None, "+19423456789", "CA"),
