@@ -70,7 +70,8 @@ class Services:
     @cached_property
     def store(self) -> Store:
         """SQL; what is written is told to the workers through Redis."""
-        return Store(open_engine(self.settings.database_url, pool_size=THREADS), self._epochs)
+        url, prepared = self.settings.database_url, self.settings.database_prepared_statements
+        return Store(open_engine(url, pool_size=THREADS, prepared_statements=prepared), self._epochs)
 
     @cached_property
     def _epochs(self) -> RedisEpochs:

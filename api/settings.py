@@ -42,6 +42,9 @@ class ApiSettings(BaseSettings):
         6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
     )
 
+    database_prepared_statements: bool = Field(
+        True, description="PostgreSQL plans statements once; false behind PgBouncer in transaction mode before its 1.21"
+    )
     api_public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",

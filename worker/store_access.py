@@ -20,7 +20,7 @@ def store_only(settings: Settings) -> Iterator[Store]:
     Writes publish their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
     succeed all the same.
     """
-    engine = open_engine(database_url_of(settings))
+    engine = open_engine(database_url_of(settings), prepared_statements=settings.database_prepared_statements)
     redis_url = running_redis_url(settings)
     with ExitStack() as stack:
         stack.callback(engine.dispose)

@@ -169,9 +169,16 @@ def tried(task: Task, document: bytes, expires: str | None, work: LaneWork) -> C
         if retries >= TRIES:
             return work.park_task(task_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
         return _worked(task_id, document, work)
+    except StoreUnavailableError as error:
+        # Whoever waits for SQL is not to blame, however long it takes.
+        task.request.retries = min(retries, TRIES - 2)
+        raise task.retry(exc=error, countdown=_delay(retries)) from error
     except PASSING as error:
-        delay = RETRY_DELAYS_S[min(retries, len(RETRY_DELAYS_S) - 1)]
-        raise task.retry(exc=error, countdown=delay) from error
+        raise task.retry(exc=error, countdown=_delay(retries)) from error
+
+
+def _delay(retries: int) -> int:
+    return RETRY_DELAYS_S[min(retries, len(RETRY_DELAYS_S) - 1)]
 
 
 def _worked(task_id: str, document: bytes, work: LaneWork) -> Counts:

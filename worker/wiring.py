@@ -61,7 +61,8 @@ class Runtime:
     @cached_property
     def store(self) -> Store:
         """SQL."""
-        return Store(open_engine(self.urls.database_url), self.epochs)
+        prepared = self.settings.database_prepared_statements
+        return Store(open_engine(self.urls.database_url, prepared_statements=prepared), self.epochs)
 
     @cached_property
     def assigner(self) -> Assigner:

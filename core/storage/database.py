@@ -10,13 +10,15 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from core.errors import EpochPublishError, StoreUnavailableError
 from core.moments import utc_now
+from core.storage.addresses import database_url, host_options, prepare_options
 from core.storage.epochs import EpochSink, NoSink, increment, increment_families
+from core.storage.refusals import is_passing, leave_pool, words_of
 from core.storage.scopes import PLATFORM_SCOPE
 from core.storage.statements import chunks
 
@@ -38,17 +40,21 @@ _PUBLISH_CHUNK = 1000
 _SQLITE_BEGIN = "smart_assign_sqlite_begin"
 
 
-def open_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement."""
-    parsed = make_url(url)
+def open_engine(url: str, *, pool_size: int = 5, prepared_statements: bool = True) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement. Raises ArgumentError."""
+    parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
+    bare, prepare = prepare_options(parsed, prepared_statements=prepared_statements)
     engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+        bare.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         hide_parameters=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"}
+        | host_options(bare)
+        | prepare,
     )
+    event.listen(engine, "handle_error", leave_pool)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _pinging(engine.dialect.loaded_dbapi.Error))
     return engine
@@ -178,6 +184,9 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 def _as_unavailable_error() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise StoreUnavailableError(f"the database cannot be used: {cause}") from error
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError(f"the database cannot be used: {error}") from error
+    except DBAPIError as error:
+        if not is_passing(error):
+            raise
+        raise StoreUnavailableError(f"the database cannot be used: {words_of(error)}") from error

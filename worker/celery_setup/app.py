@@ -8,6 +8,7 @@ from celery import Celery, Task, signals
 from celery.worker.request import Request
 from kombu import Queue
 
+from core.errors import StoreUnavailableError
 from core.phone import load_prefixes
 from core.process.garbage import freeze
 from worker.celery_setup import rabbitmq_transport, redis_transport
@@ -67,9 +68,29 @@ class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
     abstract = True
 
 
+class GivenBackOrHeld(Request):  # type: ignore[misc]  # celery is untyped
+    """A request of our own work: what only waits for SQL is held by whoever gave it, all else that fails is given back.
+
+    A message that is given back counts as delivered once more, and RabbitMQ 4 drops one that was delivered 20 times.
+    """
+
+    waits = False
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Note whether the failure is one that waiting alone mends."""
+        error = exc_info.exception
+        self.waits = isinstance(getattr(error, "exc", error), StoreUnavailableError)
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def reject(self, requeue: bool = False) -> None:
+        """Give back, or say that the work waits: `requeue` is then None."""
+        super().reject(requeue=None if self.waits else requeue)
+
+
 class WorkTask(AssignTask):
     """Base of the task that works on a claim; one that fails is given back, not acknowledged."""
 
+    Request = GivenBackOrHeld
     acks_on_failure_or_timeout = False
     abstract = True
 

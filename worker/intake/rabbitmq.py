@@ -264,8 +264,32 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             [batch_id, count, documents, gathered.exhausted, gathered.redelivered],
             kwargs={"refused": refused} if refused else None,
             acknowledge=_acknowledge(gathered),
-            reject=_requeue(parent, gathered),
+            reject=self._after_failure(parent, task, gathered),
         )
+
+    def _after_failure(self, parent: Any, task: str, gathered: Gathered) -> Callable[..., None]:
+        """A batch that failed goes back to the broker; one that waits for SQL is held here, and begun anew.
+
+        Given back, its messages would count as delivered once more, and in the end be dropped for it.
+        """
+
+        def give_back(errors: Any) -> None:
+            try:
+                gathered.acks.give_back([delivery.tag for delivery in gathered.deliveries])
+            except errors as error:  # the channel is gone, and the broker delivers again
+                log.warning("giving_back_lost", error=type(error).__name__)
+
+        def begin_anew() -> None:
+            if gathered.acks in self._acks:  # else the channel is gone, and the broker delivers again
+                self._start_task(parent, task, gathered)
+
+        def reject(_: Any, errors: Any, requeue: bool | None = False) -> None:
+            if requeue is None:
+                parent.timer.call_after(REQUEUE_PAUSE_S, begin_anew)
+            else:
+                parent.timer.call_after(REQUEUE_PAUSE_S, give_back, (errors,))
+
+        return reject
 
 
 class Consuming:
@@ -324,16 +348,3 @@ def _acknowledge(gathered: Gathered) -> Callable[..., None]:
             log.warning("acknowledgement_lost", error=type(error).__name__)
 
     return acknowledge
-
-
-def _requeue(parent: Any, gathered: Gathered) -> Callable[..., None]:
-    def requeue(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
-        def give_back() -> None:
-            try:
-                gathered.acks.give_back([delivery.tag for delivery in gathered.deliveries])
-            except errors as error:  # the channel is gone, and the broker delivers again
-                log.warning("giving_back_lost", error=type(error).__name__)
-
-        parent.timer.call_after(REQUEUE_PAUSE_S, give_back)
-
-    return requeue

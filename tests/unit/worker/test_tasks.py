@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import redis
 
 from core.errors import ParkReason, StoreUnavailableError
 from worker.tasks import TRIES, tried
@@ -29,9 +30,8 @@ class FakeTask:
     retries: int = 0
     countdown: int | None = None
 
-    @property
-    def request(self) -> SimpleNamespace:
-        return SimpleNamespace(id="t1", retries=self.retries)
+    def __post_init__(self) -> None:
+        self.request = SimpleNamespace(id="t1", retries=self.retries)
 
     def retry(self, exc: Exception, countdown: int) -> RetryRequested:
         self.countdown = countdown
@@ -82,8 +82,15 @@ def test_it_tries_again_what_may_pass(retries: int, countdown: int) -> None:
     assert (task.countdown, work.parked) == (countdown, [])
 
 
+def test_it_never_gives_up_on_what_waits_for_sql() -> None:
+    task, work = FakeTask(TRIES - 1), FakeWork(StoreUnavailableError("read-only"))
+    with pytest.raises(RetryRequested):
+        run(task, work)
+    assert (task.request.retries + 1 < TRIES, task.countdown, work.parked) == (True, 60, [])
+
+
 def test_it_parks_what_was_tried_too_often() -> None:
-    work = FakeWork(StoreUnavailableError("away"))
+    work = FakeWork(redis.ConnectionError("away"))
     run(FakeTask(TRIES), work)
     assert [entry[2:] for entry in work.parked] == [(ParkReason.RETRIES_EXHAUSTED, f"tried {TRIES} times")]
 
