@@ -43,7 +43,8 @@ def test_it_accounts_for_every_message_and_puts_everything_away(tmp_path: Path, 
     assert told["ok"]
     assert told["sent"] >= 2000
     assert told["sent"] == told["dispatched"] + sum(told["parked"].values()) + told["duplicates"]
-    assert (told["lost"], told["twice"], told["duplicates"]) == (0, 0, 40)
+    # 40 are sent twice; to one of their countries, Azerbaijan, no name may be used whose rule is in doubt.
+    assert (told["lost"], told["twice"], told["duplicates"]) == (0, 0, 39)
     assert {sender["source"] for country in told["countries"] for sender in country["senders"]} == {
         "explicit",
         "default",

@@ -157,15 +157,17 @@ def _document(task: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("senders", "sender_id", "source"),
+    ("to", "senders", "sender_id", "source"),
     [
         pytest.param(
-            [{"recipient_country_code": "GB", "sender_type": "alpha_tag", "sender_id": NAME}],
-            EXPECTED[GB],
+            US,
+            [{"recipient_country_code": "US", "sender_type": "alpha_tag", "sender_id": NAME}],
+            EXPECTED[US],
             "smart",
             id="not compliant: the next step decides",
         ),
         pytest.param(
+            GB,
             [{"recipient_country_code": "UK", "sender_type": "longcode", "sender_id": EXPECTED[GB]}],
             EXPECTED[GB],
             "override",
@@ -174,9 +176,9 @@ def _document(task: str, fields: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_it_obeys_the_senders_of_a_batch(
-    deployment: Deployment, senders: list[dict[str, str]], sender_id: str, source: str
+    deployment: Deployment, to: str, senders: list[dict[str, str]], sender_id: str, source: str
 ) -> None:
-    push(deployment, [batch(GB, senders=senders)], "campaign_ingress")
+    push(deployment, [batch(to, senders=senders)], "campaign_ingress")
     (came,) = dispatched(deployment, 1)
     assert (came["sender_id"], came["assignment"]["source"]) == (sender_id, source)
     reverted = source == "smart"

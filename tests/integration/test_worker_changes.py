@@ -76,8 +76,8 @@ def test_it_sees_a_registration_that_ended(deployment: Deployment, store: Store,
     expired = Registration("US", RegistrationStatus.EXPIRED)
     effective(
         lambda: Senders(store).register(account, US_NUMBER, expired),
-        lambda: sender_for(deployment, account, US) != US_NUMBER,
-        True,
+        lambda: parked_for(deployment, account, US),
+        "NO_COMPLIANT_SENDER",
     )
 
 
