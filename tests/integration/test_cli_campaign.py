@@ -50,7 +50,7 @@ def test_it_previews_without_a_trace(cli: Cli, tmp_path: Path) -> None:
     countries = {each["country"]: (each["recipients"], each["sendable"]) for each in shown["countries"]}
     assert (countries, shown["invalid"], shown["repeats"]) == ({"AU": (2, 2), "US": (1, 0)}, 1, 1)
     table = cli.run("campaign", "preview", *words(tmp_path))
-    assert "3 recipients in 2 countries; 2 sendable; 1 rows invalid; 1 numbers repeated" in table.stdout
+    assert "3 recipients in 2 countries; 2 sendable; 1 not; 1 rows invalid; 1 numbers repeated" in table.stdout
     assert "line 4, to: is not a telephone number" in table.stderr
     assert "columns that are passed through in `extra`: Name" in table.stderr
     with sqlite3.connect(tmp_path / "data" / "smart-assign.sqlite3") as database:
