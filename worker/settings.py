@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     decision_retention_days: int = Field(90, ge=0, description="decisions not made again for longer go; 0: kept")
     parked_retention_days: int = Field(90, ge=0, description="replayed and dropped documents go after that; 0: kept")
 
+    scheduler_lease_s: float = Field(
+        15.0, ge=1, le=60, description="seconds after which another scheduler takes over from one that was killed"
+    )
     at_risk_days: int = Field(14, ge=0, le=366, description="how long before its end a default sender is warned of")
 
     log_format: str = Field("console", pattern="^(console|json)$")

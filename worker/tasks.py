@@ -14,7 +14,7 @@ from celery import Celery, Task
 from core.encoding import encode_json
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.moments import utc_now
-from worker.celery_setup.app import AssignTask, MessageTask, WorkTask
+from worker.celery_setup.app import MessageTask, ScheduledTask, WorkTask
 from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
 from worker.envelopes.handover import has_passed
 from worker.envelopes.task_messages import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
@@ -115,7 +115,7 @@ def assign_campaign(self: Task, batch: Any = None, document: str | None = None, 
     return tried(self, _bytes_of(batch, document), expires, runtime().broker.batches)
 
 
-@register(name=PRUNE_DECISIONS_TASK, base=AssignTask)
+@register(name=PRUNE_DECISIONS_TASK, base=ScheduledTask)
 def prune_decisions() -> dict[str, int]:
     """Forget the decisions that were not made again for DECISION_RETENTION_DAYS."""
     parts = runtime()
@@ -123,7 +123,7 @@ def prune_decisions() -> dict[str, int]:
     return {"pruned": 0 if before is None else parts.store.forget_decisions(before)}
 
 
-@register(name=PRUNE_PARKED_TASK, base=AssignTask)
+@register(name=PRUNE_PARKED_TASK, base=ScheduledTask)
 def prune_parked() -> dict[str, int]:
     """Forget what was replayed or dropped more than PARKED_RETENTION_DAYS ago; what is parked stays."""
     parts = runtime()
@@ -131,7 +131,7 @@ def prune_parked() -> dict[str, int]:
     return {"pruned": 0 if before is None else parts.store.forget_parked(before)}
 
 
-@register(name=CHECK_DEFAULTS_TASK, base=AssignTask, bind=True)
+@register(name=CHECK_DEFAULTS_TASK, base=ScheduledTask, bind=True)
 def check_defaults(self: Task, after: str | None = None) -> dict[str, int]:
     """Tell of the defaults newly at risk, a slice at a time: a long task would be taken for lost."""
     parts = runtime()

@@ -281,7 +281,12 @@ def test_it_keeps_what_must_outlive_a_container() -> None:
         volume.partition(":")[0] for service in ON_REDIS["services"].values() for volume in service.get("volumes", [])
     }
     assert mounted == set(ON_REDIS["volumes"])
-    assert f"scheduler:{environment_of(IMAGE)['SMART_ASSIGN_DATA_DIR']}" in ON_REDIS["services"]["scheduler"]["volumes"]
+
+
+def test_it_lets_the_scheduler_write_where_its_health_check_looks() -> None:
+    scheduler, folder = ON_REDIS["services"]["scheduler"], environment_of(IMAGE)["SMART_ASSIGN_DATA_DIR"]
+    assert any(mount.startswith(f"{folder}:") for mount in scheduler["tmpfs"])
+    assert f"find {folder} -name" in scheduler["healthcheck"]["test"][1]
 
 
 def test_it_keeps_queued_messages_in_redis_on_disk() -> None:
@@ -291,8 +296,8 @@ def test_it_keeps_queued_messages_in_redis_on_disk() -> None:
     assert options["--maxmemory-policy"] == "noeviction"
 
 
-def test_it_runs_one_scheduler() -> None:
-    assert ON_REDIS["services"]["scheduler"]["deploy"]["replicas"] == 1
+def test_it_runs_two_schedulers_that_take_turns() -> None:
+    assert ON_REDIS["services"]["scheduler"]["deploy"]["replicas"] == 2
 
 
 @pytest.mark.parametrize("name", OLDEST)

@@ -16,6 +16,7 @@ from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
 from worker.celery_setup.routing import Routing
 from worker.celery_setup.schedule import BEAT_SCHEDULE
+from worker.celery_setup.scheduler import is_worked_on
 from worker.celery_setup.task_events import TaskEvents
 from worker.configuration import configured
 from worker.envelopes.handover import HIDDEN
@@ -25,7 +26,7 @@ from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
 from worker.queues import QUORUM
 from worker.settings import Settings
-from worker.wiring import release_runtime
+from worker.wiring import release_runtime, runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120
@@ -95,6 +96,19 @@ class WorkTask(AssignTask):
     abstract = True
 
 
+class ScheduledTask(AssignTask):
+    """Base of the tasks that the scheduler enqueues: of several messages for one due time, one is worked on."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Work, unless another message of the same due time was or is worked on."""
+        parts = runtime()
+        if not is_worked_on(self.request.id, parts.cache_redis, parts.settings):
+            return {"repeats": 1}
+        return self.run(*args, **kwargs)
+
+
 class MessageTask(AssignTask):
     """Base of the tasks whose arguments hold a message."""
 
@@ -123,6 +137,7 @@ def celery_settings() -> dict[str, Any]:
             WORK_TASK: {"queue": settings.work_queue},
         },
         "beat_schedule": BEAT_SCHEDULE,
+        "beat_scheduler": "worker.celery_setup.scheduler:Scheduler",
         "task_track_started": True,
         "worker_concurrency": settings.concurrency,
         # Claims wait for room of their own (worker/intake/room.py); tasks that Celery runs should not wait for the next one to come.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from celery.schedules import crontab
 
@@ -33,6 +36,32 @@ BEAT_SCHEDULE: Mapping[str, Mapping[str, object]] = {
         "options": {"expires": HOURLY_EXPIRES_S},
     },
 }
+
+
+_ID = re.compile(r"(?P<due>[^/]{1,200}@[0-9TZ:-]{20})/(?P<message>[0-9a-f]{32})", re.ASCII)
+
+
+class DueTask(NamedTuple):
+    """What the id of a task that the scheduler enqueued says: which task was due when, and which message of it this is."""
+
+    due: str
+    message: str
+
+    @property
+    def task_id(self) -> str:
+        """The id."""
+        return f"{self.due}/{self.message}"
+
+    @classmethod
+    def at(cls, name: str, moment: datetime) -> DueTask:
+        """A new message of a task that is due at a moment of UTC."""
+        return cls(f"{name}@{moment:%Y-%m-%dT%H:%M:%SZ}", uuid.uuid4().hex)
+
+    @classmethod
+    def of(cls, task_id: str | None) -> DueTask | None:
+        """What an id says; None: somebody else enqueued the task."""
+        found = _ID.fullmatch(task_id or "")
+        return cls(found["due"], found["message"]) if found else None
 
 
 def oldest_kept(days: int, now: datetime) -> datetime | None:

@@ -61,6 +61,20 @@ class Keys:
         """List: events that wait for RabbitMQ."""
         return f"{self.prefix}:events-outbox"
 
+    @property
+    def scheduler_lease(self) -> str:
+        """String: there while a scheduler leads, its token."""
+        return f"{self.prefix}:scheduler-lease"
+
+    @property
+    def enqueued(self) -> str:
+        """Sorted set: the names of periodic tasks by the due time, in s, for which each was enqueued last."""
+        return f"{self.prefix}:enqueued"
+
+    def due(self, due: str) -> str:
+        """String: which message of a periodic task that was due is worked on, where several were enqueued."""
+        return f"{self.prefix}:due:{due}"
+
     def claim(self, claim_id: str) -> str:
         """List: the documents of a claim."""
         return self.claim_stem + claim_id

@@ -16,15 +16,11 @@ from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json
 from worker.cli.session import make_ready
 from worker.configuration import configured
-from worker.embedded.urls import private_folder
 from worker.logs import set_up_logs
 from worker.settings import ENV_PREFIX, Settings
 from worker.store_access import store_only
 from worker.supervision.readiness import wait_for_database
 from worker.supervision.role import end_with_supervisor
-
-#: Under DATA_DIR; what the scheduler did last.
-SCHEDULE_FOLDER = "scheduler"
 
 quiet_option = click.option("--quiet", is_flag=True, help="Leave out Celery's banner.")
 
@@ -50,10 +46,9 @@ def worker(celery_options: tuple[str, ...], quiet: bool, as_json: bool) -> None:
 @json_option
 @command
 def scheduler(quiet: bool, as_json: bool) -> None:
-    """Enqueue the periodic tasks until SIGTERM; run one of it. What it did last stands in DATA_DIR."""
-    settings = begin("scheduler", as_json)
-    schedule = private_folder(settings.data_dir / SCHEDULE_FOLDER) / "schedule"
-    run_celery("beat", f"--schedule={schedule}", quiet=quiet or as_json)
+    """Enqueue the periodic tasks until SIGTERM. Of several that run, one enqueues, and the others are ready to."""
+    begin("scheduler", as_json)
+    run_celery("beat", quiet=quiet or as_json)
 
 
 @click.command()
