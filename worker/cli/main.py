@@ -185,7 +185,7 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         },
     ),
     "scheduler": Lazy(
-        "Enqueue the periodic tasks until SIGTERM; run one of it.", "worker.cli.roles.celery_programs:scheduler"
+        "Enqueue the periodic tasks until SIGTERM.", "worker.cli.roles.celery_programs:scheduler"
     ),
     "send": Lazy(
         "Enqueue one message, or with --file a message for each line; what breaks the contract is refused by field.",
