@@ -184,9 +184,7 @@ COMMANDS: Mapping[str, Lazy | Section] = {
             ),
         },
     ),
-    "scheduler": Lazy(
-        "Enqueue the periodic tasks until SIGTERM.", "worker.cli.roles.celery_programs:scheduler"
-    ),
+    "scheduler": Lazy("Enqueue the periodic tasks until SIGTERM.", "worker.cli.roles.celery_programs:scheduler"),
     "send": Lazy(
         "Enqueue one message, or with --file a message for each line; what breaks the contract is refused by field.",
         "worker.cli.send:send",
