@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -70,9 +70,11 @@ def takes(field: FieldInfo) -> str:
     kind = value_type(field)
     if issubclass(kind, StrEnum):
         return choices(kind)
+    if kind is dict:
+        return "JSON object"
     limits = {name: getattr(limit, name) for limit in field.metadata for name in SIGNS if hasattr(limit, name)}
     patterns = [limit.pattern for limit in field.metadata if getattr(limit, "pattern", None)]
-    if patterns:
+    if patterns and re.fullmatch(r"\^\(\w+(\|\w+)*\)\$", patterns[0]):
         return choices(re.findall(r"\w+", patterns[0]))
     words = {int: "whole number", float: "number"}.get(kind, "path" if issubclass(kind, Path) else "text")
     return ", ".join([words, *(f"{SIGNS[name]} {limit}" for name, limit in limits.items())])
@@ -85,6 +87,8 @@ def choices(words: Iterable[str]) -> str:
 
 def value_type(field: FieldInfo) -> type:
     """The type of a field that may also be unset."""
+    if get_origin(field.annotation) is dict:
+        return dict
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not types.NoneType]
     assert isinstance(kinds[0], type)
     return kinds[0]

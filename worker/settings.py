@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from worker.transport_options import RedisOptions, options_of
 
 ENV_PREFIX = "SMART_ASSIGN_"
 
@@ -21,6 +23,10 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, description="Redis for cache, idempotency and progress; unset: the broker's")
     database_url: str | None = Field(None, description="SQLAlchemy URL; unset: SQLite under DATA_DIR")
     data_dir: Path = Field(Path(".smart-assign"), description="where embedded mode keeps its data")
+    broker_transport_options: dict[str, Any] = Field(
+        {},
+        description="kombu's transport options, as the producers have them: `priority_steps`, `sep`, …",
+    )
 
     ingress_queue: str = "smart-assign.ingress"
     campaign_ingress_queue: str = "smart-assign.ingress.campaigns"
@@ -104,6 +110,19 @@ class Settings(BaseSettings):
         if both := sorted(self.callback_queues & self.queue_names):
             raise ValueError(f"{ENV_PREFIX}ALLOW_CALLBACKS_TO must not name a queue of Smart Assign: {', '.join(both)}")
         return self
+
+    @model_validator(mode="after")
+    def _known_transport_options(self) -> Settings:
+        try:
+            options_of(self.broker_transport_options, redis=self.broker_is_redis)
+        except ValueError as error:
+            raise ValueError(f"{ENV_PREFIX}BROKER_TRANSPORT_OPTIONS: {error}") from None
+        return self
+
+    @property
+    def redis_options(self) -> RedisOptions:
+        """The transport options of a Redis broker."""
+        return RedisOptions.model_validate(self.broker_transport_options)
 
     @property
     def callback_queues(self) -> frozenset[str]:

@@ -92,9 +92,23 @@ def test_it_waits_while_the_dispatch_queue_is_full(redis_client: redis.Redis) ->
 
 
 def test_it_claims_messages_of_every_priority(claims: Claims, redis_client: redis.Redis) -> None:
-    for suffix in ("", "\x06\x163", "\x06\x166", "\x06\x169"):
+    for suffix in ("", *(f"\x06\x16{step}" for step in range(1, 10))):
         redis_client.lpush("smart-assign.messages" + suffix, b"x")
-    assert claims.claim(Lane.MESSAGES).count == 4
+    assert claims.claim(Lane.MESSAGES).count == 10
+
+
+def test_it_claims_by_the_steps_and_the_separator_of_the_producers(redis_client: redis.Redis) -> None:
+    for name in ("smart-assign.messages", "smart-assign.messages:5", "smart-assign.messages:200"):
+        redis_client.lpush(name, name)
+    claims = claims_with(redis_client, broker_transport_options={"sep": ":", "priority_steps": [200, 0, 5]})
+    claimed = claims.claim(Lane.MESSAGES)
+    claim = claims.begin(claimed.id)
+    assert claim
+    assert [name.decode() for name in claim.documents] == [
+        "smart-assign.messages",
+        "smart-assign.messages:5",
+        "smart-assign.messages:200",
+    ]
 
 
 def test_it_settles_once(claims: Claims, redis_client: redis.Redis) -> None:

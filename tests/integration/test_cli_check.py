@@ -74,6 +74,29 @@ def test_it_counts_what_waits_and_sees_a_full_dispatch_queue(tmp_path: Path, red
     assert "full" in full["queues"]["detail"]
 
 
+@pytest.mark.parametrize(
+    "name", ["smart-assign.messages\x06\x1642", "smart-assign.campaigns:3", "shop.smart-assign.ingress"]
+)
+def test_it_names_the_lists_that_nobody_reads(tmp_path: Path, redis_url: str, name: str) -> None:
+    settings = {"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url}
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush(name, "1", "2")
+    queues = checks(Cli(settings), exit_code=1)["queues"]
+    assert f"no worker reads: {name.encode('unicode_escape').decode()} 2." in queues["detail"]
+
+
+def test_it_knows_the_lists_of_the_producers_options(tmp_path: Path, redis_url: str) -> None:
+    settings = {
+        "SMART_ASSIGN_DATA_DIR": str(tmp_path),
+        "SMART_ASSIGN_BROKER_URL": redis_url,
+        "SMART_ASSIGN_BROKER_TRANSPORT_OPTIONS": '{"priority_steps": [0, 42], "sep": ":"}',
+    }
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush("smart-assign.messages:42", "1")
+        client.lpush("a-list-of-somebody-else", "1")
+    assert "smart-assign.messages 1" in checks(Cli(settings), exit_code=0)["queues"]["detail"]
+
+
 @pytest.mark.rabbitmq
 def test_it_sees_queues_that_are_missing(tmp_path: Path, redis_url: str, rabbitmq_url: str) -> None:
     deployment = Deployment(rabbitmq_url, redis_url, f"sqlite:///{tmp_path}/test.sqlite3")

@@ -161,6 +161,7 @@ def _on_redis(settings: Settings) -> dict[str, Any]:
             "foreign_queue": settings.messages_queue,
             "callbacks_to": sorted(settings.callback_queues),
             "our_queues": sorted(settings.queue_names),
+            **settings.broker_transport_options,
         },
         "task_queues": [Queue(name, routing_key=name) for name in names],
     }
@@ -169,7 +170,7 @@ def _on_redis(settings: Settings) -> dict[str, Any]:
 def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
     name = settings.work_queue
     return {
-        "broker_transport_options": {"confirm_publish": True},
+        "broker_transport_options": {"confirm_publish": True, **settings.broker_transport_options},
         "task_queues": [Queue(name, routing_key=name, queue_arguments=dict(QUORUM))],
     }
 

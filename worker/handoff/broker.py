@@ -112,3 +112,6 @@ class BrokerHealth(Protocol):
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues. Raises UnfitError where one is missing."""
+
+    def unread(self) -> dict[str, int]:
+        """How many messages stand where producers with other transport options put them, and nobody reads them."""

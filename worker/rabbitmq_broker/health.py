@@ -37,6 +37,10 @@ class RabbitHealth:
             raise UnfitError(f"not there yet, the first worker makes them: {', '.join(missing)}")
         return {name: length or 0 for name, length in lengths.items()}
 
+    def unread(self) -> dict[str, int]:
+        """Nothing: on RabbitMQ a queue is one, whatever the priorities in it."""
+        return {}
+
 
 def _connected(url: str) -> Connection:
     connection = Connection(url, connect_timeout=CONNECT_TIMEOUT_S)

@@ -22,8 +22,6 @@ from worker.handoff.scripts import script_texts
 from worker.handoff.settlement import TASK_MARK_S, Settled, Settlement
 from worker.settings import Settings
 
-#: kombu keeps a queue's messages of lower priority in lists of their own.
-PRIORITY_SUFFIXES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
 #: A deferred claim waits this long before it is tried again.
 DEFER_S = 2.0
 RECOVER_AT_ONCE = 100
@@ -89,11 +87,12 @@ class Claims:
         self._keys = Keys(settings.key_prefix)
         self._scripts = {name: client.register_script(text) for name, text in script_texts().items()}
         self._deadline_ms = int(settings.claim_deadline_s * 1000)
+        by_priority = settings.redis_options.lists_of
         self._sources = {
             Lane.INGRESS: [settings.ingress_queue],
-            Lane.MESSAGES: [settings.messages_queue + suffix for suffix in PRIORITY_SUFFIXES],
+            Lane.MESSAGES: by_priority(settings.messages_queue),
             Lane.CAMPAIGN_INGRESS: [settings.campaign_ingress_queue],
-            Lane.CAMPAIGNS: [settings.campaigns_queue + suffix for suffix in PRIORITY_SUFFIXES],
+            Lane.CAMPAIGNS: by_priority(settings.campaigns_queue),
         }
 
     def claim(self, lane: Lane) -> Claimed:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import chain, islice
+from typing import cast
 
 from core.process.redis_clients import PROBING, open_redis
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
 from worker.queues import our_queues
-from worker.redis_broker.claims import PRIORITY_SUFFIXES
 from worker.settings import Settings
 
 #: The oldest Redis that has every command of ours.
 REDIS_MINIMUM = (6, 2)
+#: How many lists are looked at for those that nobody reads, and how many keys in one step.
+SCANNED_KEYS = 100_000
+SCAN_STEP = 2_000
 
 
 class RedisHealth:
@@ -27,13 +32,44 @@ class RedisHealth:
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues."""
-        names = our_queues(self._settings)
+        lists = {name: self._settings.redis_options.lists_of(name) for name in our_queues(self._settings)}
         with open_redis(self._url(), PROBING) as client, client.pipeline(transaction=False) as pipe:
-            for name in names:
-                for suffix in PRIORITY_SUFFIXES:
-                    pipe.llen(name + suffix)
+            for each in chain.from_iterable(lists.values()):
+                pipe.llen(each)
             lengths = iter(pipe.execute())
-        return {name: sum(next(lengths) for _ in PRIORITY_SUFFIXES) for name in names}
+        return {name: sum(next(lengths) for _ in each) for name, each in lists.items()}
+
+    def unread(self) -> dict[str, int]:
+        """Lists that are named like a way in of ours but that no worker reads, with their lengths.
+
+        Producers with other priority steps, another separator or a prefix write there. At most `SCANNED_KEYS` keys are
+        looked at.
+        """
+        settings = self._settings
+        ways_in = (
+            settings.ingress_queue,
+            settings.campaign_ingress_queue,
+            settings.messages_queue,
+            settings.campaigns_queue,
+        )
+        ours = {name for queue in our_queues(settings) for name in settings.redis_options.lists_of(queue)}
+        ours.add(settings.campaign_work_queue)
+        with open_redis(self._url(), PROBING) as client:
+            names = islice(client.scan_iter(count=SCAN_STEP, _type="LIST"), SCANNED_KEYS)
+            texts = (name.decode(errors="replace") for name in names)
+            found = sorted(
+                text
+                for text in texts
+                if text not in ours
+                and not text.startswith(f"{settings.key_prefix}:")
+                and any(_is_like(text, way) for way in ways_in)
+            )
+            return {name: cast("int", client.llen(name)) for name in found}
+
+
+def _is_like(name: str, queue: str) -> bool:
+    """Whether a name is a queue's with something before it, or with a priority after it."""
+    return name.endswith(queue) or bool(re.fullmatch(rf"{re.escape(queue)}\W{{1,16}}\d{{1,3}}", name, re.ASCII))
 
 
 def describe_redis(url: str) -> str:

@@ -86,6 +86,8 @@ class Fitness:
         limit = self._settings.dispatch_max_length
         if limit and lengths[self._settings.dispatch_queue] >= limit:
             raise UnfitError(f"the dispatch queue is full ({limit}), intake pauses: {words}")
+        if unread := self._broker.unread():
+            raise UnfitError(f"{_unread_words(unread)}; {words}")
         return words
 
     def rules(self) -> str:
@@ -94,6 +96,14 @@ class Fitness:
         if active is None:
             raise UnfitError("there are none: run `smart-assign db upgrade`")
         return rules_words(active, self._store.clock())
+
+
+def _unread_words(unread: Mapping[str, int]) -> str:
+    lists = ", ".join(f"{name.encode('unicode_escape').decode()} {length}" for name, length in unread.items())
+    return (
+        f"messages wait on lists that no worker reads: {lists}. Give BROKER_TRANSPORT_OPTIONS the `priority_steps` and "
+        "`sep` of the producers; where they have a `global_keyprefix`, name the list with it in MESSAGES_QUEUE"
+    )
 
 
 def workers_check(app: Celery) -> Check:
