@@ -81,6 +81,18 @@ PARK_REASONS: dict[ParkReason, ParkReasonInfo] = {
 }
 
 
+#: A refusal quotes no more of a value than this.
+_QUOTED_CHARACTERS = 40
+
+
+def quoted(value: object) -> str:
+    """A value as a refusal quotes it: in quotation marks, without control characters, and its beginning alone if it is long."""
+    if isinstance(value, str) and len(value) > _QUOTED_CHARACTERS:
+        return repr(f"{value[:_QUOTED_CHARACTERS]}…")
+    text = repr(value)
+    return text if isinstance(value, str) or len(text) <= _QUOTED_CHARACTERS else f"{text[:_QUOTED_CHARACTERS]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One field of a document that breaks its contract; `field` is a path such as `recipients[3].to`."""

@@ -24,6 +24,8 @@ import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
+from core.errors import quoted
+
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _MINUTE = "[0-9]{2}:[0-9]{2}"
 _SECOND = r":[0-9]{2}(\.[0-9]+)?"
@@ -37,9 +39,6 @@ _WRITTEN_BY_PEOPLE = re.compile(rf"{_DATE}([Tt ]{_MINUTE}({_SECOND})?{_OFFSET}?)
 
 #: Where the seconds stand; a leap second is written as 60.
 _SECONDS = slice(17, 19)
-
-#: A refusal quotes no more of a text than this.
-_SHOWN_CHARACTERS = 40
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -59,8 +58,7 @@ def parse_moment(text: str) -> datetime:
             return _moment(text)
     except (ValueError, OverflowError):
         pass
-    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
-    raise ValueError(f"{shown!r} is neither a date (2026-07-01) nor a time (2026-07-01T00:00:00Z)")
+    raise ValueError(f"{quoted(text)} is neither a date (2026-07-01) nor a time (2026-07-01T00:00:00Z)")
 
 
 def _moment(text: str) -> datetime:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import Query
 
+from core.countries import read_country
 from core.encoding import storable
 from core.engine.country_rules import RuleBook
 from core.errors import FieldError, RefusedError
-from core.phone import normal_country
 
 MAX_PER_PAGE = 500
 
@@ -28,10 +28,10 @@ def refused(field: str, words: str) -> RefusedError:
 
 def known_country(book: RuleBook, code: str, field: str = "country") -> str:
     """The code in capitals. Raises RefusedError for one of which the rules do not speak."""
-    country = normal_country(code)
-    if not book.knows(country):
-        raise refused(field, "must be an ISO 3166-1 alpha-2 code")
-    return country
+    try:
+        return read_country(code, book)
+    except ValueError as error:
+        raise refused(field, str(error)) from None
 
 
 def as_offset(text: str) -> str:

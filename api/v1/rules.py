@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Response
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer
 from api.envelope import Success, failures, success
 from api.v1.documents import CountryRulesOut, RulesOut
+from core.countries import normal_country
 from core.engine.country_rules import CountryRule, grade_of
 from core.errors import NotFoundError
-from core.phone import normal_country
 from core.rules.documents import profile_as_dict, rule_as_dict
 
 router = APIRouter(prefix="/v1/rules", tags=["Country rules"], route_class=AdmittedRoute, dependencies=[BASIC])

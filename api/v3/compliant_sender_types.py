@@ -12,8 +12,8 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer
 from api.compliant_list import CompliantList
 from api.envelope import Success, failures, success
 from api.v3.documents import CompliantTypesData
+from core.countries import country_errors, normal_country
 from core.errors import FieldError, RefusedError
-from core.phone import normal_country
 from core.sender import Product
 
 MAX_COUNTRIES = 98
@@ -50,10 +50,8 @@ def _checked(given: Iterable[str], known: CompliantList) -> list[str]:
     codes = [normal_country(each) for each in given]
     if len(codes) > MAX_COUNTRIES:
         raise _refused([FieldError(_FIELD, f"must name at most {MAX_COUNTRIES} countries")])
-    unknown = [index for index, code in enumerate(codes) if not known.knows(code)]
-    if unknown:
-        words = "must be an ISO 3166-1 alpha-2 code"
-        raise _refused([FieldError(f"{_FIELD}[{index}]", words) for index in unknown])
+    if errors := country_errors(codes, known, _FIELD):
+        raise _refused(errors)
     return list(dict.fromkeys(codes))
 
 

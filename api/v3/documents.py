@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from core.countries import normal_country
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
 from core.encoding import storable
 from core.engine.decision import DISABLED, ENABLED
 from core.moments import rfc3339
-from core.phone import normal_country
 from core.sender import Product, SenderType
 
 

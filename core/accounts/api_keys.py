@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.encoding import storable
+
+#: What a key that somebody else has made must have, so that it cannot be guessed, and may have.
+KEY_MIN_CHARACTERS, KEY_MAX_CHARACTERS = 20, 200
+
 _KEY_BYTES = 32
 _SALT_BYTES = 16
 _PREFIX_CHARACTERS = 6
@@ -53,6 +58,13 @@ NOBODY = KeyHash("", bytes(_SALT_BYTES), bytes(hashlib.sha256().digest_size))
 def new_key() -> str:
     """A random API key of 256 bits."""
     return secrets.token_urlsafe(_KEY_BYTES)
+
+
+def key_error(key: object) -> str | None:
+    """What is wrong with an API key that somebody else has made, as a clause that never quotes it, or None."""
+    if isinstance(key, str) and KEY_MIN_CHARACTERS <= len(key) <= KEY_MAX_CHARACTERS and storable(key):
+        return None
+    return f"must be a text of {KEY_MIN_CHARACTERS} to {KEY_MAX_CHARACTERS} characters, so that nobody guesses it"
 
 
 def key_values(account_ref: int, key: str, now: datetime) -> dict[str, Any]:

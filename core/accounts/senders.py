@@ -22,6 +22,7 @@ from core.accounts.sender_rows import (
     sender_of,
     sender_values,
 )
+from core.countries import country_error
 from core.encoding import storable
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
@@ -165,8 +166,8 @@ def sender_errors(sender: Sender) -> list[FieldError]:
     errors = []
     if words := _sender_id_error(sender):
         errors.append(FieldError("sender_id", words))
-    if sender.country is not None and not shipped_rules().knows(sender.country):
-        errors.append(FieldError("sender_country_code", "is not a country code of ISO 3166-1"))
+    if sender.country is not None and (words := country_error(sender.country, shipped_rules())):
+        errors.append(FieldError("sender_country_code", words))
     if not 0 <= sender.trust <= TRUST_MAX:
         errors.append(FieldError("trust", f"must be from 0 to {TRUST_MAX}"))
     rate = sender.messages_per_second
@@ -189,8 +190,8 @@ def _sender_id_error(sender: Sender) -> str | None:
 def registration_errors(registration: Registration) -> list[FieldError]:
     """Every field of a registration that breaks its rule."""
     errors = []
-    if not shipped_rules().knows(registration.country):
-        errors.append(FieldError("country", "is not a country code of ISO 3166-1"))
+    if words := country_error(registration.country, shipped_rules()):
+        errors.append(FieldError("country", words))
     start, end = registration.valid_from, registration.valid_until
     if start is not None and end is not None and end <= start:
         errors.append(FieldError("valid_until", "must be later than valid_from"))

@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from core.accounts.accounts import Account, account_at_hand
+from core.countries import country_errors, normal_country
 from core.defaults.default_senders import as_conflict_error, facts_for_defaults
 from core.defaults.rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, find_defaults, write_changes
 from core.defaults.strategies import Strategy
@@ -18,8 +19,7 @@ from core.engine.decide import decide
 from core.engine.decision import AlteredSenders, Decision, NoSender, Policy, Request
 from core.engine.explanation import as_what
 from core.engine.graded_sender import label
-from core.errors import FieldError, RefusedError
-from core.phone import normal_country
+from core.errors import RefusedError
 from core.sender import Product, Sender
 from core.storage.database import Database
 
@@ -102,9 +102,7 @@ class AssignAll:
 
 def _known(countries: Iterable[str], rules: RuleBook) -> tuple[str, ...]:
     codes = [normal_country(code) for code in countries]
-    wrong = [index for index, code in enumerate(codes) if not rules.knows(code)]
-    if wrong:
-        errors = [FieldError(f"countries[{index}]", "must be an ISO 3166-1 alpha-2 code") for index in wrong]
+    if errors := country_errors(codes, rules, "countries"):
         raise RefusedError("there are no such countries", errors)
     return tuple(dict.fromkeys(codes))
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.accounts.accounts import Account, account_at_hand, account_id_of, account_row
 from core.accounts.facts import read_facts
+from core.countries import country_error
 from core.defaults.judge import ComplianceJudge, with_country
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import (
@@ -112,7 +113,8 @@ class DefaultSenders:
         Raises NotFoundError, RefusedError.
         """
         judge, strategies = self._judge(), [strategy.as_kept for strategy in strategies]
-        _refuse_unknown(country, judge.rules)
+        # First of all: a text that is no country may not even be fit for a statement.
+        _refuse(_unknown_country(country, judge.rules))
         _refuse(form_errors(strategies, judge.rules, as_http=False))
         with as_conflict_error(), self._database.writing() as write:
             before = find_default(write.connection, account_id, country, product)
@@ -155,14 +157,14 @@ class DefaultSenders:
         `default_id`: of the one that would be changed. Raises NotFoundError.
         """
         judge, draft = self._judge(), draft.as_kept
-        unknown = draft.country is not None and not judge.rules.knows(draft.country)
+        unknown = [] if draft.country is None else _unknown_country(draft.country, judge.rules)
         with self._database.single() as connection:
             if default_id is not None:
                 stored = _by_id(connection, account_id_of(account), default_id)
                 return self._problems(connection, judge, stored, draft)
             if unknown or draft.country is None or draft.product is None:
                 malformed = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
-                return [*(_unknown_country() if unknown else ()), *malformed]
+                return [*unknown, *malformed]
             frame = _frame(account_at_hand(connection, account), draft.country, draft.product, judge.now)
             return self._problems(connection, judge, frame, draft)
 
@@ -276,13 +278,9 @@ def _written(stored: StoredDefault, default_id: UUID, strategies: Sequence[Strat
     return replace(fresh, status=ENABLED, origin=MANUAL)
 
 
-def _refuse_unknown(country: str, rules: RuleBook) -> None:
-    """First of all: a text that is no country may not even be fit for a statement."""
-    _refuse([] if rules.knows(country) else _unknown_country())
-
-
-def _unknown_country() -> list[FieldError]:
-    return [FieldError("country_code", "must be an ISO 3166-1 alpha-2 code")]
+def _unknown_country(country: str, rules: RuleBook) -> list[FieldError]:
+    words = country_error(country, rules)
+    return [FieldError("country_code", words)] if words else []
 
 
 def _moved(stored: StoredDefault, country: str | None, product: Product | None) -> list[FieldError]:

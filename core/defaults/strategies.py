@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from core.countries import country_error
 from core.engine.country_rules import RuleBook
 from core.engine.decision import (
     ENABLED,
@@ -86,8 +87,8 @@ def _form_errors(strategy: Strategy, rules: RuleBook, as_http: bool, path: str) 
     country = strategy.sender_country_code
     if country is None and as_http and _needs_country(strategy):
         errors.append(FieldError(f"{path}.sender_country_code", "is required for this sender"))
-    if country is not None and not rules.knows(country):
-        errors.append(FieldError(f"{path}.sender_country_code", "must be an ISO 3166-1 alpha-2 code"))
+    if country is not None and (words := country_error(country, rules)):
+        errors.append(FieldError(f"{path}.sender_country_code", words))
     if len(strategy.note or "") > NOTE_MAX_CHARACTERS:
         errors.append(FieldError(f"{path}.note", f"must have at most {NOTE_MAX_CHARACTERS} characters"))
     return errors

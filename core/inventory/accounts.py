@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.accounts.api_keys import KeyHash, key_values
-from core.inventory.lines import AccountLine, ImportResult, Kind
+from core.inventory.lines import AccountLine, Kind
+from core.inventory.result import ImportResult
 from core.storage.database import Write
 from core.storage.statements import any_of
 from core.storage.tables import AccountRow, ApiKeyRow

@@ -10,7 +10,8 @@ from core.defaults.rows import MANUAL, DefaultChange, DefaultKey, StoredDefault,
 from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors
 from core.engine.decision import ENABLED, Facts, Request
 from core.errors import FieldError
-from core.inventory.lines import DefaultLine, ImportResult, Kind
+from core.inventory.lines import DefaultLine, Kind
+from core.inventory.result import ImportResult
 from core.inventory.senders import account_refs
 from core.storage.database import Write
 

@@ -14,23 +14,17 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from core.defaults.judge import ComplianceJudge
+from core.encoding import UTF8_MARK
 from core.engine.country_rules import RuleBook
 from core.engine.decision import Policy
 from core.errors import ConflictError, FieldError, RefusedError
+from core.file_lines import place
 from core.inventory.accounts import write_accounts
 from core.inventory.defaults import write_defaults
 from core.inventory.line_buffer import LineBuffer
-from core.inventory.lines import (
-    AccountLine,
-    Counts,
-    DefaultLine,
-    ImportResult,
-    Kind,
-    Line,
-    RegistrationLine,
-    SenderLine,
-    read_line,
-)
+from core.inventory.lines import AccountLine, DefaultLine, Kind, Line, RegistrationLine, SenderLine
+from core.inventory.reading import read_line
+from core.inventory.result import Counts, ImportResult
 from core.inventory.senders import write_registrations, write_senders
 from core.storage.database import Database, Write
 from core.storage.statements import chunks
@@ -40,8 +34,6 @@ MAX_ERRORS = 100
 
 #: Lines written at a time: four statements for as many rows, and at most 17,000 parameters in one of them.
 CHUNK_LINES = 1000
-
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +112,12 @@ def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Buffers:
     errors: list[FieldError] = []
     seen: dict[int, int] = {}
     for number, text in enumerate(texts, 1):
-        line = read_line(text.removeprefix(_BOM) if number == 1 else text, number, errors)
+        line = read_line(text.removeprefix(UTF8_MARK) if number == 1 else text, number, errors)
         if line is not None:
             buffers.add(line)
             first = seen.setdefault(hash(line.key), number)
             if first != number:
-                errors.append(FieldError(f"line {number}", f"repeats what line {first} is about"))
+                errors.append(FieldError(place(number), f"repeats what line {first} is about"))
         if len(errors) >= MAX_ERRORS:
             break
     refuse(errors)

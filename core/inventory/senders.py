@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.accounts.sender_rows import identity_of, registration_values, sender_values
 from core.accounts.senders import spelled_otherwise, spelling_error
-from core.inventory.lines import ImportResult, Kind, RegistrationLine, SenderLine
+from core.inventory.lines import Kind, RegistrationLine, SenderLine
+from core.inventory.result import ImportResult
 from core.storage.database import Write
 from core.storage.statements import any_of, insert_into
 from core.storage.tables import AccountRow, RegistrationRow, SenderRow

@@ -6,7 +6,7 @@ page is what the rest of the program imports; docs/recipients.md says the same f
 
 from __future__ import annotations
 
-from core.phone.countries import KNOWN_REGIONS, NO_COUNTRY, normal_country
+from core.phone.countries import KNOWN_REGIONS, NO_COUNTRY
 from core.phone.number import InvalidNumberError, InvalidRecipientError, Recipient
 from core.phone.prefixes import country_of, load_prefixes, settled_country
 from core.phone.reading import parse_recipient, sender_number
@@ -19,7 +19,6 @@ __all__ = [
     "Recipient",
     "country_of",
     "load_prefixes",
-    "normal_country",
     "parse_recipient",
     "sender_number",
     "settled_country",

@@ -6,17 +6,13 @@ from typing import Final
 
 import phonenumbers
 
+from core.countries import normal_country
+
 #: ISO 3166-1 alpha-2 codes that a hint may name, with libphonenumber's own AC, TA and XK.
 KNOWN_REGIONS: Final[frozenset[str]] = frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 #: The country of a number whose calling code is no country's: satellites, international services.
 NO_COUNTRY: Final = "001"
-
-
-def normal_country(code: str) -> str:
-    """ISO 3166-1 alpha-2 in capitals, UK as GB; an unknown code comes back as it is."""
-    capitals = code.strip().upper()
-    return "GB" if capitals == "UK" else capitals
 
 
 def known_region(country: str | None) -> str | None:

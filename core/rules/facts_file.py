@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Typ
 from core.engine.country_profile import Certainty, ProfileFact
 from core.engine.country_rules import Grade
 from core.errors import FieldError
-from core.rules.fields import CountryCode, Moment, Text, field_errors
+from core.file_lines import Moment, Text, field_errors, place
+from core.rules.fields import CountryCode
 from core.rules.lines import FACT_FIELDS
 
 #: Columns of the file, in their order.
@@ -121,15 +122,15 @@ def read_facts(text: str) -> tuple[tuple[Fact, ...], tuple[FieldError, ...]]:
     """The facts of a file, and what is wrong with it by line and column."""
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        return (), (FieldError("line 1", f"is not the header of a file of facts: {','.join(COLUMNS)}"),)
+        return (), (FieldError(place(1), f"is not the header of a file of facts: {','.join(COLUMNS)}"),)
     facts: list[Fact] = []
     errors: list[FieldError] = []
     for row in reader:
-        line = f"line {reader.line_num}"
+        line = reader.line_num
         try:
             fact = _fact(_FactRow.model_validate({**row}))
         except ValidationError as error:
-            errors.extend(field_errors(error, line, "column"))
+            errors.extend(field_errors(error, line, _FactRow, "column"))
             continue
         wrong = tuple(_meaning_errors(fact, line))
         errors.extend(wrong)
@@ -155,21 +156,23 @@ def _fact(row: _FactRow) -> Fact:
     )
 
 
-def _meaning_errors(fact: Fact, line: str) -> Iterator[FieldError]:
+def _meaning_errors(fact: Fact, line: int) -> Iterator[FieldError]:
     if fact.column is None:
         if fact.field not in FACT_FIELDS:
-            yield FieldError(f"{line}, column field", f"{fact.field!r} is no field of a profile that may be dated")
+            yield FieldError(
+                place(line, "field", "column"), f"{fact.field!r} is no field of a profile that may be dated"
+            )
             return
         try:
             fact_value(fact.field, fact.new_value)
         except ValueError:
-            yield FieldError(f"{line}, column new_value", f"{fact.new_value!r} is no value of {fact.field}")
+            yield FieldError(place(line, "new_value", "column"), f"{fact.new_value!r} is no value of {fact.field}")
         return
     known = {"status": STATUSES, "unregistered": GRADES, "note": None}
     if fact.field not in known:
-        yield FieldError(f"{line}, column field", f"{fact.field!r} is not one of: {', '.join(known)}")
+        yield FieldError(place(line, "field", "column"), f"{fact.field!r} is not one of: {', '.join(known)}")
         return
     values = known[fact.field]
     for column, cell in (("old_value", fact.old_value), ("new_value", fact.new_value)):
         if values is not None and cell not in values:
-            yield FieldError(f"{line}, column {column}", f"{cell!r} is not one of: {', '.join(values)}")
+            yield FieldError(place(line, column, "column"), f"{cell!r} is not one of: {', '.join(values)}")

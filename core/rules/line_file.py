@@ -7,16 +7,17 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 from pydantic import ValidationError
 
+from core.countries import no_country
+from core.encoding import ContractError
 from core.engine.country_profile import CountryProfile
 from core.engine.country_rules import CountryRule, RuleBook
 from core.errors import FieldError
+from core.file_lines import field_errors, line_object, place
 from core.rules.documents import profile_as_dict, rule_as_dict
-from core.rules.fields import field_errors
-from core.rules.lines import LINES, RuleLine
+from core.rules.lines import LINES, CountryLine, RuleLine
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -31,9 +32,9 @@ class Lines:
     errors: list[FieldError] = field(default_factory=list)
     rule_lines: list[int] = field(default_factory=list)
 
-    def refuse(self, number: int, name: str | None, reason: str) -> None:
-        """Note what is wrong with a line, or with one field of it."""
-        self.errors.append(FieldError(f"line {number}" if name is None else f"line {number}, field {name}", reason))
+    def refuse(self, number: int, name: str, reason: str) -> None:
+        """Note what is wrong with a field of a line."""
+        self.errors.append(FieldError(place(number, name), reason))
 
 
 def read_lines(text: str, countries: Container[str], shipped: Mapping[str, CountryProfile]) -> Lines:
@@ -60,25 +61,20 @@ def written_lines(book: RuleBook) -> Iterator[str]:
 
 def _take(lines: Lines, number: int, line: str, countries: Container[str]) -> None:
     try:
-        document = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        lines.refuse(number, None, f"is not JSON: {error}")
+        document = line_object(line.encode(), number, LINES)
+    except ContractError as error:
+        lines.errors.extend(error.errors)
         return
-    kind = document.get("kind") if isinstance(document, dict) else None
-    if not isinstance(kind, str) or kind not in LINES:
-        lines.refuse(number, None, 'is not an object whose "kind" is "country" or "rule"')
-        return
-    _keep(lines, number, kind, document, countries)
-
-
-def _keep(lines: Lines, number: int, kind: str, document: Mapping[str, Any], countries: Container[str]) -> None:
+    kind = LINES[document["kind"]]
     try:
-        line = LINES[kind].model_validate(document)
+        _keep(lines, number, kind.model_validate(document), countries)
     except ValidationError as error:
-        lines.errors.extend(field_errors(error, f"line {number}", "field"))
-        return
+        lines.errors.extend(field_errors(error, number, kind))
+
+
+def _keep(lines: Lines, number: int, line: CountryLine | RuleLine, countries: Container[str]) -> None:
     if line.country not in countries:
-        lines.refuse(number, "country", f"{line.country!r} is not an ISO 3166-1 alpha-2 code")
+        lines.refuse(number, "country", no_country(line.country))
     elif isinstance(line, RuleLine):
         lines.rules.append(line.rule())
         lines.rule_lines.append(number)

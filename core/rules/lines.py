@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, V
 
 from core.engine.country_profile import Certainty, CountryProfile, Permission, ProfileFact
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
-from core.rules.fields import AlphaLength, Count, CountryCode, Flag, MarkedWord, MaybeMarkedWord, Moment, Text
+from core.file_lines import Flag, Moment, Text
+from core.rules.fields import AlphaLength, Count, CountryCode, MarkedWord, MaybeMarkedWord
 from core.sender import SenderType
 
 _MAYBE_PERMISSION = Permission | None

@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, text, update
 
+from core.countries import country_error
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
-from core.errors import ConflictError, NotFoundError, RefusedError
+from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.rules.documents import book_as_dict, book_from_dict
 from core.rules.files import shipped_rules, with_others
 from core.sender import SenderType
@@ -129,8 +130,8 @@ class RuleStore(Database):
         """
         if not (rule.override_reason or "").strip():
             raise RefusedError("an override needs a reason")
-        if not shipped_rules().knows(rule.country):
-            raise RefusedError(f"{rule.country!r} is not a country code")
+        if words := country_error(rule.country, shipped_rules()):
+            raise RefusedError(f"the override is refused: {words}", [FieldError("country", words)])
         values = _override_values(rule) | {"created_at": self.clock(), "created_by": by}
         with self.writing() as write:
             inserted = insert(RuleOverrideRow).values(values).returning(*RuleOverrideRow.__table__.columns)

@@ -12,9 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
-from core.errors import FieldError
+from core.countries import no_country
+from core.errors import FieldError, quoted
+from core.file_lines import Text, field_errors, place
 from core.moments import parse_moment
-from core.rules.fields import ALPHA_MAX, ALPHA_MIN, Text, field_errors
+from core.rules.fields import ALPHA_MAX, ALPHA_MIN
 from core.sender import SenderType
 
 #: Checked line of a file: column -> value, optional columns included.
@@ -30,7 +32,7 @@ _ALIKE = 0.85
 def _matching(pattern: re.Pattern[str], words: str) -> AfterValidator:
     def check(cell: str) -> str:
         if not pattern.fullmatch(cell):
-            raise ValueError(f"{cell!r} is not {words}")
+            raise ValueError(f"{quoted(cell)} is not {words}")
         return cell
 
     return AfterValidator(check)
@@ -38,7 +40,7 @@ def _matching(pattern: re.Pattern[str], words: str) -> AfterValidator:
 
 def _length(cell: str) -> str:
     if cell and not (_COUNT.fullmatch(cell) and ALPHA_MIN <= int(cell) <= ALPHA_MAX):
-        raise ValueError(f"{cell!r} is neither empty nor a number from {ALPHA_MIN} to {ALPHA_MAX}")
+        raise ValueError(f"{quoted(cell)} is neither empty nor a number from {ALPHA_MIN} to {ALPHA_MAX}")
     return cell
 
 
@@ -51,7 +53,7 @@ def _moment(cell: str) -> str:
 def _types(cell: str) -> str:
     for name in (part.strip() for part in cell.split(";") if part):
         if name not in {*SenderType}:
-            raise ValueError(f"{name!r} is not one of: {', '.join(SenderType)}")
+            raise ValueError(f"{quoted(name)} is not one of: {', '.join(SenderType)}")
     return cell
 
 
@@ -165,11 +167,11 @@ def read_table(text: str, countries: Container[str] | None = None) -> Table:
             header.problem
             or "is not the header of a rule file, which names country, alphanumeric and the other columns"
         )
-        return Table((), (), (FieldError(f"line {header.number}", problem),))
+        return Table((), (), (FieldError(place(header.number), problem),))
     body = tuple(lines)
     errors = [*_header_errors(header), *_body_errors(header.cells, body, countries)]
     if not body:
-        errors.append(FieldError(f"line {header.number}", "no country follows the header"))
+        errors.append(FieldError(place(header.number), "no country follows the header"))
     ignored = tuple(column for column in header.cells if column not in _KNOWN)
     return Table(() if errors else tuple(_row(header.cells, line) for line in body), ignored, tuple(errors))
 
@@ -208,9 +210,9 @@ def _body_errors(
     first_lines: dict[str, int] = {}
     for line in body:
         if line.problem is not None:
-            yield FieldError(f"line {line.number}", line.problem)
+            yield FieldError(place(line.number), line.problem)
         elif len(line.cells) != len(header):
-            yield FieldError(f"line {line.number}", f"has {len(line.cells)} cells, the header has {len(header)}")
+            yield FieldError(place(line.number), f"has {len(line.cells)} cells, the header has {len(header)}")
         else:
             row = _row(header, line)
             yield from _cell_errors(line, row)
@@ -221,7 +223,7 @@ def _cell_errors(line: _Line, row: Row) -> Iterator[FieldError]:
     try:
         _MaybeCells.model_validate(row)
     except ValidationError as error:
-        found = field_errors(error, f"line {line.number}", "column")
+        found = field_errors(error, line.number, _MaybeCells, "column")
         yield from (each for each in found if each.field.rpartition(" ")[2] in row)
     for column in RULE_COLUMNS:
         since, before, _ = dated_columns(column)
@@ -236,10 +238,10 @@ def _country_errors(
     if country is None:
         return
     if countries is not None and country not in countries:
-        yield _error(line, "country", f"{country!r} is not an ISO 3166-1 alpha-2 code in capitals")
+        yield _error(line, "country", no_country(country))
     elif first_lines.setdefault(country, line.number) != line.number:
         yield _error(line, "country", f"{country} stands on line {first_lines[country]} already")
 
 
 def _error(line: _Line, column: str, reason: str) -> FieldError:
-    return FieldError(f"line {line.number}, column {column}", reason)
+    return FieldError(place(line.number, column, "column"), reason)

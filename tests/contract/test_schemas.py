@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 
 from core.contract.decode import read_message
 from core.contract.models import BatchRecipient, CampaignBatch, OutgoingMessage
-from core.contract.schemas import schema_texts
 from core.encoding import ContractError
+from core.errors import FieldError
+from core.inventory.reading import read_line
 from core.rules.files import shipped_rules, written_lines
-from core.rules.schemas import FILE as RULE_LINE
-from core.rules.schemas import schema_texts as rule_schema_texts
+from core.schemas import schema_texts
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+SAMPLE_INVENTORY = Path(__file__).parents[2] / "worker" / "demo" / "data" / "sample_inventory.jsonl"
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
 
 
@@ -29,13 +30,12 @@ def validator(name: str) -> Draft202012Validator:
 
 def test_it_keeps_the_files_equal_to_the_models() -> None:
     on_disk = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.json")}
-    written = schema_texts() | rule_schema_texts()
-    assert on_disk == written, "run: python -m core.contract.schemas; python -m core.rules.schemas"
+    assert on_disk == schema_texts(), "run: python -m core.schemas"
 
 
-@pytest.mark.parametrize("name", schema_texts() | rule_schema_texts())
+@pytest.mark.parametrize("name", schema_texts())
 def test_it_writes_schemas_that_are_schemas(name: str) -> None:
-    Draft202012Validator.check_schema(json.loads((schema_texts() | rule_schema_texts())[name]))
+    Draft202012Validator.check_schema(json.loads(schema_texts()[name]))
 
 
 REFUSED: dict[str, dict[str, Any]] = {
@@ -101,7 +101,7 @@ def test_it_describes_the_recipients_of_a_batch() -> None:
 
 
 def test_it_describes_every_line_of_the_shipped_rules() -> None:
-    checked = validator(RULE_LINE)
+    checked = validator("rule-file-line.json")
     lines = [json.loads(line) for line in written_lines(shipped_rules())]
     wrong = [line for line in lines if not checked.is_valid(line)]
     assert lines
@@ -125,5 +125,78 @@ RULE = {"kind": "rule", "country": "GB", "sender_type": "longcode", "sender_coun
     ids=str,
 )
 def test_it_refuses_in_the_schema_what_no_rule_file_may_hold(fields: dict[str, Any]) -> None:
-    assert validator(RULE_LINE).is_valid(RULE)
-    assert not validator(RULE_LINE).is_valid(RULE | fields)
+    assert validator("rule-file-line.json").is_valid(RULE)
+    assert not validator("rule-file-line.json").is_valid(RULE | fields)
+
+
+ACCOUNT = {"kind": "account", "account_id": "acme"}
+SENDER = {"kind": "sender", "account_id": "acme", "sender_id": "+61491570156", "sender_type": "longcode"}
+REGISTRATION = SENDER | {"kind": "registration", "country": "AU", "status": "approved"}
+DEFAULT = {"kind": "default", "account_id": "acme", "country": "AU", "strategies": [{"sender_type": "shared_longcode"}]}
+
+INVENTORY_ACCEPTED: dict[str, dict[str, Any]] = {
+    "the least of an account": ACCOUNT,
+    "nulls of an account": ACCOUNT | dict.fromkeys(("name", "parent", "may_borrow", "status", "api_key")),
+    "a key of 20 characters": ACCOUNT | {"api_key": "x" * 20},
+    "the least of a sender": {"kind": "sender", "account_id": None, "sender_type": "shared_longcode"},
+    "nulls of a sender": SENDER | dict.fromkeys(("status", "trust", "two_way", "mms", "messages_per_second")),
+    "all of a sender": SENDER
+    | {
+        "trust": 100,
+        "two_way": False,
+        "messages_per_second": 0.5,
+        "traffic_classes": ["otp"],
+        "expires_at": "2027-01-31",
+    },
+    "a registration": REGISTRATION,
+    "a default": DEFAULT,
+    "nulls of a default": DEFAULT
+    | {
+        "product": None,
+        "strategies": [{"sender_type": "shared_longcode", "sender_id": None, "sender_country_code": None}],
+    },
+}
+
+INVENTORY_REFUSED: dict[str, dict[str, Any]] = {
+    "no kind": {"account_id": "acme"},
+    "an unknown kind": {"kind": "acount", "account_id": "acme"},
+    "an unknown field": ACCOUNT | {"may_borow": True},
+    "no account": {"kind": "account"},
+    "an account that is null": ACCOUNT | {"account_id": None},
+    "an account that is too long": ACCOUNT | {"account_id": "x" * 65},
+    "a short key": ACCOUNT | {"api_key": "x" * 19},
+    "no owner": {"kind": "sender", "sender_type": "shared_longcode"},
+    "an unknown type": SENDER | {"sender_type": "pigeon"},
+    "too much trust": SENDER | {"trust": 101},
+    "a text for trust": SENDER | {"trust": "50"},
+    "no rate": SENDER | {"messages_per_second": 0},
+    "no class": SENDER | {"traffic_classes": []},
+    "no status": REGISTRATION | {"status": None},
+    "no strategy": DEFAULT | {"strategies": []},
+    "an unknown field of a strategy": DEFAULT | {"strategies": [{"sender_type": "shared_longcode", "note": "x"}]},
+}
+
+
+def inventory_errors(document: dict[str, Any]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    read_line(json.dumps(document).encode(), 1, errors)
+    return errors
+
+
+@pytest.mark.parametrize("document", INVENTORY_ACCEPTED.values(), ids=INVENTORY_ACCEPTED.keys())
+def test_it_accepts_in_the_schema_what_an_inventory_file_may_hold(document: dict[str, Any]) -> None:
+    validator("inventory-file-line.json").validate(document)
+    assert inventory_errors(document) == []
+
+
+@pytest.mark.parametrize("document", INVENTORY_REFUSED.values(), ids=INVENTORY_REFUSED.keys())
+def test_it_refuses_in_the_schema_what_no_inventory_file_may_hold(document: dict[str, Any]) -> None:
+    assert not validator("inventory-file-line.json").is_valid(document)
+    assert inventory_errors(document) != []
+
+
+def test_it_describes_every_line_of_the_sample_inventory() -> None:
+    lines = SAMPLE_INVENTORY.read_text(encoding="utf-8").splitlines()
+    checked = validator("inventory-file-line.json")
+    assert lines
+    assert [line for line in lines if not checked.is_valid(json.loads(line))] == []

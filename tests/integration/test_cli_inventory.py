@@ -217,10 +217,12 @@ def test_it_takes_several_strategies_from_options_and_from_a_file(shop: Cli) -> 
     ("strategies", "said"),
     [
         pytest.param("{", "not JSON", id="no JSON"),
-        pytest.param("{}", "not a JSON list", id="no list"),
-        pytest.param("[1]", "strategies[0]: is not an object", id="no object"),
+        pytest.param("{}", "strategies: {} is not a list", id="no list"),
+        pytest.param("[1]", "strategies[0]: 1 is not an object", id="no object"),
         pytest.param('[{"sender_type": "long"}]', "strategies[0].sender_type", id="unknown type"),
-        pytest.param('[{"sender_type": "longcode", "sender_id": 5}]', "strategies[0].sender_id: must be", id="number"),
+        pytest.param(
+            '[{"sender_type": "longcode", "sender_id": 5}]', "strategies[0].sender_id: 5 is not a text", id="number"
+        ),
         pytest.param('[{"sender_type": "longcode", "colour": "red"}]', "strategies[0].colour", id="unknown field"),
         pytest.param(
             '[{"sender_type": "longcode", "sender_id": "+61491570099"}]',

@@ -24,7 +24,12 @@ from core.storage.scopes import account_scope
 from core.store import Store
 from tests.support.store_fixtures import NOW, RecordingSink, filled_schema
 
-ACME: dict[str, Any] = {"kind": "account", "account_id": "acme", "name": "Acme", "api_key": "a key from a file"}
+ACME: dict[str, Any] = {
+    "kind": "account",
+    "account_id": "acme",
+    "name": "Acme",
+    "api_key": "a key from a file of theirs",
+}
 SHOP: dict[str, Any] = {"kind": "account", "account_id": "shop", "parent": "acme", "may_borrow": True}
 NUMBER: dict[str, Any] = {
     "kind": "sender",
@@ -86,7 +91,7 @@ def test_it_imports_a_file(store: Store, tmp_path: Path) -> None:
     assert summary.changed == 6
     shop = Accounts(store).get("shop")
     assert (shop.parent, shop.status) == ("acme", AccountStatus.ACTIVE)
-    visitor = ApiKeys(store).authenticate("acme", "a key from a file")
+    visitor = ApiKeys(store).authenticate("acme", "a key from a file of theirs")
     assert visitor is not None
     assert visitor.account == Accounts(store).get("acme")
     number = Senders(store).get("acme", "+61491570156")
@@ -158,9 +163,9 @@ def test_it_does_not_bring_back_a_revoked_key(store: Store) -> None:
     keys = ApiKeys(store)
     keys.revoke("acme", keys.of("acme")[0].key_id)
     assert counts(run(store, [ACME]))["account"] == (0, 0, 1)
-    assert keys.authenticate("acme", "a key from a file") is None
-    assert counts(run(store, [ACME | {"api_key": "a new key"}]))["account"] == (0, 1, 0)
-    assert keys.authenticate("acme", "a new key") is not None
+    assert keys.authenticate("acme", "a key from a file of theirs") is None
+    assert counts(run(store, [ACME | {"api_key": "a new key, not a short one"}]))["account"] == (0, 1, 0)
+    assert keys.authenticate("acme", "a new key, not a short one") is not None
 
 
 def test_it_replaces_a_default(store: Store) -> None:
@@ -185,23 +190,29 @@ def test_it_does_not_judge_again_a_default_that_stays(store: Store) -> None:
     [
         pytest.param([ACME, SHOP, ACME], ["line 3"], id="a line twice"),
         pytest.param([ACME, NUMBER, NUMBER | {"sender_id": "61491570156"}], ["line 3"], id="a sender twice"),
-        pytest.param([ACME, {"kind": "x"}, NUMBER | {"trust": -1}], ["line 2: kind", "line 3: trust"], id="bad fields"),
-        pytest.param([SHOP], ["line 1: parent"], id="no such parent"),
-        pytest.param([ACME, SHOP, SHOP | {"account_id": "s2", "parent": "shop"}], ["line 3: parent"], id="too deep"),
-        pytest.param([ACME | {"parent": "acme"}], ["line 1: parent"], id="its own parent"),
-        pytest.param([NUMBER], ["line 1: account_id"], id="sender of nobody"),
-        pytest.param([ACME, APPROVED], ["line 2: sender_id"], id="registration of no sender"),
-        pytest.param([APPROVED], ["line 1: account_id"], id="registration of nobody"),
-        pytest.param([DEFAULT], ["line 1: account_id"], id="default of nobody"),
-        pytest.param([ACME, SHOP, DEFAULT], ["line 3: strategies[0].sender_id"], id="default not owned"),
+        pytest.param(
+            [ACME, {"kind": "x"}, NUMBER | {"trust": -1}],
+            ["line 2, field kind", "line 3, field trust"],
+            id="bad fields",
+        ),
+        pytest.param([SHOP], ["line 1, field parent"], id="no such parent"),
+        pytest.param(
+            [ACME, SHOP, SHOP | {"account_id": "s2", "parent": "shop"}], ["line 3, field parent"], id="too deep"
+        ),
+        pytest.param([ACME | {"parent": "acme"}], ["line 1, field parent"], id="its own parent"),
+        pytest.param([NUMBER], ["line 1, field account_id"], id="sender of nobody"),
+        pytest.param([ACME, APPROVED], ["line 2, field sender_id"], id="registration of no sender"),
+        pytest.param([APPROVED], ["line 1, field account_id"], id="registration of nobody"),
+        pytest.param([DEFAULT], ["line 1, field account_id"], id="default of nobody"),
+        pytest.param([ACME, SHOP, DEFAULT], ["line 3, field strategies[0].sender_id"], id="default not owned"),
         pytest.param(
             [ACME, SHOP, NUMBER | {"status": "pending"}, DEFAULT],
-            ["line 4: strategies[0].sender_id"],
+            ["line 4, field strategies[0].sender_id"],
             id="default not active",
         ),
         pytest.param(
             [ACME, NUMBER, DEFAULT | {"account_id": "acme", "country": "CN"}],
-            ["line 3: strategies[0].sender_id"],
+            ["line 3, field strategies[0].sender_id"],
             id="default not compliant",
         ),
     ],
@@ -217,7 +228,7 @@ def test_it_refuses_a_file_whole(
 
 def test_it_refuses_a_parent_for_an_account_with_sub_accounts(store: Store) -> None:
     run(store, [ACME, SHOP, {"kind": "account", "account_id": "top"}])
-    assert refusal(store, [{"kind": "account", "account_id": "acme", "parent": "top"}]) == ["line 1: parent"]
+    assert refusal(store, [{"kind": "account", "account_id": "acme", "parent": "top"}]) == ["line 1, field parent"]
     moves = [
         {"kind": "account", "account_id": "new", "parent": "other"},
         {"kind": "account", "account_id": "other"},
@@ -230,7 +241,7 @@ def test_it_refuses_a_parent_for_an_account_with_sub_accounts(store: Store) -> N
 def test_it_names_a_hundred_errors_at_most(store: Store) -> None:
     lines = [{"kind": "account", "account_id": ""} for _ in range(500)]
     fields = refusal(store, lines)
-    assert fields == [f"line {number}: account_id" for number in range(1, 101)]
+    assert fields == [f"line {number}, field account_id" for number in range(1, 101)]
 
 
 def test_it_refuses_a_file_that_is_not_there(store: Store, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from core.countries import read_country
 from core.errors import NotFoundError
 from core.moments import parse_moment
-from core.phone import normal_country
 from core.rules.files import shipped_rules
 from core.sender import Product, SenderType, TrafficClass
 
@@ -67,10 +67,10 @@ def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", 
 
 def known_country(code: str) -> str:
     """The ISO 3166-1 alpha-2 code in capitals, UK as GB. Raises NotFoundError for a code of no country."""
-    country = normal_country(code)
-    if not shipped_rules().knows(country):
-        raise NotFoundError(f"country: there is no country {code!r}; give an ISO 3166-1 code such as AU or GB")
-    return country
+    try:
+        return read_country(code, shipped_rules())
+    except ValueError as error:
+        raise NotFoundError(f"country: {error}") from None
 
 
 def optional_country(code: str | None) -> str | None:

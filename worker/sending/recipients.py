@@ -16,9 +16,10 @@ import msgspec
 
 from core.campaigns.batch import Row
 from core.contract.models import BatchRecipient, validated
+from core.countries import normal_country
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json
 from core.errors import FieldError
-from core.phone import InvalidRecipientError, normal_country, parse_recipient, settled_country
+from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from worker.sending.layout import COLUMNS, Format, Layout
 from worker.sending.lines import Lines, Position, UnreadableError
 from worker.sending.sheet_xml import BadRow

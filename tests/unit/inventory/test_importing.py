@@ -12,7 +12,8 @@ from core.accounts.accounts import AccountStatus
 from core.defaults.strategies import Strategy
 from core.errors import FieldError
 from core.inventory.line_buffer import LineBuffer
-from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine, read_line
+from core.inventory.lines import AccountLine, DefaultLine, Line, RegistrationLine, SenderLine
+from core.inventory.reading import read_line
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from tests.support.accounts import AU_NUMBER, SPELLINGS
 
@@ -25,6 +26,7 @@ DEFAULT = {
     "country": "AU",
     "strategies": [{"sender_type": "longcode", "sender_id": "+61491570156"}],
 }
+KEY = "k3y-from-another-system"
 MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -49,8 +51,8 @@ def test_it_reads_an_account_with_its_defaults() -> None:
 
 
 def test_it_reads_every_field_of_an_account() -> None:
-    full = ACCOUNT | {"name": "Acme", "parent": "p", "may_borrow": False, "status": "suspended", "api_key": "k"}
-    line = AccountLine(7, frozenset(full), "acme", "Acme", "p", False, AccountStatus.SUSPENDED, "k")
+    full = ACCOUNT | {"name": "Acme", "parent": "p", "may_borrow": False, "status": "suspended", "api_key": KEY}
+    line = AccountLine(7, frozenset(full), "acme", "Acme", "p", False, AccountStatus.SUSPENDED, KEY)
     assert read(full) == line
 
 
@@ -100,7 +102,7 @@ def test_it_keeps_a_number_in_e164(text: str, sender_type: str) -> None:
 
 @pytest.mark.parametrize("text", ["12", "+12", "61400", "0491570006", "+61491570006;+61491570007", "4.9157e10"])
 def test_it_refuses_what_is_no_number_with_the_cause(text: str) -> None:
-    assert list(refused(SENDER | {"sender_id": text})) == ["line 7: sender_id"]
+    assert list(refused(SENDER | {"sender_id": text})) == ["line 7, field sender_id"]
 
 
 def test_it_keeps_a_short_code_as_it_is_written() -> None:
@@ -154,52 +156,62 @@ def test_it_reads_a_default() -> None:
         pytest.param(b"[" * 100_000, {"line 7"}, id="too deep"),
         pytest.param(b'"' + b"x" * 1_100_000 + b'"', {"line 7"}, id="too long"),
         pytest.param([], {"line 7"}, id="not an object"),
-        pytest.param({}, {"line 7: kind"}, id="no kind"),
-        pytest.param({"kind": ["account"]}, {"line 7: kind"}, id="a kind that is no text"),
-        pytest.param({"kind": "acount"}, {"line 7: kind"}, id="no such kind"),
-        pytest.param({"kind": "account"}, {"line 7: account_id"}, id="no account id"),
-        pytest.param(ACCOUNT | {"account_id": "x" * 65}, {"line 7: account_id"}, id="account id too long"),
-        pytest.param(ACCOUNT | {"account_id": ""}, {"line 7: account_id"}, id="account id empty"),
-        pytest.param(ACCOUNT | {"account_id": "a\x00"}, {"line 7: account_id"}, id="NUL in an account id"),
-        pytest.param(ACCOUNT | {"account_id": 5}, {"line 7: account_id"}, id="account id a number"),
-        pytest.param(ACCOUNT | {"may_borow": False}, {"line 7: may_borow"}, id="misspelt field"),
+        pytest.param({}, {"line 7, field kind"}, id="no kind"),
+        pytest.param({"kind": ["account"]}, {"line 7, field kind"}, id="a kind that is no text"),
+        pytest.param({"kind": "acount"}, {"line 7, field kind"}, id="no such kind"),
+        pytest.param({"kind": "account"}, {"line 7, field account_id"}, id="no account id"),
+        pytest.param(ACCOUNT | {"account_id": "x" * 65}, {"line 7, field account_id"}, id="account id too long"),
+        pytest.param(ACCOUNT | {"account_id": ""}, {"line 7, field account_id"}, id="account id empty"),
+        pytest.param(ACCOUNT | {"account_id": "a\x00"}, {"line 7, field account_id"}, id="NUL in an account id"),
+        pytest.param(ACCOUNT | {"account_id": 5}, {"line 7, field account_id"}, id="account id a number"),
+        pytest.param(ACCOUNT | {"may_borow": False}, {"line 7, field may_borow"}, id="misspelt field"),
         pytest.param(
             ACCOUNT | {"may_borrow": "no", "status": "closed", "name": 5, "api_key": ""},
-            {"line 7: may_borrow", "line 7: status", "line 7: name", "line 7: api_key"},
+            {"line 7, field may_borrow", "line 7, field status", "line 7, field name", "line 7, field api_key"},
             id="every bad field of an account",
         ),
         pytest.param(
             SENDER | {"sender_type": "alpha_tag", "trust": 101, "purchased_at": "yesterday", "mms": 1},
-            {"line 7: trust", "line 7: purchased_at", "line 7: mms", "line 7: sender_id"},
+            {"line 7, field trust", "line 7, field purchased_at", "line 7, field mms", "line 7, field sender_id"},
             id="every bad field of a sender",
         ),
         pytest.param(
-            {"kind": "sender", "sender_id": "1"}, {"line 7: account_id", "line 7: sender_type"}, id="ownerless"
+            {"kind": "sender", "sender_id": "1"},
+            {"line 7, field account_id", "line 7, field sender_type"},
+            id="ownerless",
         ),
-        pytest.param(SENDER | {"sender_id": "++61"}, {"line 7: sender_id"}, id="malformed number"),
-        pytest.param(SENDER | {"sender_id": "12345", "sender_type": "alpha_tag"}, {"line 7: sender_id"}, id="digits"),
-        pytest.param(SENDER | {"sender_country_code": "ZZ"}, {"line 7: sender_country_code"}, id="no country"),
-        pytest.param(SENDER | {"sender_country_code": "AUS"}, {"line 7: sender_country_code"}, id="alpha-3"),
-        pytest.param(SENDER | {"trust": True}, {"line 7: trust"}, id="true is no number"),
-        pytest.param(SENDER | {"trust": 10**30}, {"line 7: trust"}, id="a huge number"),
-        pytest.param(SENDER | {"messages_per_second": 0}, {"line 7: messages_per_second"}, id="no messages a second"),
-        pytest.param(SENDER | {"messages_per_second": 10**400}, {"line 7: messages_per_second"}, id="too many"),
-        pytest.param(SENDER | {"traffic_classes": "otp"}, {"line 7: traffic_classes"}, id="no list"),
-        pytest.param(SENDER | {"traffic_classes": ["spam"]}, {"line 7: traffic_classes"}, id="no such class"),
-        pytest.param(SENDER | {"traffic_classes": []}, {"line 7: traffic_classes"}, id="no class at all"),
-        pytest.param(REGISTRATION | {"status": None}, {"line 7: status"}, id="no status"),
-        pytest.param(REGISTRATION | {"country": "XX"}, {"line 7: country"}, id="registered nowhere"),
+        pytest.param(SENDER | {"sender_id": "++61"}, {"line 7, field sender_id"}, id="malformed number"),
+        pytest.param(
+            SENDER | {"sender_id": "12345", "sender_type": "alpha_tag"}, {"line 7, field sender_id"}, id="digits"
+        ),
+        pytest.param(SENDER | {"sender_country_code": "ZZ"}, {"line 7, field sender_country_code"}, id="no country"),
+        pytest.param(SENDER | {"sender_country_code": "AUS"}, {"line 7, field sender_country_code"}, id="alpha-3"),
+        pytest.param(SENDER | {"trust": True}, {"line 7, field trust"}, id="true is no number"),
+        pytest.param(SENDER | {"trust": 10**30}, {"line 7, field trust"}, id="a huge number"),
+        pytest.param(
+            SENDER | {"messages_per_second": 0}, {"line 7, field messages_per_second"}, id="no messages a second"
+        ),
+        pytest.param(SENDER | {"messages_per_second": 10**400}, {"line 7, field messages_per_second"}, id="too many"),
+        pytest.param(SENDER | {"traffic_classes": "otp"}, {"line 7, field traffic_classes"}, id="no list"),
+        pytest.param(SENDER | {"traffic_classes": ["spam"]}, {"line 7, field traffic_classes[0]"}, id="no such class"),
+        pytest.param(SENDER | {"traffic_classes": []}, {"line 7, field traffic_classes"}, id="no class at all"),
+        pytest.param(REGISTRATION | {"status": None}, {"line 7, field status"}, id="no status"),
+        pytest.param(REGISTRATION | {"country": "XX"}, {"line 7, field country"}, id="registered nowhere"),
         pytest.param(
             REGISTRATION | {"valid_from": "2026-02-01", "valid_until": "2026-01-01"},
-            {"line 7: valid_until"},
+            {"line 7, field valid_until"},
             id="ends before it begins",
         ),
-        pytest.param(DEFAULT | {"strategies": []}, {"line 7: strategies"}, id="no strategies"),
-        pytest.param(DEFAULT | {"strategies": {}}, {"line 7: strategies"}, id="strategies that are no list"),
-        pytest.param(DEFAULT | {"product": "FAX"}, {"line 7: product"}, id="no such product"),
+        pytest.param(DEFAULT | {"strategies": []}, {"line 7, field strategies"}, id="no strategies"),
+        pytest.param(DEFAULT | {"strategies": {}}, {"line 7, field strategies"}, id="strategies that are no list"),
+        pytest.param(DEFAULT | {"product": "FAX"}, {"line 7, field product"}, id="no such product"),
         pytest.param(
             DEFAULT | {"strategies": [{"sender_type": "longcode"}, {"sender_id": "1", "note": "x"}, 5]},
-            {"line 7: strategies[1].sender_type", "line 7: strategies[1].note", "line 7: strategies[2]"},
+            {
+                "line 7, field strategies[1].sender_type",
+                "line 7, field strategies[1].note",
+                "line 7, field strategies[2]",
+            },
             id="every bad field of a strategy",
         ),
     ],
@@ -209,7 +221,34 @@ def test_it_names_line_and_field_of_what_is_wrong(document: object, fields: set[
 
 
 def test_it_says_which_field_was_meant() -> None:
-    assert refused(ACCOUNT | {"may_borow": False}) == {"line 7: may_borow": "is not a field here; may_borrow is"}
+    assert refused(ACCOUNT | {"may_borow": False}) == {
+        "line 7, field may_borow": "is no field of this kind of line; did you mean may_borrow?"
+    }
+
+
+def test_it_says_what_a_missing_owner_means() -> None:
+    ownerless = {"kind": "sender", "sender_type": "shared_longcode"}
+    assert refused(ownerless) == {"line 7, field account_id": "is missing (null: the platform pool)"}
+
+
+@pytest.mark.parametrize(
+    "key", ["nineteen-characters", "x" * 201, "nul-in-a-long-enough-key\x00", 123456789012345678901]
+)
+def test_it_refuses_a_key_that_could_be_guessed_without_quoting_it(key: object) -> None:
+    words = "must be a text of 20 to 200 characters, so that nobody guesses it"
+    assert refused(ACCOUNT | {"api_key": key}) == {"line 7, field api_key": words}
+
+
+def test_it_takes_a_key_of_twenty_characters() -> None:
+    line = read(ACCOUNT | {"api_key": "x" * 20})
+    assert isinstance(line, AccountLine)
+    assert line.api_key == "x" * 20
+
+
+def test_it_quotes_no_more_than_the_beginning_of_what_is_wrong() -> None:
+    assert refused(ACCOUNT | {"may_borrow": "y" * 100_000}) == {
+        "line 7, field may_borrow": f"'{'y' * 40}…' is neither true nor false"
+    }
 
 
 def test_it_passes_over_blank_lines() -> None:

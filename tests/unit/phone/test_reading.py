@@ -12,7 +12,6 @@ from core.phone import (
     InvalidRecipientError,
     Recipient,
     country_of,
-    normal_country,
     parse_recipient,
     settled_country,
 )
@@ -153,11 +152,6 @@ def test_it_names_the_country_of(number: str, country: str | None) -> None:
 )
 def test_it_settles_only_what_is_e164_as_it_stands(to: str, country: str | None) -> None:
     assert settled_country(to) == country
-
-
-@pytest.mark.parametrize(("code", "normal"), [("uk", "GB"), ("UK", "GB"), (" gb ", "GB"), ("fr", "FR"), ("zz", "ZZ")])
-def test_it_writes_countries_in_one_way(code: str, normal: str) -> None:
-    assert normal_country(code) == normal
 
 
 @pytest.mark.parametrize("module", ["core.phone", "core.messages.assigner"])

@@ -12,14 +12,14 @@ from core.defaults.pages import MAX_PER_PAGE, PageRequest
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
 from core.documents import default_document
-from core.errors import FieldError, RefusedError
+from core.encoding import ContractError
+from core.errors import RefusedError
+from core.inventory.documents import read_strategies
 from core.moments import second_text
 from core.sender import Product, SenderType
 from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import Text, account_option, enum_option, known_country, product_option
 from worker.cli.session import Session, open_session, operator
-
-_STRATEGY_FIELDS = ("sender_type", "sender_id", "sender_country_code", "note")
 
 _country_option = click.option(
     "--country", metavar="COUNTRY", required=True, help="The recipients' country, ISO 3166-1; UK is read as GB."
@@ -131,28 +131,10 @@ def _of_file(file: IO[bytes], named: dict[str, Sequence[Any]]) -> list[Strategy]
         document = json.load(file)
     except (ValueError, RecursionError) as error:
         raise RefusedError(f"the strategies are not JSON: {error}") from error
-    if not isinstance(document, list):
-        raise RefusedError("the strategies are not a JSON list")
-    return [_strategy(entry, f"strategies[{index}]") for index, entry in enumerate(document)]
-
-
-def _strategy(entry: object, path: str) -> Strategy:
-    if not isinstance(entry, dict):
-        raise _refused(path, "is not an object")
-    for name, value in entry.items():
-        if name not in _STRATEGY_FIELDS:
-            raise _refused(f"{path}.{name}", "is no field of a strategy")
-        if not isinstance(value, str | None):
-            raise _refused(f"{path}.{name}", "must be a text")
-    if entry.get("sender_type") not in set(SenderType):
-        raise _refused(f"{path}.sender_type", f"must be one of: {', '.join(SenderType)}")
-    country = entry.get("sender_country_code")
-    code = known_country(country) if country else None
-    return Strategy(SenderType(entry["sender_type"]), entry.get("sender_id") or None, code, entry.get("note"))
-
-
-def _refused(field: str, reason: str) -> RefusedError:
-    return RefusedError("the default sender is refused", [FieldError(field, reason)])
+    try:
+        return read_strategies(document)
+    except ContractError as error:
+        raise RefusedError("the default sender is refused", error.errors) from None
 
 
 @click.command("unset")
