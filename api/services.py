@@ -27,6 +27,7 @@ from core.defaults.default_senders import DefaultSenders
 from core.defaults.views import DefaultViews
 from core.engine.country_rules import RuleBook
 from core.engine.decision import AccountProblem, Facts, Request
+from core.erasures.erasures import Erasures
 from core.parked.replay import Replay
 from core.process.redis_clients import REQUEST, open_redis
 from core.storage.database import open_engine
@@ -140,6 +141,11 @@ class Services:
     def failed_logins(self) -> FailedLogins:
         """Wrong keys, counted across processes."""
         return FailedLogins(self.redis, self.settings.key_prefix)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """Removes what is kept of a recipient."""
+        return Erasures(self.store)
 
     def replay(self) -> Replay:
         """Puts parked documents back on their queues; one for each request."""

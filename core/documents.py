@@ -11,6 +11,7 @@ from core.contract.ids import ID_FIELDS
 from core.defaults.at_risk import EndangeredDefault, risk_document
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
+from core.erasures.erasures import Erasure
 from core.moments import rfc3339, rfc3339_or_none
 from core.parked.store import ParkedDocument, ParkedEntry
 from core.sender import Registration, Sender, naming_fields
@@ -119,8 +120,19 @@ def parked_document(entry: ParkedEntry) -> dict[str, Any]:
     }
 
 
+def erasure_document(erasure: Erasure) -> dict[str, Any]:
+    """What was erased, as counts."""
+    return {
+        "erasure_id": erasure.erasure_id,
+        "erased_at": rfc3339(erasure.erased_at),
+        "erased_by": erasure.erased_by,
+        "account_id": erasure.account_id,
+        "counts": dict(erasure.counts),
+    }
+
+
 def original_document(found: ParkedDocument) -> dict[str, str]:
-    """The bytes as they came in: as text, or where they are not UTF-8 in base64."""
+    """The bytes as they came in: as text, or where they are not UTF-8 in base64; empty once dropped or erased."""
     try:
         return {"original": found.document.decode()}
     except UnicodeDecodeError:

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
 
     decision_retention_days: int = Field(90, ge=0, description="decisions not made again for longer go; 0: kept")
     parked_retention_days: int = Field(90, ge=0, description="replayed and dropped documents go after that; 0: kept")
+    parked_drop_days: int = Field(365, ge=0, description="what is parked for longer is dropped; 0: it waits for ever")
+    history_retention_days: int = Field(1095, ge=0, description="who changed which default sender goes then; 0: kept")
+    erasure_retention_days: int = Field(1095, ge=0, description="the accounts of erasures go after that; 0: kept")
 
     scheduler_lease_s: float = Field(
         15.0, ge=1, le=60, description="seconds after which another scheduler takes over from one that was killed"

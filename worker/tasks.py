@@ -11,11 +11,19 @@ import redis
 import structlog
 from celery import Celery, Task
 
+from core.defaults.rows import forget_history
 from core.encoding import encode_json
+from core.erasures.erasures import Erasures
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.moments import utc_now
 from worker.celery_setup.app import MessageTask, ScheduledTask, WorkTask
-from worker.celery_setup.schedule import CHECK_DEFAULTS_TASK, PRUNE_DECISIONS_TASK, PRUNE_PARKED_TASK, oldest_kept
+from worker.celery_setup.schedule import (
+    CHECK_DEFAULTS_TASK,
+    PRUNE_DECISIONS_TASK,
+    PRUNE_PARKED_TASK,
+    PRUNE_RECORDS_TASK,
+    oldest_kept,
+)
 from worker.envelopes.handover import has_passed
 from worker.envelopes.task_messages import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handoff.broker import Counts, LaneWork, PoolWork
@@ -125,10 +133,26 @@ def prune_decisions() -> dict[str, int]:
 
 @register(name=PRUNE_PARKED_TASK, base=ScheduledTask)
 def prune_parked() -> dict[str, int]:
-    """Forget what was replayed or dropped more than PARKED_RETENTION_DAYS ago; what is parked stays."""
-    parts = runtime()
-    before = oldest_kept(parts.settings.parked_retention_days, parts.store.clock())
-    return {"pruned": 0 if before is None else parts.store.forget_parked(before)}
+    """Drop what is parked for more than PARKED_DROP_DAYS; forget what was settled PARKED_RETENTION_DAYS ago."""
+    parts, now = runtime(), runtime().store.clock()
+    too_old = oldest_kept(parts.settings.parked_drop_days, now)
+    dropped = 0 if too_old is None else parts.store.drop_parked_before(too_old)
+    if dropped:
+        log.warning("parked_too_long_dropped", count=dropped, days=parts.settings.parked_drop_days)
+    before = oldest_kept(parts.settings.parked_retention_days, now)
+    return {"dropped": dropped, "pruned": 0 if before is None else parts.store.forget_parked(before)}
+
+
+@register(name=PRUNE_RECORDS_TASK, base=ScheduledTask)
+def prune_records() -> dict[str, int]:
+    """Forget who changed which default sender, and what was erased, after the days that the settings give each."""
+    parts, now = runtime(), runtime().store.clock()
+    history = oldest_kept(parts.settings.history_retention_days, now)
+    erasures = oldest_kept(parts.settings.erasure_retention_days, now)
+    return {
+        "history": 0 if history is None else forget_history(parts.store, history),
+        "erasures": 0 if erasures is None else Erasures(parts.store).forget(erasures),
+    }
 
 
 @register(name=CHECK_DEFAULTS_TASK, base=ScheduledTask, bind=True)

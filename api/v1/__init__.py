@@ -1,5 +1,5 @@
 """What this API has beyond ClickSend's."""
 
-from api.v1 import accounts, campaigns, decisions, defaults, parked, rules, senders
+from api.v1 import accounts, campaigns, decisions, defaults, erasures, parked, rules, senders
 
-routers = tuple(each.router for each in (senders, defaults, rules, decisions, campaigns, parked, accounts))
+routers = tuple(each.router for each in (senders, defaults, rules, decisions, campaigns, parked, erasures, accounts))

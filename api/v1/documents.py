@@ -228,7 +228,7 @@ class ParkedOut(BaseModel):
 
 
 class ParkedDetailOut(ParkedOut):
-    """The same with the document as it came in: as text, or where it is not UTF-8 in base64."""
+    """The same with the document as it came in, empty once dropped: as text, or where it is not UTF-8 in base64."""
 
     original: str | None = None
     original_base64: str | None = None
@@ -245,6 +245,32 @@ class ReplayedOut(BaseModel):
     """How many documents went back to their queues; the others were replayed or dropped before, or are not yours."""
 
     replayed: int
+
+
+class ErasedCounts(BaseModel):
+    """How much was looked through and erased: `documents` lost all content, `recipients` were taken out of batches."""
+
+    searched: int
+    documents: int
+    recipients: int
+    ids: int
+    unread: int
+
+
+class ErasureOut(BaseModel):
+    """One erasure: never whose number it was."""
+
+    erasure_id: str
+    erased_at: datetime
+    erased_by: str
+    account_id: str | None
+    counts: ErasedCounts
+
+
+class ErasureList(BaseModel):
+    """The newest first."""
+
+    data: list[ErasureOut]
 
 
 class StrategyStored(BaseModel):

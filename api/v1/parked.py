@@ -16,7 +16,7 @@ from core.accounts.accounts import Account
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
 from core.moments import parse_rfc3339, rfc3339
-from core.parked.store import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of
+from core.parked.store import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of, sent_by
 from core.phone import NO_COUNTRY
 
 router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=AdmittedRoute, dependencies=[BASIC])
@@ -113,9 +113,7 @@ def _found(parts: Services, viewer: Account, parked_id: str) -> ParkedDocument |
 
 
 def _sent_by(member: Account) -> tuple[tuple[str, str | None], ...]:
-    """The ids that its documents carry; a sub-account sends under its own, or under both."""
-    own: tuple[tuple[str, str | None], ...] = ((member.account_id, None),)
-    return own if member.parent is None else (*own, (member.parent, member.account_id))
+    return sent_by(member.account_id, member.parent)
 
 
 def _offset(cursor: ParkedCursor) -> str:

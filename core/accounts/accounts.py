@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -72,6 +72,13 @@ class Accounts:
             if parent is not None:
                 query = query.where(AccountRow.parent_ref == account_at_hand(connection, parent).user_id)
             return [account_from_row(row) for row in connection.execute(query)]
+
+    def sub_account_ids(self, account: Account | str) -> Iterator[str]:
+        """The ids of all sub-accounts of an account, page by page."""
+        after: str | None = None
+        while page := self.page(parent=account, after=after):
+            yield from (each.account_id for each in page)
+            after = page[-1].account_id
 
     def add(
         self, account_id: str, *, name: str | None = None, parent: str | None = None, may_borrow: bool = True

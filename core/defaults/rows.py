@@ -29,7 +29,7 @@ from core.defaults.strategies import Strategy
 from core.encoding import storable
 from core.engine.decision import ENABLED
 from core.sender import Product, SenderType
-from core.storage.database import Write
+from core.storage.database import Database, Write
 from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, PerDialect, chunks
 from core.storage.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
@@ -343,3 +343,11 @@ def _stored(row: Row[*tuple[Any, ...]]) -> StoredDefault:
         created_timestamp=row.created_timestamp,
         updated_timestamp=row.updated_timestamp,
     )
+
+
+def forget_history(store: Database, changed_before: datetime) -> int:
+    """Deletes what is known of changes of defaults before a moment; how many changes there were."""
+    with store.single() as connection:
+        return connection.execute(
+            delete(DefaultHistoryRow).where(DefaultHistoryRow.changed_at < changed_before)
+        ).rowcount

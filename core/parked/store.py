@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, case, delete, func, or_, select, update
 
 from core.encoding import storable
 from core.errors import FieldError, ParkReason
@@ -78,6 +78,22 @@ class ParkedFilter:
 ParkedCursor = tuple[datetime, str]
 
 _TEXTS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
+#: The ids that whoever sends makes up, one for each message, campaign and batch.
+ID_NAMES = ("message_id", "campaign_id", "batch_id")
+#: Bytes of documents read at a time, where all are looked through; a larger one comes alone.
+_READ_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedChange:
+    """What an erasure leaves of a parked document."""
+
+    parked_id: str
+    document: bytes
+    ids: Mapping[str, str | None]
+    state: ParkedState
+
+
 _ENTRY_COLUMNS = tuple(getattr(ParkedRow, entry_field.name) for entry_field in fields(ParkedEntry))
 
 
@@ -134,20 +150,77 @@ class ParkedStore(Database):
                 taken.extend(_document(row) for row in rows)
             yield taken
 
+    def parked_contents(self, wanted: ParkedFilter) -> Iterator[Sequence[ParkedDocument]]:
+        """All documents that meet a filter, some megabytes at a time, in no order."""
+        last = ""
+        while page := self._sizes(wanted, last):
+            for ids in _by_size(page):
+                with self.single() as connection:
+                    rows = connection.execute(_documents().where(ParkedRow.parked_id.in_(ids)))
+                    yield [_document(row) for row in rows]
+            last = page[-1][0]
+
+    def _sizes(self, wanted: ParkedFilter, after: str) -> Sequence[tuple[str, int]]:
+        query = select(ParkedRow.parked_id, func.length(ParkedRow.document)).where(*_conditions(wanted))
+        query = query.where(ParkedRow.parked_id > after).order_by(ParkedRow.parked_id).limit(CHUNK)
+        with self.single() as connection:
+            return [(parked_id, size) for parked_id, size in connection.execute(query)]
+
+    def change_parked(self, changes: Sequence[ParkedChange], now: datetime) -> None:
+        """Write what an erasure leaves; what was replayed or dropped meanwhile keeps its state."""
+        if not changes:
+            return
+        rows = [
+            {"changed": change.parked_id, "document": change.document, "to_state": change.state.value}
+            | dict(change.ids)
+            for change in sorted(changes, key=lambda change: change.parked_id)
+        ]
+        drops = and_(ParkedRow.state == ParkedState.PARKED, bindparam("to_state") == ParkedState.DROPPED.value)
+        statement = (
+            update(ParkedRow)
+            .where(ParkedRow.parked_id == bindparam("changed"))
+            .values(
+                document=bindparam("document"),
+                state=case((drops, ParkedState.DROPPED.value), else_=ParkedRow.state),
+                state_changed_at=case((drops, now), else_=ParkedRow.state_changed_at),
+                **{name: bindparam(name) for name in ID_NAMES},
+            )
+        )
+        with transaction(self.engine) as connection:
+            connection.execute(statement, rows)
+
     def mark_dropped(self, parked_ids: Sequence[str], now: datetime) -> list[str]:
-        """Gives up those that are still parked; their ids."""
+        """Gives up those that are still parked, and removes text and number; their ids."""
         with transaction(self.engine) as connection:
             dropped: list[str] = []
             for part in chunks(sorted(set(parked_ids)), CHUNK):
-                change = _change(part, ParkedState.DROPPED, now)
+                change = _change(part, ParkedState.DROPPED, now).values(document=b"")
                 dropped.extend(connection.scalars(change.returning(ParkedRow.parked_id)))
             return dropped
+
+    def drop_parked_before(self, moment: datetime) -> int:
+        """Drops what was parked before a moment and is parked still, as `mark_dropped` does; how many there were."""
+        old = and_(ParkedRow.state == ParkedState.PARKED, ParkedRow.parked_at < moment)
+        now = self.clock()
+        dropped = 0
+        while True:
+            with self.single() as connection:
+                ids = connection.scalars(select(ParkedRow.parked_id).where(old).limit(CHUNK)).all()
+            if not ids:
+                return dropped
+            dropped += len(self.mark_dropped(ids, now))
 
     def forget_parked(self, settled_before: datetime) -> int:
         """Deletes what was replayed or dropped before a moment; how many there were."""
         settled = and_(ParkedRow.state != ParkedState.PARKED, ParkedRow.state_changed_at < settled_before)
         with transaction(self.engine) as connection:
             return connection.execute(delete(ParkedRow).where(settled)).rowcount
+
+
+def sent_by(account_id: str, parent: str | None) -> tuple[tuple[str, str | None], ...]:
+    """The ids that an account's documents carry; a sub-account sends under its own, or under both."""
+    own: tuple[tuple[str, str | None], ...] = ((account_id, None),)
+    return own if parent is None else (*own, (parent, account_id))
 
 
 def cursor_of(entry: ParkedEntry) -> ParkedCursor:
@@ -170,6 +243,20 @@ def _conditions(wanted: ParkedFilter) -> list[Any]:
     }
     conditions.extend(column == _clean(value) for column, value in pairs.items() if value is not None)
     return conditions
+
+
+def _by_size(sizes: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """Ids in groups whose documents are some megabytes."""
+    group: list[str] = []
+    total = 0
+    for parked_id, size in sizes:
+        if group and total + size > _READ_BYTES:
+            yield group
+            group, total = [], 0
+        group.append(parked_id)
+        total += size
+    if group:
+        yield group
 
 
 def _sent_by(account_id: str, subaccount_id: str | None) -> Any:

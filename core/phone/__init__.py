@@ -10,12 +10,14 @@ from core.phone.countries import KNOWN_REGIONS, NO_COUNTRY
 from core.phone.number import InvalidNumberError, InvalidRecipientError, Recipient
 from core.phone.prefixes import country_of, load_prefixes, settled_country
 from core.phone.reading import parse_recipient, sender_number
+from core.phone.search import NumberSearch
 
 __all__ = [
     "KNOWN_REGIONS",
     "NO_COUNTRY",
     "InvalidNumberError",
     "InvalidRecipientError",
+    "NumberSearch",
     "Recipient",
     "country_of",
     "load_prefixes",

@@ -110,6 +110,11 @@ def _plain(character: str) -> str:
 _PLAIN: Final = _Plain()
 
 
+def plain_text(text: str) -> str:
+    """`text` with each digit, sign and blank in its plain form, so that a search meets every spelling."""
+    return text.translate(_PLAIN)
+
+
 def read_written(to: str) -> Written:
     """The digits of `to`. Raises InvalidNumberError."""
     if _SIMPLE.match(to):
@@ -117,7 +122,7 @@ def read_written(to: str) -> Written:
         return Written(plain.removeprefix("+"), plain[0] == "+")
     if len(to) > LONGEST_TEXT:
         raise InvalidNumberError(_NOT_A_NUMBER if not any(map(str.isdigit, to)) else "has too many digits")
-    text = _bare(to.translate(_PLAIN))
+    text = _bare(plain_text(to))
     text = _unquoted(text)
     if found := _URI_FORM.match(text):
         text = _of_uri(found[1])

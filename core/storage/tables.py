@@ -296,6 +296,22 @@ class ParkedRow(Base):
     state_changed_at: Mapped[datetime] = mapped_column(Utc)
 
 
+class ErasureRow(Base):
+    """An erasure of one recipient's data: who asked, in whose data (NULL: all), how much was erased; never whose number.
+
+    `account_id` is what was asked for, which need not exist: hence no foreign key.
+    """
+
+    __tablename__ = "erasures"
+    __table_args__ = (Index(None, "account_id", "erased_at"),)
+
+    erasure_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(Utc, index=True)
+    erased_by: Mapped[str] = mapped_column(String(200))
+    account_id: Mapped[str | None] = mapped_column(Text)
+    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+
+
 class EpochRow(Base):
     """A counter that grows with every write that decisions of its scope may depend on."""
 

@@ -12,6 +12,7 @@ from celery.schedules import crontab
 
 PRUNE_DECISIONS_TASK = "decisions.prune"
 PRUNE_PARKED_TASK = "parked.prune"
+PRUNE_RECORDS_TASK = "records.prune"
 CHECK_DEFAULTS_TASK = "defaults.check"
 
 #: A task that nobody did within this time is dropped; the next day's does its work.
@@ -28,6 +29,11 @@ BEAT_SCHEDULE: Mapping[str, Mapping[str, object]] = {
     PRUNE_PARKED_TASK: {
         "task": PRUNE_PARKED_TASK,
         "schedule": crontab(hour="3", minute="20"),
+        "options": {"expires": EXPIRES_S},
+    },
+    PRUNE_RECORDS_TASK: {
+        "task": PRUNE_RECORDS_TASK,
+        "schedule": crontab(hour="3", minute="30"),
         "options": {"expires": EXPIRES_S},
     },
     CHECK_DEFAULTS_TASK: {

@@ -112,6 +112,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
             ),
         },
     ),
+    "erase": Lazy(
+        "Remove a recipient's number, and the texts to it, from all that is kept; tells how much it was.",
+        "worker.cli.erase:erase",
+    ),
     "explain": Lazy(
         "Show the decision that sending would make, with every candidate, its rank or why it was rejected.",
         "worker.cli.explain:explain",

@@ -43,7 +43,7 @@ TRIP_BYTES = 4_194_304
 WAITING_BYTES = 268_435_456
 POLL_S = 0.2
 
-_REPORT_COLUMNS = ("line", "field", "reason", "to")
+REPORT_COLUMNS = ("line", "field", "reason", "to")
 
 
 class NotSentError(SmartAssignError):
@@ -109,7 +109,7 @@ class RefusalReport:
         text = io.StringIO()
         writer = csv.writer(text)
         if self.size == 0:
-            writer.writerow(_REPORT_COLUMNS)
+            writer.writerow(REPORT_COLUMNS)
         writer.writerows((each.line, each.field, each.reason, each.to) for each in refusals)
         try:
             stream = self._opened()
