@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
@@ -186,13 +187,13 @@ def tried(task: Task, document: bytes, expires: str | None, work: LaneWork) -> C
 
     Celery throws a task away that fails, and the message would go with it.
     """
-    task_id, retries = task.request.id, task.request.retries
+    work_id, retries = _work_id(task.request.id, document), task.request.retries
     try:
         if has_passed(expires, utc_now()):
-            return work.park_task(task_id, document, ParkReason.EXPIRED, "the task's expires had passed")
+            return work.park_task(work_id, document, ParkReason.EXPIRED, "the task's expires had passed")
         if retries >= TRIES:
-            return work.park_task(task_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
-        return _worked(task_id, document, work)
+            return work.park_task(work_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
+        return _worked(work_id, document, work)
     except StoreUnavailableError as error:
         # Whoever waits for SQL is not to blame, however long it takes.
         task.request.retries = min(retries, TRIES - 2)
@@ -205,12 +206,17 @@ def _delay(retries: int) -> int:
     return RETRY_DELAYS_S[min(retries, len(RETRY_DELAYS_S) - 1)]
 
 
-def _worked(task_id: str, document: bytes, work: LaneWork) -> Counts:
+def _work_id(task_id: str, document: bytes) -> str:
+    """What the outcome is remembered by. A producer may give one task id to two messages, and neither is to be lost."""
+    return f"{task_id}/{hashlib.blake2b(document, digest_size=8).hexdigest()}"
+
+
+def _worked(work_id: str, document: bytes, work: LaneWork) -> Counts:
     try:
-        return work.on_task(task_id, document)
+        return work.on_task(work_id, document)
     except PASSING:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must not go with it
-        log.error("task_failed", task_id=task_id, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+        log.error("task_failed", work_id=work_id, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
         detail = f"work on it failed: {type(error).__name__}"
-        return work.park_task(task_id, document, ParkReason.RETRIES_EXHAUSTED, detail)
+        return work.park_task(work_id, document, ParkReason.RETRIES_EXHAUSTED, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator, Mapping
 from struct import pack
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ def nested(levels: int) -> Any:
 
 _HUGE = ("x" * 300_000, 10**400, nested(150), {"a" * 1000: "b" * 1000}, [0] * 10_000)
 _PLAIN = (None, True, False, 0, 1, -1, 1.5, 2**63, "", "x", "\x00", "[1]", [], [1], {}, {"a": 1})
+_TIMES = ("2030", "12:30", "0001-01-01", "9999-12-31T23:59:59+00:00", "2026-01-31T12:00:00+23:59", " ")
 anything = st.sampled_from((*_PLAIN, *_HUGE)) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -67,6 +69,7 @@ _GOOD_HEADERS: dict[str, Any] = {
     "ticket": "x",
     "hostname": "w@host",
 }
+_ASK_FOR_CELERY = ("eta", "group", "group_index")
 _GOOD_PROPERTIES: dict[str, Any] = {
     "body_encoding": "base64",
     "delivery_tag": "d1",
@@ -77,7 +80,7 @@ _GOOD_PROPERTIES: dict[str, Any] = {
     "correlation_id": "t1",
     "message_id": "m1",
 }
-_BODIES = (
+BODIES = (
     [[{"message_id": "m1"}], {}, {}],
     [[], {"message": {"message_id": "m1"}}, None],
     [[CLAIM_ID, 3], {}, {}],
@@ -88,7 +91,7 @@ _BODIES = (
     {"method": "ping", "arguments": {}, "destination": None},
     {"type": "worker-heartbeat", "hostname": "w@host"},
 )
-bodies = (st.sampled_from(_BODIES) | anything).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200)
+bodies = (st.sampled_from(BODIES) | anything).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200)
 
 
 @st.composite
@@ -109,6 +112,28 @@ def _mutated(draw: st.DrawFn, good: dict[str, Any]) -> Any:
 
 headers = st.sampled_from(TASKS).flatmap(lambda task: _mutated(_GOOD_HEADERS | {"task": task}))
 properties = _mutated(_GOOD_PROPERTIES)
+
+
+def each_header_odd(asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Headers of a good task that asks for something, with one of them missing, or any value of any type."""
+    good = {name: value for name, value in _GOOD_HEADERS.items() if name not in _ASK_FOR_CELERY} | dict(asked)
+    for name in (*_GOOD_HEADERS, "meth", "groups", "expires", "taskset", "utc"):
+        yield {other: value for other, value in good.items() if other != name}
+        for value in (*_PLAIN, *_TIMES, *_HUGE):
+            yield good | {name: value}
+
+
+def element(told: Any, body: bytes) -> bytes:
+    """A task message as kombu writes it to a Redis list."""
+    return json.dumps(
+        {
+            "body": base64.b64encode(body).decode(),
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "headers": told,
+            "properties": _GOOD_PROPERTIES,
+        }
+    ).encode()
 
 
 @st.composite

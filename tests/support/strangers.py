@@ -92,6 +92,9 @@ def on_redis() -> dict[str, Stranger]:
             "messages", element(task_headers(**waiting), properties={"delivery_info": None}), "headers"
         ),
         "compression that is a list": Stranger("messages", element(task_headers(compression=[1])), "$"),
+        "what says that Celery could not take it": Stranger(
+            "messages", element(task_headers(**{"x-smart-assign-not-taken": "x"})), "headers"
+        ),
         "an errand": Stranger("messages", element(body=task_body(callbacks=[{"task": "x"}])), "body.callbacks"),
         "null among claims": Stranger("work", b"null", "$"),
         "a list among claims": Stranger("work", b"[]", "$"),

@@ -14,8 +14,10 @@ import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import loads
 
+from core.encoding import encode_json
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
 from worker.envelopes.celery_queue import CeleryQueue
+from worker.envelopes.task_messages import NOT_TAKEN
 
 log = structlog.get_logger(__name__)
 
@@ -60,11 +62,25 @@ class _ReadsFirst:
             self._queue_cycle.rotate(queue)
             read = self._read(queue, element)
             if read is not None:
-                self.connection._deliver(loads(read), queue)  # noqa: SLF001  # as kombu's own channel does
+                self._hand_on(queue, loads(read))
             return True
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
+
+    def _hand_on(self, queue: str, message: dict[str, Any]) -> None:
+        """Deliver as kombu's own channel does. What Celery trips over is set aside: it would end the worker, and the next."""
+        try:
+            self.connection._deliver(message, queue)  # noqa: SLF001
+        except self.connection_errors:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is
+            log.error("message_not_taken", queue=queue, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+            if is_answer_channel(queue) or is_command_channel(queue):
+                return
+            message["headers"][NOT_TAKEN] = type(error).__name__
+            self._set_aside(queue, encode_json(message))
+            self.basic_ack(message["properties"]["delivery_tag"])  # type: ignore[attr-defined]  # kombu's
 
     def _get(self, queue: str) -> Any:
         """As kombu's, but for what cannot be read: the next element is taken instead."""

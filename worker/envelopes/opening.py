@@ -173,6 +173,8 @@ class Opener:
         return self._open(read, content_type, body, read_all)
 
     def _open(self, headers: TaskHeaders, content_type: object, body: bytes, read_all: _ReadAll) -> Opened:
+        if headers.not_taken:
+            return Refused(FieldError("headers", f"cannot be taken by Celery: {headers.not_taken[:MAX_NAME]}"))
         if content_type != CONTENT_TYPE:
             return Refused(FieldError("content-type", f"must be {CONTENT_TYPE}"))
         try:
@@ -273,7 +275,7 @@ def _celery_headers(read: TaskHeaders, headers: CeleryHeaders) -> dict[str, Any]
     Its expiry travels with its document: Celery drops a task that has expired, and its message with it. `read` may
     come from the body, where a message of Celery's first protocol says what it asks for.
     """
-    asked = {"eta": read.eta, "group": read.group, "group_index": headers.group_index}
+    asked = {"eta": read.eta or None, "group": read.group or None, "group_index": headers.group_index}
     asked |= {"retries": read.retries or 0, "ignore_result": read.ignore_result, "shadow": headers.shadow}
     asked |= {"root_id": headers.root_id or read.id, "parent_id": headers.parent_id}
     return task_headers(read.task, read.id, HIDDEN) | {"kwargsrepr": HIDDEN} | asked

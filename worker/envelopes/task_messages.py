@@ -18,7 +18,8 @@ CLEAN_UP_RESULTS_TASK = "celery.backend_cleanup"
 
 #: Characters of an id or a name that Celery is given: Flower and logs show them.
 MAX_NAME = 255
-
+#: The header of a task message that Celery could not take; its value says why.
+NOT_TAKEN = "x-smart-assign-not-taken"
 
 #: A number of repeats that is one.
 Retries = Annotated[int, msgspec.Meta(ge=0, le=1000)]
@@ -40,6 +41,7 @@ class TaskHeaders(msgspec.Struct):
     timelimit: tuple[float | None, float | None] | None = None
     ignore_result: bool | None = None
     compression: str | None = None
+    not_taken: str | None = msgspec.field(name=NOT_TAKEN, default=None)
 
 
 class CeleryHeaders(TaskHeaders):

@@ -33,6 +33,10 @@ class Acks:
         self._channel.basic_reject(tag, requeue=True)
         self._release(tag)
 
+    def take_back(self, tag: int) -> None:
+        """Celery does not have a delivery after all."""
+        self._held.discard(tag)
+
     def acknowledge(self, tags: Iterable[int]) -> None:
         """These deliveries were worked on."""
         if not self._held:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,9 +24,12 @@ from worker.envelopes.celery_queue import read_scheduled
 from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.intake.acks import Acks
+from worker.intake.consuming import Consuming
 from worker.intake.deliveries import DeliveryCounts, delivered_before
-from worker.intake.local_tasks import pool_children, start_for_celery, start_task
-from worker.rabbitmq_broker.deliveries import Delivery, read_delivery
+from worker.intake.gathered import Gathered, alone
+from worker.intake.given import give_to_celery
+from worker.intake.local_tasks import pool_children, start_task
+from worker.rabbitmq_broker.deliveries import Delivery
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
@@ -45,29 +47,6 @@ REQUEUE_PAUSE_S = 1.0
 SCHEDULED_AT_ONCE = 4
 #: What is refused is gathered like the rest, and parked together.
 MOST_REFUSED = 500
-
-
-@dataclass(slots=True)
-class Gathered:
-    """Deliveries of one channel that wait to become a batch; one that is `refused` is so for all of them, one by one."""
-
-    acks: Acks
-    documents: list[bytes] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
-    size: int = 0
-    exhausted: int = 0
-    refused: list[FieldError] = field(default_factory=list)
-
-    def add(self, delivery: Delivery, document: bytes) -> None:
-        """Take one more."""
-        self.documents.append(document)
-        self.deliveries.append(delivery)
-        self.size += len(document)
-
-    @property
-    def redelivered(self) -> list[int]:
-        """The places of those that were delivered before."""
-        return [place for place, delivery in enumerate(self.deliveries) if delivery.came_before]
 
 
 class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -153,40 +132,33 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
-        match self._opened(delivery, self._messages):
-            case ForCelery() as task:
-                _give_to_celery(parent, acks, delivery, task)
-            case Refused(error):
-                self._park(parent, settings, acks, delivery, error)
-            case Document(document):
-                before = delivered_before(delivery, document, self._counts.count)
-                if before >= settings.claim_attempts:
-                    self._submit(parent, WORK_TASK, _alone(acks, (document, delivery), before, settings), settings)
-                else:
-                    self._gather(parent, settings, acks, (document, delivery))
+        opened = _offered(parent, acks, delivery, self._opened(delivery, self._messages))
+        if isinstance(opened, Refused):
+            self._park(parent, settings, acks, delivery, opened.error)
+        elif isinstance(opened, Document):
+            before = delivered_before(delivery, opened.content, self._counts.count)
+            came = (opened.content, delivery)
+            if before >= settings.claim_attempts:
+                self._submit(parent, WORK_TASK, alone(acks, came, before, settings), settings)
+            else:
+                self._gather(parent, settings, acks, came)
 
     def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
-        match self._opened(delivery, self._batches):
-            case ForCelery() as task:
-                _give_to_celery(parent, acks, delivery, task)
-            case Refused(error):
-                refused = Gathered(acks, refused=[error])
-                refused.add(delivery, delivery.body)
-                self._submit(parent, BATCH_TASK, refused, settings)
-            case Document(document):
-                before = delivered_before(delivery, document, self._counts.count)
-                self._submit(parent, BATCH_TASK, _alone(acks, (document, delivery), before, settings), settings)
+        opened = _offered(parent, acks, delivery, self._opened(delivery, self._batches))
+        if isinstance(opened, Refused):
+            self._submit(parent, BATCH_TASK, _refused(acks, delivery, opened.error), settings)
+        elif isinstance(opened, Document):
+            before = delivered_before(delivery, opened.content, self._counts.count)
+            self._submit(parent, BATCH_TASK, alone(acks, (opened.content, delivery), before, settings), settings)
 
     def _on_scheduled(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery is a task of the scheduler, or parked: whoever else writes to this queue is mistaken."""
         task = read_scheduled(delivery.headers, delivery.content_type, delivery.body)
-        if task is not None:
-            _give_to_celery(parent, acks, delivery, task)
-            return
-        refused = Gathered(acks, refused=[FieldError("headers.task", f"is no task that {settings.work_queue} is for")])
-        refused.add(delivery, delivery.body)
-        self._submit(parent, WORK_TASK, refused, settings)
+        error = FieldError("headers.task", f"is no task that {settings.work_queue} is for")
+        opened = _offered(parent, acks, delivery, Refused(error) if task is None else task)
+        if isinstance(opened, Refused):
+            self._submit(parent, WORK_TASK, _refused(acks, delivery, opened.error), settings)
 
     def _opened(self, delivery: Delivery, opener: Opener) -> Opened:
         try:
@@ -292,52 +264,18 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         return reject
 
 
-class Consuming:
-    """Consumers of a channel, one a queue."""
-
-    def __init__(self, parent: Any, channel: Any, names: Sequence[str], take: Callable[[Delivery], None]) -> None:
-        self.channel, self._names, self._take = channel, names, take
-        self._tags: list[str] = []
-        # The broker may deliver while it answers, and the pool takes nothing before the event loop runs.
-        parent.timer.call_after(0, self._consume)
-
-    def _consume(self) -> None:
-        self._tags = [self.channel.basic_consume(queue=name, callback=self._on_raw) for name in self._names]
-
-    def _on_raw(self, raw: Any) -> None:
-        self._take(read_delivery(raw))
-
-    def cancel(self) -> None:
-        """Consume no more."""
-        tags, self._tags = self._tags, []
-        for tag in tags:
-            self.channel.basic_cancel(tag)
+def _offered(parent: Any, acks: Acks, delivery: Delivery, opened: Opened) -> Opened:
+    """What was opened, after Celery was given what is for Celery: refused where Celery could not take it."""
+    if not isinstance(opened, ForCelery):
+        return opened
+    error = give_to_celery(parent, acks, delivery.tag, opened)
+    return opened if error is None else Refused(error)
 
 
-def _give_to_celery(parent: Any, acks: Acks, delivery: Delivery, task: ForCelery) -> None:
-    tag = delivery.tag
-    acks.hold(tag)
-
-    def acknowledge(_: Any, errors: Any) -> None:
-        try:
-            acks.end_held(tag)
-        except errors as error:  # the channel is gone, and the broker delivers again
-            log.warning("acknowledgement_lost", error=type(error).__name__)
-
-    def reject(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
-        try:
-            acks.give_back_held(tag)
-        except errors as error:  # the channel is gone, and the broker delivers again
-            log.warning("giving_back_lost", error=type(error).__name__)
-
-    start_for_celery(parent, task, acknowledge=acknowledge, reject=reject)
-
-
-def _alone(acks: Acks, came: tuple[bytes, Delivery], before: int, settings: Settings) -> Gathered:
-    """One delivery, to be worked on apart from others; parked where it came too often."""
-    document, delivery = came
-    exhausted = max(0, before + 1 - 2 * settings.claim_attempts)
-    return Gathered(acks, [document], [delivery], exhausted=exhausted)
+def _refused(acks: Acks, delivery: Delivery, error: FieldError) -> Gathered:
+    refused = Gathered(acks, refused=[error])
+    refused.add(delivery, delivery.body)
+    return refused
 
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:

@@ -15,6 +15,7 @@ from core.errors import ParkReason, StoreUnavailableError
 from worker.tasks import TRIES, tried
 
 DOCUMENT = b'{"message_id": "m1"}'
+WORK_ID = "t1/99b6064150d6bf51"
 DONE = {"dispatched": 1, "parked": 0}
 LATER = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
@@ -47,7 +48,7 @@ class FakeWork:
     parked: list[tuple[str, bytes, ParkReason, str]] = field(default_factory=list)
 
     def on_task(self, task_id: str, document: bytes) -> Mapping[str, int]:
-        assert (task_id, document) == ("t1", DOCUMENT)
+        assert (task_id, document) == (WORK_ID, DOCUMENT)
         if self.failure:
             raise self.failure
         return DONE
@@ -71,7 +72,7 @@ def test_it_hands_off(expires: str | None) -> None:
 def test_it_parks_what_came_too_late() -> None:
     work = FakeWork()
     run(FakeTask(), work, "2020-01-01T00:00:00+00:00")
-    assert work.parked == [("t1", DOCUMENT, ParkReason.EXPIRED, "the task's expires had passed")]
+    assert work.parked == [(WORK_ID, DOCUMENT, ParkReason.EXPIRED, "the task's expires had passed")]
 
 
 @pytest.mark.parametrize(("retries", "countdown"), [(0, 1), (3, 10), (TRIES - 1, 60)])
@@ -105,3 +106,13 @@ def test_it_parks_what_fails_in_a_way_that_nobody_foresaw() -> None:
     work = FakeWork(LookupError("SECRET"))
     run(FakeTask(), work)
     assert [entry[2:] for entry in work.parked] == [(ParkReason.RETRIES_EXHAUSTED, "work on it failed: LookupError")]
+
+
+def test_it_tells_two_messages_apart_that_have_one_task_id() -> None:
+    """A producer may write any id; remembered by it alone, the second would be lost as one that was settled before."""
+    work = FakeWork()
+    for document in (DOCUMENT, b'{"message_id": "m2"}', DOCUMENT):
+        tried(FakeTask(TRIES), document, None, work)
+    first, second, again = (entry[0] for entry in work.parked)
+    assert first == again == WORK_ID
+    assert second != first

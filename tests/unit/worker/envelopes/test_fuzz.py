@@ -9,8 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import amqp
+import pytest
 from celery import Celery
+from celery.worker import state
 from celery.worker.request import Request
+from celery.worker.strategy import default
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Connection
@@ -18,7 +21,17 @@ from kombu.message import Message
 from kombu.transport.virtual import Message as VirtualMessage
 
 from tests.support.effort import examples
-from tests.support.envelopes_fuzz import anything, bodies, elements, headers, raw_properties
+from tests.support.envelopes_fuzz import (
+    BODIES,
+    LATER,
+    anything,
+    bodies,
+    each_header_odd,
+    element,
+    elements,
+    headers,
+    raw_properties,
+)
 from worker.celery_setup.rabbitmq_transport import UNREADABLE, reading_frame_handler
 from worker.envelopes.broadcasts import read_broadcast, read_broadcast_delivery
 from worker.envelopes.celery_queue import CeleryQueue, read_scheduled
@@ -40,10 +53,33 @@ def _any_task() -> None:
     return
 
 
+TAKEN: list[Request] = []
+CONSUMER = SimpleNamespace(
+    hostname="w@host",
+    connection_errors=(),
+    event_dispatcher=SimpleNamespace(enabled=True, send=lambda _, **told: json.dumps(told)),
+    timer=SimpleNamespace(call_at=lambda _, __, args, **___: TAKEN.append(args[0])),
+    apply_eta_task=TAKEN.append,
+    disable_rate_limits=True,
+    task_buckets={"any.task": None},
+    on_task_request=TAKEN.append,
+    _limit_task=None,
+    _limit_post_eta=None,
+    controller=SimpleNamespace(state=state),
+    pool=SimpleNamespace(apply_async=None),
+    qos=SimpleNamespace(increment_eventually=lambda: None),
+)
+STRATEGY = default(APP.tasks["any.task"], APP, CONSUMER)
+
+
 def taken_by_celery(message: Message) -> None:
-    """Does what Celery's consumer does of a task message before it gives the task to its pool."""
+    """Does what Celery's consumer does of a task message until it gives the task to its pool, or to its timer."""
     assert isinstance(message.headers["task"], str)
-    request = Request(message, app=APP, task=APP.tasks["any.task"], headers=message.headers, hostname="w@host")
+    TAKEN.clear()
+    STRATEGY(message, None, lambda *_: None, lambda *_, **__: None, [])
+    (request,) = TAKEN
+    state.requests.clear()
+    state.reserved_requests.clear()
     assert isinstance(request.id, str)
     assert (request.stamped_headers, request.stamps) == ([], {})
     json.dumps([request.info(), request.eta and request.eta.isoformat(), request.expires and str(request.expires)])
@@ -69,6 +105,23 @@ def is_sound(opened: Opened) -> None:
 def test_it_opens_any_element_of_a_list(raw: bytes) -> None:
     for opener in OPENERS:
         is_sound(opener.open_kombu_message(raw))
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"eta": LATER}, {"group": "g"}, {"retries": 1}], ids=["nothing", "eta", "group", "retries"]
+)
+def test_it_opens_each_header_of_each_type(asked: dict[str, Any]) -> None:
+    """One value at a time: of those drawn above, few have but one that is odd, and the others have them refused."""
+    for told in each_header_odd(asked):
+        body = json.dumps(BODIES[0]).encode()
+        raw = SimpleNamespace(body=body, delivery_info={"delivery_tag": 1, "redelivered": False})
+        raw.properties = {"application_headers": told, "content_type": "application/json"}
+        for opener in OPENERS:
+            is_sound(read_delivery(raw).opened(opener))
+            is_sound(opener.open_kombu_message(element(told, body)))
+        shown = CELERY_QUEUE.read_element(element(told, body), "q")
+        if shown is not None:
+            taken_from_a_list(shown)
 
 
 @often
