@@ -109,13 +109,13 @@ def parked_document(entry: ParkedEntry) -> dict[str, Any]:
     """All about a parked message but its content."""
     return {
         "parked_id": entry.parked_id,
-        "reason": entry.reason.value,
+        "reason": str(entry.reason),
         "detail": entry.detail,
         "fields": [{"field": error.field, "reason": error.reason} for error in entry.fields],
         **{name: getattr(entry, name) for name in ID_FIELDS},
         "lane": entry.lane,
         "parked_at": rfc3339(entry.parked_at),
-        "state": entry.state.value,
+        "state": str(entry.state),
         "state_changed_at": rfc3339_or_none(entry.state_changed_at),
     }
 

@@ -93,6 +93,17 @@ def quoted(value: object) -> str:
     return text if isinstance(value, str) or len(text) <= _QUOTED_CHARACTERS else f"{text[:_QUOTED_CHARACTERS]}…"
 
 
+#: What can be said of a code that stands in no list here: a worker of a newer version wrote it.
+NEWER_REASON = ParkReasonInfo(
+    "a newer version of this program knows the code", "look at it with that version, which may replay it too"
+)
+
+
+def reason_info(code: str) -> ParkReasonInfo:
+    """What an operator reads about a code, one of a newer version too."""
+    return PARK_REASONS[ParkReason(code)] if code in PARK_REASONS else NEWER_REASON
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One field of a document that breaks its contract; `field` is a path such as `recipients[3].to`."""

@@ -23,6 +23,7 @@ from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
 from core.moments import utc_now
 from core.process.redis_clients import WORKING, open_redis
+from core.process.watch import Watch
 from core.storage.database import open_engine
 from core.store import Store
 from worker.configuration import configured
@@ -88,6 +89,11 @@ class Runtime:
     def progress(self) -> Progress:
         """The counts of campaigns."""
         return Progress(self.broker.progress_redis, self.settings.key_prefix)
+
+    @cached_property
+    def watch(self) -> Watch:
+        """What the threads of this process are at."""
+        return Watch()
 
     def close(self) -> None:
         """Close what is open."""

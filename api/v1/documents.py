@@ -212,7 +212,8 @@ class ParkedOut(BaseModel):
     """A message or batch that could not be dispatched."""
 
     parked_id: str
-    reason: ParkReason
+    #: Other codes are those of a newer version.
+    reason: ParkReason | str
     detail: str
     fields: list[FieldOut]
     message_id: str | None
@@ -223,7 +224,7 @@ class ParkedOut(BaseModel):
     country: str | None
     lane: str
     parked_at: datetime
-    state: ParkedState
+    state: ParkedState | str
     state_changed_at: datetime | None
 
 

@@ -28,7 +28,7 @@ _RAISE = """
 local raised = 0
 for i = 2, #KEYS do
   local known = tonumber(redis.call('GET', KEYS[i]) or '-1')
-  if tonumber(ARGV[i]) > known then
+  if not known or tonumber(ARGV[i]) > known then
     redis.call('SET', KEYS[i], ARGV[i], 'EX', ARGV[1])
     raised = raised + 1
   end
@@ -70,9 +70,9 @@ class RedisEpochs:
         return mark
 
     def read(self, scopes: Sequence[str]) -> dict[str, int | None]:
-        """The epochs as Redis knows them, in one MGET. Raises redis.RedisError."""
-        values = self._client.mget([self.key(scope) for scope in scopes])
-        return {scope: None if value is None else int(value) for scope, value in zip(scopes, values, strict=True)}
+        """The epochs as Redis knows them, in one MGET; one that is no number is none. Raises redis.RedisError."""
+        values: list[bytes | None] = self._client.mget([self.key(scope) for scope in scopes])  # type: ignore[assignment]
+        return {scope: _epoch(value) for scope, value in zip(scopes, values, strict=True)}
 
     def publish(self, values: Mapping[str, int]) -> None:
         """Raise the epochs to `values`. Raises EpochPublishError; a lost call is repaired from SQL."""
@@ -83,6 +83,10 @@ class RedisEpochs:
             self._raise(keys=keys, args=[EPOCH_TTL_S, *values.values()])
         except redis.RedisError as error:
             raise EpochPublishError("Redis did not take the new epochs") from error
+
+
+def _epoch(value: bytes | None) -> int | None:
+    return int(value) if value is not None and value.isdigit() else None
 
 
 class Epochs:

@@ -99,7 +99,7 @@ class Progress:
         Counted whole on a Redis broker alone; on RabbitMQ the hash holds campaigns only.
         """
         found: dict[bytes, bytes] = self._client.hgetall(counts_key(self._prefix))  # type: ignore[assignment]
-        return {name.decode(): int(value) for name, value in found.items()}
+        return {name.decode(): int(value) for name, value in found.items() if value.isdigit()}
 
     def _account_of(self, campaign_id: str) -> str:
         members: set[bytes] = self._client.smembers(  # type: ignore[assignment]
@@ -117,7 +117,11 @@ def _read(account_id: str, campaign_id: str, found: Mapping[str, str]) -> Campai
     def number(name: str) -> int:
         return int(found.get(name, 0))
 
-    parked = {name.removeprefix(_PARKED): int(value) for name, value in found.items() if name.startswith(_PARKED)}
+    parked = {
+        name.removeprefix(_PARKED): int(value)
+        for name, value in found.items()
+        if name.startswith(_PARKED) and value.lstrip("-").isdecimal()
+    }
     times = {name: parse_rfc3339(found[name]) for name in ("started_at", "updated_at") if name in found}
     return CampaignProgress(
         account_id=account_id,

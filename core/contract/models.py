@@ -246,7 +246,8 @@ class ParkedNotice(BaseModel):
 
     schema_: Literal[1] = Field(alias="schema")
     parked_id: str
-    reason: ParkReason
+    #: A code that stands in no list is one of a newer version.
+    reason: ParkReason | str
     detail: str
     fields: list[NoticeField] | None = None
     message_id: str | None = None

@@ -33,10 +33,13 @@ class ParkedState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParkedEntry:
-    """All about a parked document but its content. `lane` is the queue that it came from."""
+    """All about a parked document but its content. `lane` is the queue that it came from.
+
+    `reason` is a ParkReason and `state` a ParkedState, or what a newer version of this program wrote in their place.
+    """
 
     parked_id: str
-    reason: ParkReason
+    reason: str
     detail: str
     lane: str
     parked_at: datetime
@@ -47,7 +50,7 @@ class ParkedEntry:
     account_id: str | None = None
     subaccount_id: str | None = None
     country: str | None = None
-    state: ParkedState = ParkedState.PARKED
+    state: str = ParkedState.PARKED
     state_changed_at: datetime | None = None
 
 
@@ -121,11 +124,11 @@ class ParkedStore(Database):
             rows = connection.execute(query.order_by(ParkedRow.parked_at.desc(), ParkedRow.parked_id.desc()))
             return [ParkedEntry(**_entry_values(row)) for row in rows]
 
-    def parked_counts(self, wanted: ParkedFilter) -> dict[ParkReason, int]:
+    def parked_counts(self, wanted: ParkedFilter) -> dict[str, int]:
         """How many there are, by reason."""
         query = select(ParkedRow.reason, func.count()).where(*_conditions(wanted)).group_by(ParkedRow.reason)
         with self.single() as connection:
-            return {ParkReason(reason): count for reason, count in connection.execute(query)}
+            return dict(connection.execute(query).all())
 
     def parked_one(self, parked_id: str) -> ParkedDocument | None:
         """One document with its content, or None."""
@@ -282,9 +285,7 @@ def _document(row: Row[*tuple[Any, ...]]) -> ParkedDocument:
 def _entry_values(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     values = {entry_field.name: getattr(row, entry_field.name) for entry_field in fields(ParkedEntry)}
     return values | {
-        "reason": ParkReason(row.reason),
-        "state": ParkedState(row.state),
-        "fields": tuple(FieldError(**error) for error in row.fields or ()),
+        "fields": tuple(FieldError(error["field"], error["reason"]) for error in row.fields or ()),
     }
 
 
@@ -292,13 +293,13 @@ def _values(parked: ParkedDocument) -> dict[str, Any]:
     texts = {name: _clean(getattr(parked, name)) for name in _TEXTS}
     return texts | {
         "parked_id": parked.parked_id,
-        "reason": parked.reason.value,
+        "reason": str(parked.reason),
         "detail": _printable(parked.detail)[:_DETAIL_MAX_CHARACTERS],
         "fields": [{"field": _printable(e.field), "reason": _printable(e.reason)} for e in parked.fields] or None,
         "lane": parked.lane,
         "document": parked.document,
         "parked_at": parked.parked_at,
-        "state": parked.state.value,
+        "state": str(parked.state),
         "state_changed_at": parked.state_changed_at or parked.parked_at,
     }
 

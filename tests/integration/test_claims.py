@@ -235,7 +235,7 @@ def test_it_announces_once(claims: Claims, redis_client: redis.Redis) -> None:
     push(redis_client, b"1")
     settlement = Settlement(parked=[("prk_1", b"record")])
     claims.settle(begun(claims).id, settlement)
-    assert claims.outbox_entries() == [("prk_1", b"record")]
+    assert list(claims.outbox_pages()) == [[("prk_1", b"record")]]
     assert [claims.announce([("prk_1", b"notice")]) for _ in range(2)] == [1, 0]
     assert redis_client.llen("smart-assign.parked") == 1
 

@@ -17,6 +17,7 @@ from worker.celery_setup.housekeeping import Housekeeping
 from worker.celery_setup.routing import Routing
 from worker.celery_setup.schedule import BEAT_SCHEDULE
 from worker.celery_setup.scheduler import is_worked_on
+from worker.celery_setup.standing import STANDING
 from worker.celery_setup.task_events import TaskEvents
 from worker.configuration import configured
 from worker.envelopes.handover import HIDDEN
@@ -30,6 +31,8 @@ from worker.wiring import release_runtime, runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120
+#: Commands of remote control that are ours; the import of each is what makes it known.
+OUR_COMMANDS = (STANDING,)
 #: Flower asks from up to 32 threads, each with two connections at once: with fewer they wait for each other for ever.
 BROKER_POOL_LIMIT = 80
 

@@ -7,17 +7,15 @@ import time
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from celery import bootsteps
 
 from core.cache.epochs import EPOCH_TTL_S
 from core.errors import EpochPublishError, StoreUnavailableError
+from core.process.lasting import Attempts, LastingThread
 from worker.configuration import configured
 from worker.handoff.broker import Duty
 from worker.handoff.errors import BROKER_ERRORS
 from worker.wiring import Runtime, runtime
-
-log = structlog.get_logger(__name__)
 
 REPAIR_EVERY_S = 5.0
 #: Epochs of this last while are published again at every repair; raising one to its own value changes nothing. Whoever
@@ -25,24 +23,39 @@ REPAIR_EVERY_S = 5.0
 REPAIR_OVERLAP = timedelta(minutes=3)
 
 
-class Housekeeper(threading.Thread):
-    """Takes up claims past their deadline, parked documents and events not told of, epochs that were not published."""
+#: How often the housekeeper looks whether a duty is due.
+LOOK_EVERY_S = 0.2
+#: What says no more than that a service is away.
+PASSING = (StoreUnavailableError, EpochPublishError, *BROKER_ERRORS)
+
+
+class Housekeeper(LastingThread):
+    """Takes up claims past their deadline, parked documents and events not told of, epochs that were not published.
+
+    Each duty fails for itself: one that cannot be done keeps none of the others from being done.
+    """
 
     def __init__(self, parts: Runtime, stopping: threading.Event) -> None:
-        super().__init__(name="housekeeper", daemon=True)
+        super().__init__("housekeeper", self.turn, stopping)
         self._stopping = stopping
         self._epochs, self._store = parts.epochs, parts.store
         self._look_back = REPAIR_OVERLAP + timedelta(seconds=EPOCH_TTL_S)
-        self._duties = [Duty("repair_epochs", REPAIR_EVERY_S, self.repair_epochs), *parts.broker.duties()]
+        duties = [Duty("repair_epochs", REPAIR_EVERY_S, self.repair_epochs), *parts.broker.duties()]
+        self._duties = [(duty, Attempts(duty.name, PASSING)) for duty in duties]
+        self._due = dict.fromkeys((duty.name for duty in duties), 0.0)
 
-    def run(self) -> None:
-        """Do each duty at its interval until told to stop."""
-        due = [0.0 for _ in self._duties]
-        while not self._stopping.wait(0.2):
-            for index, duty in enumerate(self._duties):
-                if time.monotonic() >= due[index]:
-                    due[index] = time.monotonic() + duty.every_s
-                    self._attempt(duty)
+    @property
+    def works(self) -> list[Attempts]:
+        """What it is at, for whoever watches."""
+        return [attempts for _, attempts in self._duties]
+
+    def turn(self) -> None:
+        """Do what is due, then wait a moment."""
+        for duty, attempts in self._duties:
+            if time.monotonic() >= self._due[duty.name]:
+                pause = attempts.attempt(duty.do)
+                self._due[duty.name] = time.monotonic() + (pause or duty.every_s)
+        self._stopping.wait(LOOK_EVERY_S)
 
     def repair_epochs(self) -> None:
         """Publish the epochs that changed of late once more, in case their writer died before it could.
@@ -51,12 +64,6 @@ class Housekeeper(threading.Thread):
         """
         self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
         self._look_back = REPAIR_OVERLAP
-
-    def _attempt(self, duty: Duty) -> None:
-        try:
-            duty.do()
-        except (StoreUnavailableError, EpochPublishError, *BROKER_ERRORS) as error:
-            log.warning("housekeeping_waits", duty=duty.name, error=type(error).__name__)
 
 
 class Housekeeping(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -75,13 +82,16 @@ class Housekeeping(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def start(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Start the thread."""
-        self._thread = Housekeeper(runtime(), self._stopping)
+        parts = runtime()
+        self._thread = Housekeeper(parts, self._stopping)
+        parts.watch.look_at(self._thread.works)
         self._thread.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  # celery's signature
         """Let the duty in hand end."""
         self._stopping.set()
         if self._thread is not None:
+            runtime().watch.forget(self._thread.works)
             self._thread.join(timeout=2)
 
     terminate = stop

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, RefusedError
 from core.previews.message import inquire
 from core.sender import Product
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
@@ -55,10 +55,10 @@ def explain(decision_id: str | None, as_json: bool, moment: datetime | None, **a
     if as_json:
         print_json(explained)
     else:
-        _print(explained)
-    if explained["sender"] is None:
+        _print_known(explained)
+    if explained.get("sender") is None:
         if as_json:
-            warn(f"smart-assign: {explained['sentence']}")
+            warn(f"smart-assign: {explained.get('sentence')}")
         raise SystemExit(1)
 
 
@@ -78,6 +78,15 @@ def _stored(decision_id: str) -> Mapping[str, Any]:
     if document is None:
         raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")
     return document
+
+
+def _print_known(explained: Mapping[str, Any]) -> None:
+    """For people. Raises RefusedError where it is not of this version's form."""
+    try:
+        _print(explained)
+    except (KeyError, TypeError) as error:
+        words = "a newer version of this program wrote the decision: look at it with that one, or with --json"
+        raise RefusedError(f"{words} ({type(error).__name__}: {error})") from None
 
 
 def _print(explained: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from core.documents import original_document, parked_document
-from core.errors import PARK_REASONS, NotFoundError, ParkReason
+from core.errors import NotFoundError, ParkReason, reason_info
 from core.moments import second_text
 from core.parked.replay import parked_ids
 from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
@@ -88,7 +88,7 @@ def list_parked(*, wanted: ParkedFilter, state: str, limit: int, as_json: bool) 
     columns = ("id", "parked", "reason", "account", "country", "message", "detail")
     print_table(f"{len(found)} of {sum(counts.values())}", columns, map(_row, found))
     for reason, count in sorted(counts.items()):
-        say(f"{reason} {count}: {PARK_REASONS[reason].meaning}; {PARK_REASONS[reason].remedy}")
+        say(f"{reason} {count}: {reason_info(reason).meaning}; {reason_info(reason).remedy}")
 
 
 def _row(entry: ParkedEntry) -> tuple[object, ...]:

@@ -222,6 +222,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         timers = [timer for timer in (self._release_timer, self._timer) if timer is not None]
         self._release_timer, self._timer = None, None
         self._held, self._gathered, self._refused = [], None, None
+        runtime().watch.all_let_go()
         for timer in timers:
             timer.cancel()
 
@@ -230,6 +231,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         refused = [(error.field, error.reason) for error in gathered.refused]
+        runtime().watch.begun()
         start_task(
             parent,
             task,
@@ -256,6 +258,8 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
                 self._start_task(parent, task, gathered)
 
         def reject(_: Any, errors: Any, requeue: bool | None = False) -> None:
+            # What waits for SQL has had its turn; what failed is given back, and will be begun anew.
+            runtime().watch.ended(good=requeue is None)
             if requeue is None:
                 parent.timer.call_after(REQUEUE_PAUSE_S, begin_anew)
             else:
@@ -280,6 +284,7 @@ def _refused(acks: Acks, delivery: Delivery, error: FieldError) -> Gathered:
 
 def _acknowledge(gathered: Gathered) -> Callable[..., None]:
     def acknowledge(_: Any, errors: Any) -> None:
+        runtime().watch.ended(good=True)
         try:
             gathered.acks.acknowledge([delivery.tag for delivery in gathered.deliveries])
         except errors as error:  # the channel is gone, and the broker delivers again

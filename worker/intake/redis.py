@@ -18,6 +18,8 @@ import structlog
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
 
+from core.process.lasting import LastingThread
+from core.process.watch import Watch
 from worker.configuration import configured
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.intake.local_tasks import pool_children, start_task
@@ -30,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 #: How long a claimer waits where the dispatch queue is full.
 FULL_PAUSE_S = 0.05
-#: How long one waits after Redis failed to answer.
-AWAY_PAUSE_S = 1.0
 WAIT_S = 1.0
 #: The same on a lane of tasks: one of another priority stands on a list of its own, which wakes nobody.
 PRIORITY_WAIT_S = 0.1
@@ -72,6 +72,7 @@ class IntakeState:
     """What passes between the claimers and the event loop: claims that are to start, those that did, and that failed."""
 
     room: Room
+    watch: Watch = field(default_factory=Watch)
     wakeup: Wakeup = field(default_factory=Wakeup)
     claimed: deque[Claimed] = field(default_factory=deque)
     failed: deque[str] = field(default_factory=deque)
@@ -92,24 +93,16 @@ class Source(Protocol):
         """Let a claim that failed be taken up soon."""
 
 
-class Claimer(threading.Thread):
-    """Claims what arrives on one lane, as fast as the pool takes it."""
+class Claimer(LastingThread):
+    """Claims what arrives on one lane, as fast as the pool takes it; outlives any failure of Redis."""
 
     def __init__(self, claims: Source, lane: Lane, state: IntakeState) -> None:
-        super().__init__(name=f"claimer-{lane}", daemon=True)
+        super().__init__(f"claimer-{lane}", self.turn, state.stopping, (redis.RedisError,))
         self._claims, self._lane, self._state = claims, lane, state
 
-    def run(self) -> None:
-        """Claim until told to stop; outlives any failure of Redis."""
-        while not self._state.stopping.is_set():
-            try:
-                self._give_back_failed()
-                self._turn()
-            except redis.RedisError as error:
-                log.warning("intake_waits_for_redis", lane=self._lane, error=type(error).__name__)
-                self._state.stopping.wait(AWAY_PAUSE_S)
-
-    def _turn(self) -> None:
+    def turn(self) -> None:
+        """Claim once, or wait a while for something to claim."""
+        self._give_back_failed()
         state, campaign = self._state, self._lane.of_campaigns
         if not state.room.take(campaign=campaign, timeout_s=WAIT_S):
             return
@@ -130,8 +123,17 @@ class Claimer(threading.Thread):
             self._claims.wait_for(self._lane, PRIORITY_WAIT_S if self._lane.of_tasks else WAIT_S)
 
     def _give_back_failed(self) -> None:
-        while self._state.failed:
-            self._claims.make_due(self._state.failed.popleft())
+        failed = self._state.failed
+        while True:
+            try:
+                claim_id = failed.popleft()
+            except IndexError:
+                return
+            try:
+                self._claims.make_due(claim_id)
+            except redis.RedisError:
+                failed.append(claim_id)
+                raise
 
 
 class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -143,7 +145,7 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         super().__init__(parent, **options)
         self._state: IntakeState | None = None
         self._claims: Source | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Claimer] = []
 
     def include_if(self, parent: Any) -> bool:
         """Only on a Redis broker, and only where the worker consumes the queue of claims."""
@@ -158,9 +160,10 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         if parent.hub is None:
             raise ImproperlyConfigured("the pools that can be used are prefork, threads and solo")
         assert self._claims is not None  # include_if comes first
-        state = self._state = IntakeState(Room(pool_children(parent)))
+        state = self._state = IntakeState(Room(pool_children(parent)), runtime().watch)
         parent.hub.add_reader(state.wakeup.fileno(), _start_claimed, parent, state)
         self._threads = [Claimer(self._claims, lane, state) for lane in Lane]
+        state.watch.look_at(thread.attempts for thread in self._threads)
         for thread in self._threads:
             thread.start()
 
@@ -170,6 +173,7 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         if state is None or state.stopping.is_set():
             return
         state.stopping.set()
+        state.watch.forget(thread.attempts for thread in self._threads)
         state.room.close()
         parent.hub.remove_reader(state.wakeup.fileno())
 
@@ -188,6 +192,7 @@ class RedisIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is u
         self.stop_intake(parent)
         if self._state is not None:
             self._state.started.clear()
+            self._state.watch.all_let_go()
         self.give_back(parent)
 
     terminate = stop
@@ -214,13 +219,16 @@ def _start(consumer: Any, state: IntakeState, claimed: Claimed) -> None:
 
     def ended(_: Any, errors: Any) -> None:  # noqa: ARG001  # celery's signature
         state.started.discard(claimed.id)
+        state.watch.ended(good=True)
         state.room.give_back(campaign=campaign)
 
     def failed(_: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG001  # always given back
         state.started.discard(claimed.id)
+        state.watch.ended(good=False)
         state.failed.append(claimed.id)
         state.room.give_back(campaign=campaign)
 
     state.started.add(claimed.id)
+    state.watch.begun()
     task = BATCH_TASK if campaign else WORK_TASK
     start_task(consumer, task, [claimed.id, claimed.count], acknowledge=ended, reject=failed)

@@ -17,7 +17,7 @@ from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchResult, BatchWork, CampaignTasks
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
 from worker.handoff.settlement import Settlement, settlement_of
-from worker.redis_broker.claims import DEFER_S, Claim, Claims
+from worker.redis_broker.claims import DEFER_S, Claim, Claims, is_of_newer_version
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
@@ -51,6 +51,8 @@ class RedisBatches(CampaignTasks):
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""
+        if is_of_newer_version(work.id):
+            return NOTHING_DONE | {"left_to_newer": 1}
         claim = self._claims.begin(work.id)
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}

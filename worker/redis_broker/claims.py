@@ -8,7 +8,7 @@ Times are the Redis server's own, so no worker's clock matters.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from worker.settings import Settings
 #: A deferred claim waits this long before it is tried again.
 DEFER_S = 2.0
 RECOVER_AT_ONCE = 100
+OUTBOX_PAGE = 500
 #: Small batches share the price of a task; large ones would fill the memory of the child that reads them all at once.
 CAMPAIGN_CLAIM_BYTES = 1_048_576
 
@@ -73,6 +74,11 @@ class Claim:
 def lane_of(claim_id: str) -> Lane:
     """The way in that a claim's documents took."""
     return Lane(claim_id.partition("-")[0])
+
+
+def is_of_newer_version(claim_id: str) -> bool:
+    """Whether the claim is of a lane that this version does not know: only a newer one knows what is to become of it."""
+    return claim_id.partition("-")[0] not in {str(lane) for lane in Lane}
 
 
 def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
@@ -182,7 +188,13 @@ class Claims:
         queues = [self._work_queue(lane) for lane in (Lane.INGRESS, Lane.CAMPAIGN_INGRESS)]
         tasks = [work_envelope(WORK_TASK, queues[0]), work_envelope(BATCH_TASK, queues[1])]
         found = self._run(
-            "recover", [self._keys.claims, *queues], self._keys.claim_stem, self._deadline_ms, RECOVER_AT_ONCE, *tasks
+            "recover",
+            [self._keys.claims, *queues],
+            self._keys.claim_stem,
+            self._deadline_ms,
+            RECOVER_AT_ONCE,
+            *tasks,
+            *Lane,
         )
         return [claim_id.decode() for claim_id in found]
 
@@ -199,10 +211,16 @@ class Claims:
         parts = [part for notice in notices for part in notice]
         return int(self._run("announce", [self._keys.outbox, self._settings.parked_queue], *parts))
 
-    def outbox_entries(self) -> list[tuple[str, bytes]]:
-        """Some of the parked messages whose notice has not gone out, with their records."""
-        entries: dict[bytes, bytes] = self._client.hscan(self._keys.outbox, count=500)[1]  # type: ignore[assignment]
-        return [(key.decode(), record) for key, record in entries.items()]
+    def outbox_pages(self) -> Iterator[list[tuple[str, bytes]]]:
+        """The parked messages whose notice has not gone out, with their records, a few hundred at a time."""
+        cursor = 0
+        while True:
+            found: Any = self._client.hscan(self._keys.outbox, cursor, count=OUTBOX_PAGE)
+            cursor, entries = found
+            if entries:
+                yield [(key.decode(), record) for key, record in entries.items()]
+            if cursor == 0:
+                return
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         """Block until a document waits on the lane's first list, at most `timeout_s`; takes nothing."""

@@ -19,7 +19,7 @@ from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.handoff.settlement import Settled, Settlement, outbox_entries, settlement_of
-from worker.redis_broker.claims import Claim, Claims, Lane
+from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
@@ -56,7 +56,9 @@ class RedisMessages:
         self._opener = Opener.of(settings, document_bytes=settings.document_max_bytes)
 
     def on_work(self, work: PoolWork) -> Counts:
-        """Work on one claim and settle it."""
+        """Work on one claim and settle it; one of a newer version's lane is left to such a worker."""
+        if is_of_newer_version(work.id):
+            return NOTHING_DONE | {"left_to_newer": 1}
         claim = self._claims.begin(work.id)
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import StoreUnavailableError
 from core.parked.record import decode_parked, parked_notice
@@ -15,11 +17,15 @@ from worker.envelopes.sealing import Sealer
 log = structlog.get_logger(__name__)
 
 
-class Outbox(Protocol):
-    """Where parked documents wait until their record is safe in SQL."""
+#: Ids of records that could not be read, of which the log has told; more than these are told again.
+MOST_TOLD = 1000
 
-    def outbox_entries(self) -> Sequence[tuple[str, bytes]]:
-        """Some of those that wait."""
+
+class Outbox(Protocol):
+    """Where parked documents wait until their record is safe in SQL. May raise redis.RedisError."""
+
+    def outbox_pages(self) -> Iterator[Sequence[tuple[str, bytes]]]:
+        """Those that wait, by id, some at a time."""
 
     def announce(self, notices: Sequence[tuple[str, bytes]]) -> int:
         """Send their notices and let them go; each once, however often it is asked."""
@@ -30,21 +36,62 @@ class Parking:
 
     def __init__(self, store: ParkedStore, outbox: Outbox, parked_queue: str) -> None:
         self._store, self._outbox, self._sealer = store, outbox, Sealer(parked_queue)
+        self._told: set[str] = set()
 
     def keep(self, documents: Sequence[ParkedDocument]) -> int:
         """Store documents and send their notices; with SQL away they stay in the outbox. Gives the notices sent."""
-        if not documents:
-            return 0
         try:
-            self._store.park(documents)
+            return self._keep(documents)
         except StoreUnavailableError:
             log.warning("parked_documents_wait_for_sql", count=len(documents))
             return 0
+
+    def sweep(self) -> int:
+        """Take up what an earlier attempt left in the outbox; gives the notices sent.
+
+        Records that cannot be read are a newer version's, and stay for it. Raises StoreUnavailableError, and at the end
+        what SQL had against a record, which stays while the others go.
+        """
+        sent, refused = 0, None
+        for entries in self._outbox.outbox_pages():
+            documents = self._readable(entries)
+            try:
+                sent += self._keep(documents)
+            except SQLAlchemyError as error:
+                refused = error
+                sent += self._keep_each(documents)
+        if refused is not None:
+            raise refused
+        return sent
+
+    def _keep(self, documents: Sequence[ParkedDocument]) -> int:
+        if not documents:
+            return 0
+        self._store.park(documents)
         ids = [document.parked_id for document in documents]
         notices = [parked_notice(document) for document in documents]
         sealed = self._sealer.seal(notices, [parked_id.encode() for parked_id in ids])
         return self._outbox.announce(list(zip(ids, sealed, strict=True)))
 
-    def sweep(self) -> int:
-        """Take up what an earlier attempt left in the outbox; gives the notices sent."""
-        return self.keep([decode_parked(text) for _, text in self._outbox.outbox_entries()])
+    def _keep_each(self, documents: Sequence[ParkedDocument]) -> int:
+        sent = 0
+        for document in documents:
+            with suppress(SQLAlchemyError):
+                sent += self._keep([document])
+        return sent
+
+    def _readable(self, entries: Sequence[tuple[str, bytes]]) -> list[ParkedDocument]:
+        documents = []
+        for parked_id, record in entries:
+            try:
+                documents.append(decode_parked(record))
+            except ValueError as error:
+                self._tell(parked_id, error)
+        return documents
+
+    def _tell(self, parked_id: str, error: ValueError) -> None:
+        if parked_id not in self._told:
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()
+            self._told.add(parked_id)
+            log.warning("record_left_to_a_newer_version", parked_id=parked_id, reason=str(error)[:200])

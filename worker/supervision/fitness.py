@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import amqp
 import redis
@@ -17,6 +18,7 @@ from core.rules.store import RuleVersion
 from core.storage.schema import current_version, newest_version
 from core.store import Store
 from worker.addresses import masked
+from worker.celery_setup.standing import STANDING
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.errors import UnfitError
 from worker.redis_broker.health import describe_redis
@@ -107,15 +109,26 @@ def _unread_words(unread: Mapping[str, int]) -> str:
 
 
 def workers_check(app: Celery) -> Check:
-    """Whether any worker answers within two seconds."""
+    """Whether any worker answers within two seconds, and whether those that do get on."""
 
     def look() -> str:
-        names: list[Mapping[str, object]] = app.control.ping(timeout=PING_TIMEOUT_S)
-        if not names:
+        answers: list[Mapping[str, Any]] = app.control.broadcast(STANDING, reply=True, timeout=PING_TIMEOUT_S)
+        told = {name: answer for each in answers or () for name, answer in each.items()}
+        if not told:
             raise UnfitError("no worker answers")
-        return ", ".join(sorted(name for answer in names for name in answer))
+        if stalled := [words for name in sorted(told) for words in _stalled_words(name, told[name])]:
+            raise UnfitError("; ".join(stalled))
+        return ", ".join(sorted(told))
 
     return checked("workers", look)
+
+
+def _stalled_words(name: str, answer: Mapping[str, Any]) -> list[str]:
+    """What a worker says that does not get on; one of an older version has no such words."""
+    return [
+        f"{name}: {each['work']} has come to no good end for {each['seconds']:.0f} s: {each['reason']}"
+        for each in answer.get("stalled", ())
+    ]
 
 
 def rules_words(active: RuleVersion, now: datetime) -> str:

@@ -96,7 +96,7 @@ if KEYS[9] ~= '' then
   local fields = redis.call('HGETALL', progress)
   for i = 1, #fields, 2 do
     local code, number = string.match(fields[i], '^parked:(.+)$'), tonumber(fields[i + 1])
-    if code and number > 0 then
+    if code and number and number > 0 then
       parked_by_code[code] = number
       received = received + number
     end

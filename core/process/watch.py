@@ -1,0 +1,78 @@
+"""Whether a process gets on: its threads, and the work that they and its pool are given."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from core.process.lasting import Attempts
+
+#: Each work of a thread succeeds every few seconds, be it that there was nothing to do.
+STALL_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """Work that has not come to a good end for `seconds`, and why where that is known."""
+
+    work: str
+    seconds: float
+    reason: str
+
+
+class Watch:
+    """Knows what lasting threads are at, and how much of the pool's work has ended. Shared by all threads of a process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._works: dict[str, Attempts] = {}
+        self._at_work, self._last_end = 0, clock()
+
+    def look_at(self, works: Iterable[Attempts]) -> None:
+        """Watch these, in the place of those of the same names."""
+        with self._lock:
+            self._works.update((work.name, work) for work in works)
+
+    def forget(self, works: Iterable[Attempts]) -> None:
+        """These have been told to stop."""
+        with self._lock:
+            for work in works:
+                if self._works.get(work.name) is work:
+                    del self._works[work.name]
+
+    def begun(self) -> None:
+        """The pool was given a piece of work."""
+        with self._lock:
+            if not self._at_work:
+                self._last_end = self._clock()
+            self._at_work += 1
+
+    def ended(self, *, good: bool) -> None:
+        """A piece of it has ended; a `good` end is one after which it need not be begun anew."""
+        with self._lock:
+            self._at_work = max(0, self._at_work - 1)
+            if good:
+                self._last_end = self._clock()
+
+    def all_let_go(self) -> None:
+        """What the pool has in hand will not be heard of any more: another connection brings it again."""
+        with self._lock:
+            self._at_work, self._last_end = 0, self._clock()
+
+    def stalled(self, after_s: float = STALL_S) -> list[Stalled]:
+        """What has had no good end for longer than `after_s`; none: the process gets on."""
+        now = self._clock()
+        with self._lock:
+            idle = now - self._last_end if self._at_work else 0.0
+            found = [(work, now - work.last_success) for work in self._works.values()]
+            at_work = self._at_work
+        late = [
+            Stalled(work.name, round(since, 1), work.trouble.words if work.trouble else "no turn of it has ended")
+            for work, since in found
+            if since > after_s
+        ]
+        if idle > after_s:
+            late.append(Stalled("pool", round(idle, 1), f"none of {at_work} pieces of work has come to a good end"))
+        return sorted(late, key=lambda each: each.work)

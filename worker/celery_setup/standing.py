@@ -1,0 +1,19 @@
+"""The remote command by which a worker tells whether its threads and its pool get on: `celery inspect standing`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from celery.worker.control import inspect_command
+
+from worker.wiring import runtime
+
+#: The name of the command.
+STANDING = "standing"
+
+
+@inspect_command(name=STANDING)  # type: ignore[untyped-decorator]
+def standing(_: object) -> dict[str, object]:
+    """What has come to no good end for a minute: threads that failed, hang or have ended, a pool that ends nothing."""
+    stalled = runtime().watch.stalled()
+    return {"ok": not stalled, "stalled": [asdict(each) for each in stalled]}
