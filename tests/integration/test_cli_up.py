@@ -87,6 +87,7 @@ ROLES = [
     pytest.param(("worker", "--", "-c", "1"), " ready.", id="worker"),
     pytest.param(("scheduler",), "beat: Starting", id="scheduler"),
     pytest.param(("flower",), "Connected to redis", id="flower"),
+    pytest.param(("api",), "", id="api"),
     pytest.param(("dispatch", "tail", "--drain", "--follow"), "", id="dispatch tail"),
 ]
 
@@ -96,7 +97,7 @@ ROLES = [
 def test_it_ends_a_role_and_its_redis_with_a_signal(
     words: tuple[str, ...], ready: str, number: signal.Signals, folder: Path
 ) -> None:
-    role = start(*words, folder=folder, flower_port=str(free_port()))
+    role = start(*words, folder=folder, flower_port=str(free_port()), api_port=str(free_port()))
     until(lambda: ready in said(folder) and len(processes(folder)) > 1, READY_S, lambda: said(folder))
     os.killpg(role.pid, number)
     role.wait(60)

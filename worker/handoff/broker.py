@@ -110,6 +110,9 @@ class BrokerHealth(Protocol):
     def describe(self) -> str:
         """Its version and address. Raises UnfitError where it cannot be used."""
 
+    def refusal(self) -> str | None:
+        """Why it answers and does not let this program in, as a sentence; None: it does, or it is away. Raises nothing."""
+
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues. Raises UnfitError where one is missing."""
 

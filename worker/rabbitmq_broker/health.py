@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
+import amqp
 from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
@@ -27,6 +30,16 @@ class RabbitHealth:
         with _connected(url) as connection:
             server = connection.connection.server_properties
         return f"{server.get('product', 'AMQP')} {server.get('version', '')} at {masked(url)}"
+
+    def refusal(self) -> str | None:
+        """Why it answers and does not let this user in, or has no such virtual host, as a sentence."""
+        url = self._url()
+        with suppress(OperationalError, amqp.AMQPError, OSError):
+            try:
+                _connected(url).release()
+            except (amqp.AccessRefused, amqp.NotAllowed) as error:
+                return f"RabbitMQ at {masked(url)} does not let this program in: {error.reply_text}"
+        return None
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues. Raises UnfitError where one is missing."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import chain, islice
 from typing import cast
+
+import redis
+from redis.exceptions import AuthenticationError
 
 from core.process.redis_clients import PROBING, open_redis
 from worker.addresses import masked
@@ -13,6 +17,11 @@ from worker.handoff.errors import UnfitError
 from worker.queues import our_queues
 from worker.settings import Settings
 
+#: What a server says it is -> why it will not do.
+_UNFIT_MODES = {
+    "cluster": "belongs to a Redis Cluster, whose nodes hold a part of the keys each: use a single Redis",
+    "sentinel": "is a Sentinel, which holds no data: use the address of the Redis that it watches",
+}
 #: The oldest Redis that has every command of ours.
 REDIS_MINIMUM = (6, 2)
 #: How many lists are looked at for those that nobody reads, and how many keys in one step.
@@ -29,6 +38,10 @@ class RedisHealth:
     def describe(self) -> str:
         """Its version and its address. Raises UnfitError where it is too old."""
         return describe_redis(self._url())
+
+    def refusal(self) -> str | None:
+        """Why it answers and cannot be used, as a sentence."""
+        return redis_refusal(self._url())
 
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues."""
@@ -75,7 +88,26 @@ def _is_like(name: str, queue: str) -> bool:
 def describe_redis(url: str) -> str:
     """The version and address of a Redis. Raises redis.RedisError; UnfitError where it is too old."""
     with open_redis(url, PROBING) as client:
-        version = str(client.info("server").get("redis_version", "0"))
+        told = client.info("server")
+    if (words := _mode_words(told, url)) is not None:
+        raise UnfitError(words)
+    version = str(told.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2]) < REDIS_MINIMUM:
         raise UnfitError(f"Redis {version} at {masked(url)} is too old: 6.2 or newer is needed")
     return f"Redis {version} at {masked(url)}"
+
+
+def redis_refusal(url: str) -> str | None:
+    """Why a Redis answers and cannot be used, as a sentence; None: it can, or it is away."""
+    with open_redis(url, PROBING) as client, suppress(redis.RedisError):
+        try:
+            told = client.info("server")
+        except AuthenticationError as error:
+            return f"Redis at {masked(url)} does not let this program in: {error}"
+        return _mode_words(told, url)
+    return None
+
+
+def _mode_words(told: Mapping[str, object], url: str) -> str | None:
+    words = _UNFIT_MODES.get(str(told.get("redis_mode")))
+    return None if words is None else f"the server at {masked(url)} {words}"

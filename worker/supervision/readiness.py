@@ -1,4 +1,4 @@
-"""Whether the database is fit for a worker, so that programs may start in any order."""
+"""Whether the services let a role in: what is away is waited for, so that programs may start in any order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import NotFoundError, StoreUnavailableError
 from core.storage.schema import current_version, is_behind
 from core.store import Store
+from worker.configuration import Configured
+from worker.handoff.errors import UnfitError
+from worker.redis_broker.health import redis_refusal
+from worker.wiring import broker_health
 
 log = structlog.get_logger(__name__)
 
@@ -37,3 +41,11 @@ def wait_for_database(store: Store, sleep: Callable[[float], None] = time.sleep)
     while (words := shortcoming(store)) is not None:
         log.warning("waiting_for_database", reason=f"the database {words}", remedy="run: smart-assign db upgrade")
         sleep(WAIT_S)
+
+
+def refuse_what_refuses(found: Configured) -> None:
+    """Raises UnfitError where broker or Redis answers and does not let this program in: waiting does not mend that."""
+    settings, urls = found
+    words = broker_health(settings, lambda: urls).refusal() or redis_refusal(urls.redis_url)
+    if words is not None:
+        raise UnfitError(words)

@@ -5,22 +5,28 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
+import sys
 import warnings
+from types import FrameType
 from typing import NoReturn
 
 import click
+from celery.bin.celery import celery
 from celery.platforms import SecurityWarning
 
 from worker.addresses import masked
-from worker.application import build_app
 from worker.cli.output import command, fail, json_option, print_json
 from worker.cli.session import make_ready
 from worker.configuration import configured
 from worker.logs import set_up_logs
 from worker.settings import ENV_PREFIX, Settings
 from worker.store_access import store_only
-from worker.supervision.readiness import wait_for_database
+from worker.supervision.readiness import refuse_what_refuses, wait_for_database
 from worker.supervision.role import end_with_supervisor
+
+#: The module in which Celery finds the application.
+APPLICATION = "worker.celery"
 
 quiet_option = click.option("--quiet", is_flag=True, help="Leave out Celery's banner.")
 
@@ -37,6 +43,7 @@ def worker(celery_options: tuple[str, ...], quiet: bool, as_json: bool) -> None:
     has been run.
     """
     settings = begin("worker", as_json)
+    refuse_what_refuses(configured())
     ready_database(settings)
     run_celery("worker", *celery_options, quiet=quiet or as_json)
 
@@ -48,6 +55,7 @@ def worker(celery_options: tuple[str, ...], quiet: bool, as_json: bool) -> None:
 def scheduler(quiet: bool, as_json: bool) -> None:
     """Enqueue the periodic tasks until SIGTERM. Of several that run, one enqueues, and the others are ready to."""
     begin("scheduler", as_json)
+    refuse_what_refuses(configured())
     run_celery("beat", quiet=quiet or as_json)
 
 
@@ -59,12 +67,13 @@ def scheduler(quiet: bool, as_json: bool) -> None:
 def flower(host: str | None, port: int | None, as_json: bool) -> None:
     """Show workers and tasks in a browser (Flower), behind a password where FLOWER_BASIC_AUTH is set."""
     settings = begin("flower", as_json)
+    refuse_what_refuses(configured())
     logging.getLogger("flower.inspector").setLevel(logging.ERROR)  # it warns whenever no worker runs
     options = [f"--address={host or settings.flower_host}", f"--port={port or settings.flower_port}", "--logging=none"]
     if settings.flower_basic_auth:
         options.append(f"--basic-auth={settings.flower_basic_auth}")
     try:
-        build_app().start(["--quiet", "flower", *options])
+        start_celery("--quiet", "flower", *options)
     except OSError as error:
         fail(f"Flower cannot listen on {host or settings.flower_host}:{port or settings.flower_port}: {error.strerror}")
     end_at_once()
@@ -73,6 +82,8 @@ def flower(host: str | None, port: int | None, as_json: bool) -> None:
 def begin(role: str, as_json: bool) -> Settings:
     """What all roles begin with; with `as_json` one line on stdout says which services they use, and logs are JSON."""
     end_with_supervisor()
+    # From here on there may be servers of our own to be ended, until Celery or uvicorn hears the signal itself, and after.
+    signal.signal(signal.SIGTERM, _end)
     # Messages are JSON only, so that root runs nothing that it was sent; in a container there is often only root.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     if as_json:
@@ -83,6 +94,10 @@ def begin(role: str, as_json: bool) -> Settings:
         places = {"broker": masked(urls.broker_url), "database": masked(urls.database_url)}
         print_json({"role": role, "embedded": urls.embedded is not None} | places)
     return settings
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 def ready_database(settings: Settings) -> None:
@@ -102,4 +117,10 @@ def end_at_once() -> NoReturn:
 
 def run_celery(*words: str, quiet: bool) -> NoReturn:
     """One of Celery's programs in this process, to its end."""
-    raise SystemExit(build_app().start(["--quiet", *words] if quiet else list(words)) or 0)
+    raise SystemExit(start_celery(*(["--quiet"] if quiet else []), *words))
+
+
+def start_celery(*words: str) -> int:
+    """Run Celery's command line on our application; its exit code, which `Celery.start` does not tell."""
+    ended = celery.main(args=[f"--app={APPLICATION}", *words], prog_name="smart-assign", standalone_mode=False)
+    return ended if isinstance(ended, int) else 0
