@@ -76,3 +76,49 @@ def test_it_tells_that_a_message_has_nowhere_to_go(publisher: ConfirmedPublisher
         publisher.publish([Outgoing("nobody-declared-this", b"{}")])
     publisher.publish([Outgoing(settings.dispatch_queue, b"{}")])
     assert len(read(settings, settings.dispatch_queue)) == 1
+
+
+def declare_full(settings: Settings, at_most: int) -> None:
+    """A dispatch queue that takes no more than so many."""
+    arguments = {"x-queue-type": "classic", "x-max-length": at_most, "x-overflow": "reject-publish"}
+    with amqp_connection(Deployment(settings.broker_url or "", "", "")) as connection:
+        connection.channel().queue_declare(
+            settings.dispatch_queue, durable=True, auto_delete=False, arguments=arguments
+        )
+
+
+def test_it_waits_for_a_queue_that_takes_no_more_and_sends_nothing_twice(settings: Settings) -> None:
+    declare_full(settings, 40)
+    came: list[str] = []
+    told: list[int] = []
+
+    def make_room(_: float) -> None:
+        came.extend(message.properties["message_id"] for message in read(settings, settings.dispatch_queue))
+
+    publisher = ConfirmedPublisher(settings.broker_url or "", settings, sleep=make_room)
+    messages = [Outgoing(settings.dispatch_queue, b"{}", f"m{n}") for n in range(200)]
+    publisher.publish([Outgoing(settings.parked_queue, b"{}"), *messages], told.extend)
+    make_room(0)
+    publisher.close()
+    assert sorted(came) == sorted(f"m{n}" for n in range(200))
+    assert len(told) == len(set(told)) >= 40
+    assert len(read(settings, settings.parked_queue)) == 1
+
+
+def test_it_says_that_a_queue_stays_full(settings: Settings) -> None:
+    declare_full(settings, 5)
+    pauses: list[float] = []
+    publisher = ConfirmedPublisher(settings.broker_url or "", settings, waits_s=3, sleep=pauses.append)
+    with pytest.raises(NotConfirmedError, match=f"messages were not taken by {settings.dispatch_queue}"):
+        publisher.publish([Outgoing(settings.dispatch_queue, b"{}") for _ in range(50)])
+    publisher.close()
+    assert 3 <= sum(pauses) <= 5
+
+
+def test_it_declares_a_queue_anew_that_was_deleted(publisher: ConfirmedPublisher, settings: Settings) -> None:
+    queues = (settings.dispatch_queue, settings.parked_queue)
+    publisher.publish([Outgoing(queue, b"1") for queue in queues])
+    with amqp_connection(Deployment(settings.broker_url or "", "", "")) as connection:
+        connection.channel().queue_delete(settings.dispatch_queue)
+    publisher.publish([Outgoing(queues[place % 2], b"2") for place in range(20)])
+    assert [len(read(settings, queue)) for queue in queues] == [10, 11]

@@ -58,7 +58,8 @@ class RabbitHandOff:
         if kept:
             self._store.park(kept)
         self._publisher.publish(
-            dispatched_messages(settings.dispatch_queue, outcome, fresh) + parked_notices(settings.parked_queue, kept)
+            dispatched_messages(settings.dispatch_queue, outcome, fresh) + parked_notices(settings.parked_queue, kept),
+            lambda taken: self._marks.remember([marks[fresh[n]] for n in taken if n < len(fresh)]),
         )
         sent = Settled(len(fresh), len(known))
         sent_marks = [marks[place] for place in fresh] if settings.idempotency_window else ()

@@ -129,7 +129,8 @@ class RabbitMessages:
                 *dispatched_messages(settings.dispatch_queue, outcome, fresh),
                 *parked_notices(settings.parked_queue, kept),
                 *again,
-            ]
+            ],
+            lambda taken: self._marks.remember([marks[fresh[n]] for n in taken if n < len(fresh)]),
         )
         self._marks.remember([marks[place] for place in fresh])
         counts = {"dispatched": len(fresh), "parked": len(kept)}

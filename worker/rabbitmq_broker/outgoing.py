@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,5 +24,9 @@ class Outgoing:
 class Publisher(Protocol):
     """What takes messages for RabbitMQ: a ConfirmedPublisher, or a double."""
 
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Send them and wait until they are safe. Raises one of PUBLISH_ERRORS; then none counts."""
+    def publish(self, messages: Sequence[Outgoing], partly: Callable[[Sequence[int]], None] = ...) -> None:
+        """Send them and wait until they are safe.
+
+        `partly` is told the places of those that were taken where others were not. Raises one of PUBLISH_ERRORS; then
+        only those count.
+        """

@@ -17,6 +17,7 @@ from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
 from worker.rabbitmq_broker.events import EventOutbox, RabbitEvents
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
+from worker.rabbitmq_broker.publisher import WORKER_WAITS_S, ConfirmedPublisher
 
 FLUSH_EVERY_S = 5.0
 
@@ -27,6 +28,11 @@ class RabbitBroker(RabbitAccess):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared.settings, shared.urls)
         self._shared = shared
+
+    @cached_property
+    def publisher(self) -> ConfirmedPublisher:
+        """Publishing with confirms, as patient as a worker may be."""
+        return ConfirmedPublisher(self._urls.broker_url, self._settings, waits_s=WORKER_WAITS_S)
 
     @cached_property
     def progress_redis(self) -> redis.Redis:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
+import structlog
 from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
@@ -15,32 +17,81 @@ from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
 
-#: How long the broker may take to confirm a batch.
+log = structlog.get_logger(__name__)
+
+#: How long the broker may take to confirm a batch, unless it says that it takes nothing at present.
 CONFIRM_TIMEOUT_S = 60.0
+#: How long one waits before a queue that took no more is asked again: at first, and at most.
+REFUSED_PAUSE_S = 0.2
+REFUSED_PAUSE_MOST_S = 2.0
+#: How long a worker waits for room: less than RabbitMQ waits for the acknowledgement of a delivery (30 minutes).
+WORKER_WAITS_S = 1200.0
+#: How long a command does.
+COMMAND_WAITS_S = 30.0
+
+
+def _nothing(_: Sequence[int]) -> None:
+    return
 
 
 class ConfirmedPublisher:
-    """Publishes batches of persistent messages, each batch with one wait for all its confirms."""
+    """Publishes batches of persistent messages, each batch with one wait for all its confirms.
 
-    def __init__(self, url: str, settings: Settings) -> None:
-        self._url, self._settings = url, settings
+    A queue that takes no more, and a broker that is short of memory or disk, is waited for, `waits_s` seconds at most.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        settings: Settings,
+        *,
+        waits_s: float = COMMAND_WAITS_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._url, self._settings, self._waits_s, self._sleep = url, settings, waits_s, sleep
         self._connection: Connection | None = None
         self._channel: Any = None
         self._writers: dict[str, PublishFrames] = {}
         # Confirms count the messages of the channel: all up to the floor are confirmed, and those above it that are kept.
-        self._sent = self._floor = self._refused = 0
+        self._sent = self._floor = 0
         self._above: set[int] = set()
+        self._refused: set[int] = set()
+        self._returned: set[str] = set()
+        self._blocked_since: float | None = None
 
-    def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Send `messages` and wait until RabbitMQ has them all. Raises one of PUBLISH_ERRORS; then none counts."""
-        if not messages:
-            return
+    def publish(self, messages: Sequence[Outgoing], partly: Callable[[Sequence[int]], None] = _nothing) -> None:
+        """Send `messages` and wait until RabbitMQ has them all.
+
+        `partly` is told the places of those that were taken where others were not: they are never sent again. Raises
+        one of PUBLISH_ERRORS; then those count that `partly` was told of.
+        """
+        waiting: Sequence[int] = range(len(messages))
+        pauses = _Pauses(self._waits_s)
+        while waiting:
+            asked = [messages[place] for place in waiting]
+            refused = self._tried(asked)
+            if not refused:
+                break
+            partly([place for n, place in enumerate(waiting) if n not in refused])
+            waiting = [place for n, place in enumerate(waiting) if n in refused]
+            self._sleep(pauses.next(sorted({messages[place].queue for place in waiting}), len(waiting)))
+        if pauses.begun:
+            log.info("publishing_goes_on")
+
+    def _tried(self, messages: Sequence[Outgoing]) -> set[int]:
+        """Send once, and once more to a queue that had to be declared anew; the places of those that were not taken."""
         try:
-            self._open()
-            self._send(messages)
+            refused = self._send(messages)
+            if self._returned:
+                self.close()
+                again = sorted(refused)
+                refused = {again[place] for place in self._send([messages[place] for place in again])}
+            if self._returned:
+                raise NotConfirmedError(f"there is no queue {', '.join(sorted(self._returned))}")
         except PUBLISH_ERRORS:
             self.close()
             raise
+        return refused
 
     def waiting(self, queue: str) -> int:
         """How many messages are ready on a queue. Raises one of PUBLISH_ERRORS."""
@@ -60,7 +111,8 @@ class ConfirmedPublisher:
     def _open(self) -> None:
         if self._channel is not None:
             return
-        self._connection = Connection(self._url, connect_timeout=10, heartbeat=0)
+        told = {"on_blocked": self._on_blocked, "on_unblocked": self._on_unblocked}
+        self._connection = Connection(self._url, connect_timeout=10, heartbeat=0, transport_options=told)
         declare_queues(self._connection, self._settings)
         channel = self._connection.channel()
         channel.confirm_select()
@@ -68,20 +120,33 @@ class ConfirmedPublisher:
         channel.events["basic_nack"].add(self._on_nack)
         channel.events["basic_return"].add(self._on_return)
         self._channel, self._writers = channel, {}
-        self._sent, self._floor, self._above = 0, 0, set()
+        self._sent, self._floor, self._above, self._blocked_since = 0, 0, set(), None
 
-    def _send(self, messages: Sequence[Outgoing]) -> None:
+    def _send(self, messages: Sequence[Outgoing]) -> set[int]:
+        """Send and wait for the confirms; the places of those that were not taken."""
+        self._open()
         assert self._connection is not None
-        self._refused = 0
+        self._refused, self._returned, before = set(), set(), self._sent
         for queue, group in groupby(messages, key=lambda message: message.queue):
             together = [(message.body, message.message_id) for message in group]
             for piece in self._frames(queue).write(together):
                 self._channel.connection.transport.write(piece)
             self._sent += len(together)
         while self._floor + len(self._above) < self._sent:
-            self._connection.drain_events(timeout=CONFIRM_TIMEOUT_S)
-        if self._refused:
-            raise NotConfirmedError(f"{self._refused} messages were not taken")
+            self._drain()
+        refused = {tag - before - 1 for tag in self._refused}
+        if self._returned:
+            refused |= {place for place, message in enumerate(messages) if message.queue in self._returned}
+        return refused
+
+    def _drain(self) -> None:
+        assert self._connection is not None
+        try:
+            self._connection.drain_events(timeout=min(CONFIRM_TIMEOUT_S, self._waits_s))
+        except TimeoutError:
+            # What was sent stands before a broker that does not read on: sent again, it would be there twice.
+            if self._blocked_since is None or time.monotonic() - self._blocked_since > self._waits_s:
+                raise
 
     def _frames(self, queue: str) -> PublishFrames:
         if queue not in self._writers:
@@ -99,8 +164,35 @@ class ConfirmedPublisher:
             self._above.add(delivery_tag)
 
     def _on_nack(self, delivery_tag: int, multiple: bool) -> None:
-        self._refused += 1
+        first = self._floor + 1 if multiple else delivery_tag
+        self._refused.update(tag for tag in range(first, delivery_tag + 1) if tag not in self._above)
         self._on_ack(delivery_tag, multiple)
 
-    def _on_return(self, *_: object) -> None:
-        self._refused += 1
+    def _on_return(self, _error: object, _exchange: str, routing_key: str, _message: object) -> None:
+        self._returned.add(routing_key)
+
+    def _on_blocked(self, reason: str) -> None:
+        log.warning("publishing_blocked_by_the_broker", reason=reason)
+        self._blocked_since = time.monotonic()
+
+    def _on_unblocked(self) -> None:
+        self._blocked_since = None
+        log.info("publishing_goes_on")
+
+
+class _Pauses:
+    """How long one waits before asking again; each longer than the one before, and an end to it."""
+
+    def __init__(self, waits_s: float) -> None:
+        self._left_s, self._pause_s, self.begun = waits_s, REFUSED_PAUSE_S, False
+
+    def next(self, queues: Sequence[str], count: int) -> float:
+        """The pause, in seconds. Raises NotConfirmedError where they have come to their end."""
+        if self._left_s <= 0:
+            raise NotConfirmedError(f"{count} messages were not taken by {', '.join(queues)}")
+        if not self.begun:
+            log.warning("publishing_waits", queues=queues, messages=count, reason="the broker takes no more")
+        self.begun, pause = True, self._pause_s
+        self._left_s -= pause
+        self._pause_s = min(2 * pause, REFUSED_PAUSE_MOST_S)
+        return pause

@@ -57,7 +57,7 @@ class Publisher:
         self.taken: list[Outgoing] = []
         self.fails = False
 
-    def publish(self, messages: Sequence[Outgoing]) -> None:
+    def publish(self, messages: Sequence[Outgoing], partly: object = None) -> None:
         if self.fails:
             raise NotConfirmedError("none was taken")
         self.taken += messages
@@ -98,7 +98,7 @@ def test_it_leaves_events_to_the_process_that_sends_them(client: fakeredis.FakeR
     inner = EventOutbox(client, Publisher(), Settings())
 
     class Meanwhile(Publisher):
-        def publish(self, messages: Sequence[Outgoing]) -> None:
+        def publish(self, messages: Sequence[Outgoing], partly: object = None) -> None:
             assert inner.flush() == 0
             written(client, b"2")
             super().publish(messages)

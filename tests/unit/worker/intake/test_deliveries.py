@@ -70,7 +70,7 @@ class WaitingWork(BatchWork):
 class Sent:
     messages: list[Outgoing] = field(default_factory=list)
 
-    def publish(self, messages: Sequence[Outgoing]) -> None:
+    def publish(self, messages: Sequence[Outgoing], partly: object = None) -> None:
         self.messages += messages
 
 
