@@ -57,11 +57,15 @@ _REWRITTEN: Final = "is written in a short or superseded form, which stands for 
 _BEHIND_A_SLASH: Final = "has a second number or an extension behind a slash"
 _ZERO: Final = "has a zero in brackets that may or may not belong to the number: write it without brackets"
 
-#: Forms that were given up, by what the digits behind the plus look like.
+#: Forms that were given up, by what the digits behind the plus look like; a national number gets its calling code first.
 _SUPERSEDED: Final = (
     (
         re.compile(r"521[0-9]{10}\Z"),
         "is written in Mexico's superseded form, with a 1 behind the calling code 52: write it without the 1",
+    ),
+    (
+        re.compile(r"52(?:01|04[45])[0-9]{10}\Z"),
+        "is written in Mexico's superseded form, with 01, 044 or 045 in front: write it without them",
     ),
     (
         re.compile(r"549?(?=[0-9]{12,13}\Z)0?[0-9]{2,4}15[0-9]{6,8}\Z"),
@@ -71,7 +75,14 @@ _SUPERSEDED: Final = (
         re.compile(r"225[0-9]{8}\Z"),
         "is written in the superseded form of Côte d'Ivoire, with eight digits: numbers have ten since 2021",
     ),
+    (
+        re.compile(r"229[2-9][0-9]{7}\Z"),
+        "is written in the superseded form of Benin, with eight digits: since 2024 they have 01 in front",
+    ),
 )
+#: Where what is superseded behind a plus is still what people dial.
+_DIALS_SUPERSEDED: Final = frozenset({"AR"})
+
 #: Argentina's mobile numbers behind the calling code, where a 9 stands for the 15 that is dialled inside the country.
 _ARGENTINE_MOBILE: Final = re.compile(r"9[0-9]{10}\Z")
 #: The same as they are dialled within one area.
@@ -310,9 +321,10 @@ def _prefixed(written: Written, prefix: str, region: str) -> _Found:
     readings: list[_Found] = []
     refusals: list[InvalidNumberError] = []
     own: _Found | None = None
-    with suppress(InvalidNumberError):
-        own = _of_country(written.digits, region)
-        readings.append(own)
+    if written.zero_at is None:
+        with suppress(InvalidNumberError):
+            own = _of_country(written.digits, region)
+            readings.append(own)
     try:
         found = _international(_without_zero(written, len(prefix)))
     except InvalidNumberError as error:
@@ -338,6 +350,8 @@ def _national(digits: str, region: str) -> _Found:
             return international
         if digits.startswith(code):
             _refuse_superseded(digits)
+        if region not in _DIALS_SUPERSEDED:
+            _refuse_superseded(code + digits)
         raise
     if international is not None and international.recipient != national.recipient:
         if national.valid_mobile:
@@ -363,9 +377,23 @@ def _of_country(digits: str, region: str) -> _Found:
     if _lacks_area_code(digits, national, region):
         raise InvalidNumberError(_REASONS[LOCAL_ONLY])
     found = _checked(number, national)
+    if _is_its_own_behind_noughts(digits, found, region):
+        raise InvalidNumberError(_AMBIGUOUS)
     if not found.valid:
         raise InvalidNumberError(_REASONS[LOCAL_ONLY] if _is_as_long_as_local(national, region) else _NOT_ITS_COUNTRYS)
     return found
+
+
+def _is_its_own_behind_noughts(digits: str, found: _Found, region: str) -> bool:
+    """Whether noughts and the country's own calling code stand where a prefix for calls abroad was read.
+
+    Of Singapore's 00 65 65…, 006 may be such a prefix, and 56 the calling code of Chile. In North America 1 is the code,
+    and 011 its one prefix.
+    """
+    code = phonenumbers.country_code_for_region(region)
+    if code in (found.code, _NORTH_AMERICA):
+        return False
+    return digits.startswith("0") and digits.lstrip("0").startswith(str(code))
 
 
 def _lacks_area_code(digits: str, national: str, region: str) -> bool:

@@ -32,6 +32,7 @@ _SIGNS: Final = {
     "\u30fc": "-",
     "\u2044": "/",
     "\u2215": "/",
+    "\u00b7": ".",
     **dict.fromkeys("\u2018\u2019\u02bc\u00b4`", "'"),
     **dict.fromkeys("\u201c\u201d", '"'),
     **dict.fromkeys(_LINE_ENDS, "\n"),
@@ -61,7 +62,12 @@ _EXTENDED: Final = re.compile(r"[0-9)] *[,;]? *(?:x|ext|extn|extension|#)[.:]? *
 #: What stands between two numbers; letters do too, as in "or".
 _SEPARATES: Final = ";,|&\n"
 _FOREIGN: Final = re.compile(rf"[^0-9 ()\[\]./+{_SEPARATES}-](?<=[\W\d_])")
-_TWO_LONG: Final = re.compile(r"(?:[0-9][^0-9]*){5}[^\W\d_][^0-9]*(?:[0-9][^0-9]*){5}")
+_TWO_LONG: Final = re.compile(
+    r"(?:[0-9][^0-9]*){5}[^\W\d_][^0-9]*(?:[0-9][^0-9]*){5}"
+    r"|(?:[0-9][^0-9]*){7}[:~=*\\•、_<>][^0-9]*(?:[0-9][^0-9]*){7}"
+)
+#: Two numbers with nothing between them but what may stand within one; together they are too long for one.
+_TWO_IN_A_ROW: Final = re.compile(r"(?=(?:[^0-9]*[0-9]){19})(?:[^0-9]*[0-9]){7,}[^0-9]+[0-9](?:[^0-9]*[0-9]){6}")
 
 _WHOLE_DECIMAL: Final = re.compile(r"(\+{0,2}[0-9]+)[.,]0*\Z")
 _THOUSANDS: Final = re.compile(r"\+?[0-9]{1,3}(?:(,[0-9]{3})+(?:\.[0-9]*)?|(?:[. '][0-9]{3})+,[0-9]*)\Z")
@@ -117,7 +123,7 @@ def plain_text(text: str) -> str:
 
 def read_written(to: str) -> Written:
     """The digits of `to`. Raises InvalidNumberError."""
-    if _SIMPLE.match(to):
+    if _SIMPLE.match(to) and not _TWO_IN_A_ROW.match(to):
         plain = to.replace(" ", "").replace("-", "")
         return Written(plain.removeprefix("+"), plain[0] == "+")
     if len(to) > LONGEST_TEXT:
@@ -165,9 +171,11 @@ def _whole(text: str) -> str:
         raise InvalidNumberError(_SPREADSHEET)
     if _EXTENDED.search(text):
         raise InvalidNumberError(_EXTENSION)
+    if _TWO_LONG.search(text) or _TWO_IN_A_ROW.match(text):
+        raise InvalidNumberError(_TWO)
     if _FOREIGN.search(text):
         raise InvalidNumberError(_FOREIGN_SIGN)
-    if set(text) & set(_SEPARATES) or _TWO_LONG.search(text) or "+" in text.lstrip("([ ").lstrip("+"):
+    if set(text) & set(_SEPARATES) or "+" in text.lstrip("([ ").lstrip("+"):
         raise InvalidNumberError(_TWO)
     if any(map(str.isalpha, text)):
         raise InvalidNumberError(_LETTERS)
