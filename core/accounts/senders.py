@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, false, func, insert, or_, select, update
@@ -24,9 +25,11 @@ from core.accounts.sender_rows import (
 )
 from core.countries import country_error
 from core.encoding import storable
+from core.engine.country_rules import RuleBook
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
 from core.rules.files import shipped_rules
+from core.rules.store import rules_in_use
 from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
 from core.sender_ids import SenderNames, kept_if_readable, number_error
 from core.storage.database import Database, Write
@@ -141,7 +144,8 @@ class Senders:
         with self._database.writing() as write:
             owner = _account_ref(write.connection, account_id)
             row = _found(write.connection, owner, sender_id, sender_type)
-            if words := spelling_error(row.sender_id, sender_id, registration):
+            book = partial(rules_in_use, write.connection)
+            if words := spelling_error(row.sender_id, sender_id, registration.country, book, self._database.clock()):
                 raise RefusedError("the registration is refused", [FieldError("sender_id", words)])
             if registration not in _with_registrations(write.connection, [row], account_id)[0].registrations:
                 _set_registration(write, row.id, registration)
@@ -198,12 +202,18 @@ def registration_errors(registration: Registration) -> list[FieldError]:
     return errors
 
 
-def spelling_error(held: str | None, text: str | None, registration: Registration) -> str | None:
-    """What is wrong with a registration under `text` of a sender that is kept as `held`, where the country counts case."""
-    other_case = held is not None and text is not None and held != text and held.casefold() == text.casefold()
-    if not other_case or not shipped_rules().profile(registration.country).alpha_case_sensitive:
+def spelling_error(
+    held: str | None, text: str | None, country: str, rules: Callable[[], RuleBook], now: datetime
+) -> str | None:
+    """What is wrong with registering under `text` what is kept as `held`, where the country counts case; else None.
+
+    `rules` gives the rules in use; it is asked where the two differ by case alone.
+    """
+    if held is None or text is None or held == text or held.casefold() != text.casefold():
         return None
-    return f"is held here as {held!r}, and {registration.country} counts the case of a name: add it as it is registered"
+    if not rules().profile(country).counts_case(now):
+        return None
+    return f"is held here as {held!r}, and {country} counts the case of a name: add it as it is registered"
 
 
 def _account_ref(connection: Connection, account_id: str | None) -> int | None:

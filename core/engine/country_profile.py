@@ -97,6 +97,15 @@ class CountryProfile:
         held = sorted((fact for fact in self.facts if fact.in_force(moment)), key=_begin)
         return replace(self, **{fact.field: fact.value for fact in held}) if held else self
 
+    def counts_case(self, moment: datetime) -> bool:
+        """Whether the registry counts the case of a name at `moment` (aware UTC), or from a day after it."""
+        coming = (
+            fact.value
+            for fact in self.facts
+            if fact.field == "alpha_case_sensitive" and fact.effective_from is not None and moment < fact.effective_from
+        )
+        return bool(self.at(moment).alpha_case_sensitive) or any(coming)
+
 
 def _begin(fact: ProfileFact) -> tuple[bool, datetime | None]:
     return (False, None) if fact.effective_from is None else (True, fact.effective_from)

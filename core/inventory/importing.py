@@ -134,7 +134,7 @@ def _write_all(write: Write, buffers: _Buffers, result: ImportResult, judge: Com
         write_senders(write, senders, result)
     refuse(result.errors)
     for registrations in chunks(buffers.registrations, CHUNK_LINES):
-        write_registrations(write, registrations, result)
+        write_registrations(write, registrations, result, judge.rules, judge.now)
     refuse(result.errors)
     for defaults in chunks(buffers.defaults, CHUNK_LINES):
         write_defaults(write, defaults, result, judge, by)

@@ -24,10 +24,14 @@ class Counts:
 
 @dataclass(slots=True)
 class ImportResult:
-    """Counts by kind, in the order of writing, and the errors that only the database could show."""
+    """Counts by kind, in the order of writing, and the errors that only the database could show.
+
+    `registered`: which line registers which sender where, for two spellings in one file may be one sender.
+    """
 
     counts: dict[Kind, Counts] = field(default_factory=lambda: {kind: Counts() for kind in Kind})
     errors: list[FieldError] = field(default_factory=list)
+    registered: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def refuse(self, line: Line, name: str, reason: str) -> None:
         """Notes what is wrong with a field of a line."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from core.accounts.sender_rows import identity_of, registration_values, sender_values
 from core.accounts.senders import spelled_otherwise, spelling_error
+from core.engine.country_rules import RuleBook
 from core.inventory.lines import Kind, RegistrationLine, SenderLine
 from core.inventory.result import ImportResult
 from core.storage.database import Write
@@ -66,25 +68,13 @@ def write_senders(write: Write, lines: Sequence[SenderLine], result: ImportResul
     result.count(Kind.SENDER, created=len(created), updated=len(updated), total=len(rows))
 
 
-def write_registrations(write: Write, lines: Sequence[RegistrationLine], result: ImportResult) -> None:
-    """Inserts and updates registrations of senders that exist."""
-    refs = account_refs(write.connection, (line.account_id for line in lines))
-    named = [
-        (line, identity_of(refs[line.account_id], line.sender_type, line.sender_id))
-        for line in lines
-        if _has_owner(line, refs, result)
-    ]
-    senders = _read_senders(write.connection, [identity for _, identity in named])
-    rows, held = [], {sender.id: sender for sender in senders.values()}
-    for line, identity in named:
-        sender = senders.get(identity) or _spelled_otherwise(write.connection, refs[line.account_id], line)
-        if sender is not None and (words := spelling_error(sender.sender_id, line.sender_id, line.registration)):
-            result.refuse(line, "sender_id", words)
-        elif sender is not None:
-            held[sender.id] = sender
-            rows.append((line, registration_values(line.registration, sender.id)))
-        else:
-            result.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
+def write_registrations(
+    write: Write, lines: Sequence[RegistrationLine], result: ImportResult, rules: RuleBook, now: datetime
+) -> None:
+    """Inserts and updates registrations of senders that exist; `rules` say where the case of a name counts."""
+    matched = _registered(write.connection, lines, result, rules, now)
+    owners = {sender.id: sender.account_ref for _, sender in matched}
+    rows = [(line, registration_values(line.registration, sender.id)) for line, sender in matched]
     known = _read_registrations(write.connection, [values for _, values in rows])
     created, updated = [], []
     for line, values in rows:
@@ -94,9 +84,34 @@ def write_registrations(write: Write, lines: Sequence[RegistrationLine], result:
         elif changes := _changes(line.given, _REGISTRATION_FIELDS, row, values):
             updated.append({name: getattr(row, name) for name in values} | changes)
     _upsert_registrations(write.connection, created + updated)
-    owners = {sender_ref: sender.account_ref for sender_ref, sender in held.items()}
     _touch(write, (owners[values["sender_ref"]] for values in (*created, *updated)))
     result.count(Kind.REGISTRATION, created=len(created), updated=len(updated), total=len(rows))
+
+
+def _registered(
+    connection: Connection, lines: Sequence[RegistrationLine], result: ImportResult, rules: RuleBook, now: datetime
+) -> list[tuple[RegistrationLine, Row[*tuple[Any, ...]]]]:
+    """The lines with the senders that they register; what is wrong with the others is noted."""
+    refs = account_refs(connection, (line.account_id for line in lines))
+    named = [
+        (line, identity_of(refs[line.account_id], line.sender_type, line.sender_id))
+        for line in lines
+        if _has_owner(line, refs, result)
+    ]
+    senders, matched = _read_senders(connection, [identity for _, identity in named]), []
+    for line, identity in named:
+        sender = senders.get(identity) or _spelled_otherwise(connection, refs[line.account_id], line)
+        if sender is None:
+            result.refuse(line, "sender_id", f"there is no such {line.sender_type} in this inventory")
+            continue
+        country = line.registration.country
+        first = result.registered.setdefault((sender.id, country), line.line)
+        words = spelling_error(sender.sender_id, line.sender_id, country, lambda: rules, now)
+        if words or first != line.line:
+            result.refuse(line, "sender_id", words or f"is the sender that line {first} registers there")
+        else:
+            matched.append((line, sender))
+    return matched
 
 
 def _spelled_otherwise(

@@ -61,7 +61,7 @@ class RuleStore(Database):
     def active_rules(self) -> RuleBook:
         """The active version with the overrides that stand, in two statements. Raises NotFoundError: none yet."""
         with self.single() as connection:
-            document = connection.scalar(select(RuleVersionRow.document).where(RuleVersionRow.active))
+            document = _active_document(connection)
             overrides = connection.execute(_overrides().where(RuleOverrideRow.removed_at.is_(None))).all()
         if document is None:
             raise NotFoundError("the database holds no country rules yet")
@@ -149,6 +149,16 @@ class RuleStore(Database):
                 raise NotFoundError(f"there is no override {override_id}")
             write.touch(RULES_SCOPE)
         return _override(row)
+
+
+def rules_in_use(connection: Connection) -> RuleBook:
+    """The active version without overrides, for what they do not change; the shipped one where there is none yet."""
+    document = _active_document(connection)
+    return shipped_rules() if document is None else _unpacked(document)
+
+
+def _active_document(connection: Connection) -> bytes | None:
+    return connection.scalar(select(RuleVersionRow.document).where(RuleVersionRow.active))
 
 
 def _lock(connection: Connection) -> None:

@@ -170,6 +170,18 @@ def test_it_registers_a_sender_and_changes_the_registration(senders: Senders, si
             senders.register("acme", "+61491570156", wrong)
 
 
+def test_it_registers_a_name_by_another_case_only_where_the_country_counts_none(senders: Senders) -> None:
+    senders.add(Sender("acme", "ACME", SenderType.ALPHA_TAG))
+    assert senders.register("acme", "Acme", APPROVED).sender_id == "ACME"
+    for country in ("GB", "AT"):  # Austria counts case from a day that is yet to come
+        with pytest.raises(RefusedError) as refused:
+            senders.register("acme", "Acme", Registration(country, RegistrationStatus.APPROVED))
+        (error,) = refused.value.errors
+        assert (error.field, "'ACME', and" in error.reason, "case" in error.reason) == ("sender_id", True, True)
+    senders.register("acme", "ACME", Registration("AT", RegistrationStatus.APPROVED))
+    assert [each.country for each in senders.get("acme", "acme").registrations] == ["AT", "AU"]
+
+
 def test_it_asks_which_type_is_meant(senders: Senders) -> None:
     senders.add(NUMBER)
     senders.add(Sender("acme", "+61491570156", SenderType.OWN_NUMBER))

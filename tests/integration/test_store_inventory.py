@@ -47,6 +47,8 @@ APPROVED: dict[str, Any] = {
     "country": "UK",
     "status": "approved",
 }
+NAME: dict[str, Any] = {"kind": "sender", "account_id": "acme", "sender_id": "ACME", "sender_type": "alpha_tag"}
+NAMED = APPROVED | {"sender_id": "ACME", "sender_type": "alpha_tag", "country": "AT"}
 DEFAULT: dict[str, Any] = {
     "kind": "default",
     "account_id": "shop",
@@ -203,6 +205,14 @@ def test_it_does_not_judge_again_a_default_that_stays(store: Store) -> None:
         pytest.param([NUMBER], ["line 1, field account_id"], id="sender of nobody"),
         pytest.param([ACME, APPROVED], ["line 2, field sender_id"], id="registration of no sender"),
         pytest.param([APPROVED], ["line 1, field account_id"], id="registration of nobody"),
+        pytest.param(
+            [ACME, NAME, NAMED | {"sender_id": "acme"}], ["line 3, field sender_id"], id="a name in another case"
+        ),
+        pytest.param(
+            [ACME, NUMBER, APPROVED, APPROVED | {"sender_id": "0491 570 156"}],
+            ["line 4, field sender_id"],
+            id="a sender registered twice",
+        ),
         pytest.param([DEFAULT], ["line 1, field account_id"], id="default of nobody"),
         pytest.param([ACME, SHOP, DEFAULT], ["line 3, field strategies[0].sender_id"], id="default not owned"),
         pytest.param(
@@ -224,6 +234,11 @@ def test_it_refuses_a_file_whole(
     assert Accounts(store).page() == []
     assert Senders(store).page(None).senders == ()
     assert sink.published == []
+
+
+def test_it_registers_a_name_in_another_case_where_the_country_counts_none(store: Store) -> None:
+    run(store, [ACME, NAME, NAMED | {"sender_id": "acme", "country": "AU"}])
+    assert Senders(store).get("acme", "ACME").registrations == (Registration("AU", RegistrationStatus.APPROVED),)
 
 
 def test_it_refuses_a_parent_for_an_account_with_sub_accounts(store: Store) -> None:
