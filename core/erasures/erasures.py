@@ -96,7 +96,7 @@ def _change(parked: ParkedDocument, search: NumberSearch, counts: Counter[str]) 
     counts["unread"] += not found.readable
     if not changed and not ids:
         return None
-    gone = changed and not found.document and parked.state is ParkedState.PARKED
+    gone = changed and not found.document and parked.state == ParkedState.PARKED
     return ParkedChange(
         parked_id=parked.parked_id,
         document=found.document,

@@ -94,7 +94,7 @@ class ParkedChange:
     parked_id: str
     document: bytes
     ids: Mapping[str, str | None]
-    state: ParkedState
+    state: str
 
 
 _ENTRY_COLUMNS = tuple(getattr(ParkedRow, entry_field.name) for entry_field in fields(ParkedEntry))
@@ -174,8 +174,7 @@ class ParkedStore(Database):
         if not changes:
             return
         rows = [
-            {"changed": change.parked_id, "document": change.document, "to_state": change.state.value}
-            | dict(change.ids)
+            {"changed": change.parked_id, "document": change.document, "to_state": str(change.state)} | dict(change.ids)
             for change in sorted(changes, key=lambda change: change.parked_id)
         ]
         drops = and_(ParkedRow.state == ParkedState.PARKED, bindparam("to_state") == ParkedState.DROPPED.value)
@@ -282,9 +281,19 @@ def _document(row: Row[*tuple[Any, ...]]) -> ParkedDocument:
     return ParkedDocument(**_entry_values(row), document=row.document)
 
 
+def _known(kind: type[StrEnum], text: str) -> str:
+    """The member of this version, or the text that a newer one wrote."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
 def _entry_values(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
     values = {entry_field.name: getattr(row, entry_field.name) for entry_field in fields(ParkedEntry)}
     return values | {
+        "reason": _known(ParkReason, row.reason),
+        "state": _known(ParkedState, row.state),
         "fields": tuple(FieldError(error["field"], error["reason"]) for error in row.fields or ()),
     }
 
