@@ -6,7 +6,12 @@ import logging
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from core.process.printable import lines_of, one_line
+
+#: What spans several lines on a console.
+_TRACES = frozenset({"exception", "stack"})
 
 _SHARED: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -28,6 +33,7 @@ def send_logs_to_stderr(log_format: str, level: str) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            *([] if log_format == "json" else [_printable]),  # JSON escapes all that is not printable ASCII
             renderer,
         ],
     )
@@ -42,3 +48,11 @@ def send_logs_to_stderr(log_format: str, level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _printable(_logger: object, _method: str, record: EventDict) -> EventDict:
+    """A record begins one line, whatever a foreign text in it holds; the lines of a trace are indented."""
+    for name, value in record.items():
+        if isinstance(value, str):
+            record[name] = lines_of(value).replace("\n", "\n  ") if name in _TRACES else one_line(value)
+    return record

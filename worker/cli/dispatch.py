@@ -8,6 +8,7 @@ from contextlib import closing
 
 import click
 
+from core.process.printable import one_document_line
 from worker.broker_access import queue_access
 from worker.cli.output import command, json_option
 
@@ -34,7 +35,7 @@ def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  
     while True:
         with closing(queue.drain(left) if drain else queue.peek(left)) as pieces:
             for piece in pieces:
-                sys.stdout.buffer.write(b"".join(document + b"\n" for document in piece))
+                sys.stdout.buffer.write(b"".join(one_document_line(document) + b"\n" for document in piece))
                 sys.stdout.buffer.flush()
                 left = None if left is None else left - len(piece)
         if not follow or left == 0:

@@ -10,6 +10,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from core.process.printable import one_line
+
 
 def load(place: str) -> Any:
     """What stands at `module:attribute`; the module is imported when it is not yet."""
@@ -50,6 +52,14 @@ class LazyGroup(click.Group):
     def __init__(self, table: Mapping[str, Lazy | Section], **settings: Any) -> None:
         super().__init__(**settings)
         self._table = table
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; what click has to say of its words, which a script may have from outside, is on one line."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = one_line(error.message)  # type: ignore[misc]  # click keeps it for itself
+            raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """By name."""

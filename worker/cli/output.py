@@ -1,5 +1,8 @@
 """What commands print: tables for people on a terminal, or one JSON document on stdout and nothing else there.
 
+Whatever is printed passes through here, and loses what could steer a terminal or begin a line: ids, names and details
+come from outside (core/process/printable.py).
+
 Exit codes: 0 done, 1 refused or failed with a clear sentence on stderr, 2 usage.
 """
 
@@ -10,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from textwrap import indent
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -22,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.errors import RefusedError, SmartAssignError
+from core.process.printable import lines_of, one_json_line, one_line
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -39,36 +44,52 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine outp
 
 def print_json(document: object) -> None:
     """Print one JSON document on a line of its own."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(one_json_line(json.dumps(document, ensure_ascii=False, default=str)) + "\n")
     sys.stdout.flush()
 
 
-def say(sentence: str) -> None:
-    """Print a sentence as it is, on a line of its own however long it is."""
-    console.print(Text(sentence), soft_wrap=True)
+def shown(value: object, style: str = "") -> Text:
+    """A value as it may be printed, on one line, without markup; None is empty."""
+    return Text("" if value is None else one_line(str(value)), style)
+
+
+def say(sentence: str, style: str = "") -> None:
+    """Print a sentence, on a line of its own however long it is."""
+    console.print(shown(sentence, style), soft_wrap=True)
+
+
+def say_lines(text: str) -> None:
+    """Print a text with its own line ends, each line indented, so that none looks like one of ours."""
+    console.print(Text(indent(lines_of(text), "  ", lambda _: True)), soft_wrap=True)
 
 
 def warn(sentence: str) -> None:
     """Print a sentence on stderr, beside whatever stdout holds."""
-    stderr.print(Text(sentence), soft_wrap=True)
+    stderr.print(shown(sentence), soft_wrap=True)
 
 
 def print_table(
     title: str, columns: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
 ) -> None:
     """Print a table; text is shown as it is, without markup."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=shown(title) if title else None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for column in columns:
         # Ids stay whole where there is room at all; the last column holds the words.
         table.add_column(column, overflow="fold", no_wrap=column != columns[-1] and len(columns) <= MOST_WHOLE_COLUMNS)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*map(shown, row))
     console.print(table)
 
 
 def fail(message: str) -> NoReturn:
     """End with exit code 1 and a sentence on stderr."""
-    stderr.print(Text(f"smart-assign: {message}"), soft_wrap=True)
+    warn(f"smart-assign: {message}")
     raise SystemExit(1)
 
 
@@ -81,7 +102,7 @@ def told_errors() -> Iterator[None]:
         raise
     except RefusedError as error:
         for field_error in error.errors:
-            stderr.print(Text(f"  {field_error.field}: {field_error.reason}"), soft_wrap=True)
+            warn(f"  {field_error.field}: {field_error.reason}")
         fail(str(error))
     except SmartAssignError as error:
         fail(str(error))

@@ -17,7 +17,7 @@ from core.parked.replay import parked_ids
 from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
 from worker.broker_access import queue_access
-from worker.cli.output import command, json_option, print_json, print_table, say, told_errors, warn
+from worker.cli.output import command, json_option, print_json, print_table, say, say_lines, told_errors, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
 from worker.handoff.replay import replay_over
@@ -114,13 +114,7 @@ def show(parked_id: str, as_json: bool) -> None:
         if value:
             say(f"{name}: {value}")
     say(f"original, {len(found.document)} bytes:")
-    say(_printable(found.document))
-
-
-def _printable(document: bytes) -> str:
-    """Text that cannot move the cursor of a terminal."""
-    text = document.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    say_lines(found.document.decode("utf-8", "backslashreplace"))
 
 
 # ---- acting ----

@@ -16,7 +16,7 @@ from core.encoding import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
-from worker.cli.output import command, console, fail, json_option, print_json, stderr
+from worker.cli.output import command, fail, json_option, print_json, say, stderr, warn
 from worker.cli.parameters import enum_option
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer, in_trips
@@ -114,7 +114,7 @@ def _send_one(fields: dict[str, Any], as_json: bool) -> None:
         print_json({"enqueued": sending.enqueued, "refused": sending.refused} | made_up)
     elif sending.enqueued:
         message_id = (made_up | fields)["message_id"]
-        console.print(f"Enqueued message {message_id} on {parts.settings.ingress_queue}.", markup=False)
+        say(f"Enqueued message {message_id} on {parts.settings.ingress_queue}.")
     _end(sending, as_json)
 
 
@@ -127,7 +127,7 @@ def _send_file(stream: BinaryIO, as_json: bool) -> None:
         print_json({"enqueued": sending.enqueued, "refused": sending.refused})
     else:
         noun = "message" if sending.enqueued == 1 else "messages"
-        console.print(f"Enqueued {sending.enqueued:,} {noun} on {parts.settings.ingress_queue}.", markup=False)
+        say(f"Enqueued {sending.enqueued:,} {noun} on {parts.settings.ingress_queue}.")
     _end(sending, as_json)
 
 
@@ -137,9 +137,9 @@ def _end(sending: Sending, as_json: bool) -> None:
         return
     shown = sending.refused[: 1 if as_json else SHOWN_REFUSALS]
     for entry in shown:
-        stderr.print("line {line}, {field}: {reason}".format_map(entry), markup=False, soft_wrap=True)
+        warn("line {line}, {field}: {reason}".format_map(entry))
     if more := len(sending.refused) - len(shown):
-        stderr.print(f"and {more:,} more")
+        warn(f"and {more:,} more")
     fail(f"{sending.refused_lines:,} {'message' if sending.refused_lines == 1 else 'messages'} refused")
 
 

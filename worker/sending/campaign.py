@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
 from core.moments import utc_now
+from core.process.printable import safe_cell
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer
 from worker.sending.lines import START, Position
@@ -110,7 +111,7 @@ class RefusalReport:
         writer = csv.writer(text)
         if self.size == 0:
             writer.writerow(REPORT_COLUMNS)
-        writer.writerows((each.line, each.field, each.reason, each.to) for each in refusals)
+        writer.writerows((each.line, *map(safe_cell, (each.field, each.reason, each.to))) for each in refusals)
         try:
             stream = self._opened()
             self.size += stream.write(text.getvalue().encode())

@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TextIO
 
+from core.process.printable import one_line
+
 PARENT_POLL_S = 1.0
 PORT_TIMEOUT_S = 0.2
 PR_SET_PDEATHSIG = 1
@@ -51,7 +53,7 @@ class Printer:
     def line(self, name: str, text: str) -> None:
         """One line of a role."""
         with suppress(OSError):  # a terminal that has gone must not keep us from ending the roles
-            self._output.write(f"{self._prefixes[name]}{text}\n")
+            self._output.write(f"{self._prefixes[name]}{one_line(text)}\n")
             self._output.flush()
 
 

@@ -10,12 +10,11 @@ from contextlib import nullcontext
 import click
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError
 from worker.broker_access import queue_access
-from worker.cli.output import command, console, json_option, print_json
+from worker.cli.output import command, console, json_option, print_json, shown
 from worker.sending.state import StateFile
 
 WATCH_S = 0.5
@@ -86,11 +85,11 @@ class _Rate:
 def _table(found: CampaignProgress, rate: float | None = None) -> Table:
     if rate is None:
         rate = _whole_rate(found)
-    table = Table(title=f"Campaign {found.campaign_id} of {found.account_id}", title_justify="left", box=None)
+    table = Table(title=shown(f"Campaign {found.campaign_id} of {found.account_id}"), title_justify="left", box=None)
     table.add_column()
     table.add_column(justify="right")
     for name, value in _lines(found, rate):
-        table.add_row(Text(name), Text(value))
+        table.add_row(shown(name), shown(value))
     return table
 
 

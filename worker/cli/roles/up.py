@@ -12,7 +12,7 @@ from rich.text import Text
 
 from core.errors import RefusedError
 from worker.addresses import masked
-from worker.cli.output import command, console, json_option, print_json
+from worker.cli.output import command, console, json_option, print_json, say
 from worker.cli.roles.celery_programs import ready_database
 from worker.configuration import configured
 from worker.logs import set_up_logs
@@ -67,7 +67,7 @@ def up(as_json: bool) -> None:
     ready_database(settings)
     places = {"broker": masked(urls.broker_url), "database": masked(urls.database_url)}
     if not as_json:
-        console.print(Text(f"Broker {places['broker']}, database {places['database']}"), soft_wrap=True)
+        say(f"Broker {places['broker']}, database {places['database']}")
     heard = _Heard([part.name for part in PARTS], addresses, places, as_json)
     roles = [as_role(settings, part, addresses.get(part.name)) for part in PARTS]
     raise SystemExit(supervise(roles, sys.stderr if as_json else sys.stdout, heard))
