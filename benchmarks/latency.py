@@ -18,7 +18,7 @@ from benchmarks.lanes.stock_redis import FORWARD, celery_program
 from benchmarks.options import Options
 from benchmarks.process import MeasurementError, Program, Running, running
 from benchmarks.services import STOCK_DISPATCH, STOCK_QUEUE, Services
-from core.contract.ids import message_digest
+from core.contract.ids import account_hash, digest_of
 
 CONCURRENCY = 2
 #: On an idle system one message is through long before the next.
@@ -56,7 +56,7 @@ OURS = Way(
     NAMES.ingress_queue,
     NAMES.dispatch_queue,
     lambda number: as_json(message(number)),
-    lambda number: message_digest("acme", f"m{number}").hex().encode(),
+    lambda number: digest_of(account_hash("acme"), f"m{number}").hex().encode(),
 )
 STOCK = Way(
     "Celery task that publishes it",

@@ -166,8 +166,3 @@ def bare_sender_id(sender_id: str | None) -> str:
     text = sender_id or ""
     bare = text.removeprefix("+")
     return bare if bare.isdigit() else text
-
-
-def same_sender_id(left: str | None, right: str | None) -> bool:
-    """Whether two texts name the same Sender ID; a leading '+' of a number does not count."""
-    return bare_sender_id(left) == bare_sender_id(right)

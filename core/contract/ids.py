@@ -49,11 +49,6 @@ def ids_in(document: bytes) -> dict[str, str]:
         return {}
 
 
-def message_digest(account_id: str, message_id: str, subaccount_id: str | None = None) -> bytes:
-    """16 bytes that stand for one message of one account or sub-account: its dispatch id, and its mark against repeats."""
-    return digest_of(account_hash(account_id, subaccount_id), message_id)
-
-
 def account_hash(account_id: str, subaccount_id: str | None = None) -> hashlib.blake2b:
     """What the digests of the messages of an account, or of one of its sub-accounts, begin with, for `digest_of`.
 
@@ -67,7 +62,10 @@ def account_hash(account_id: str, subaccount_id: str | None = None) -> hashlib.b
 
 
 def digest_of(account: hashlib.blake2b, message_id: str) -> bytes:
-    """`message_digest` of a message of the account with this `account_hash`; to copy one is quicker than to begin anew."""
+    """16 bytes that stand for one message of one account or sub-account: its dispatch id, and its mark against repeats.
+
+    `account` is its `account_hash`; to copy one is quicker than to begin anew.
+    """
     digest = account.copy()
     digest.update(message_id.encode())
     return digest.digest()

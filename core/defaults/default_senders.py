@@ -123,11 +123,6 @@ class DefaultSenders:
             frame = _frame(account_row(write.connection, account_id), country, product, judge.now)
             return self._write(write, judge, _Wanted(frame, True, False), strategies, by)
 
-    def get(self, account_id: str, default_id: UUID) -> StoredDefault:
-        """Raises NotFoundError, also for another account's default."""
-        with self._database.single() as connection:
-            return _by_id(connection, account_id, default_id)
-
     def update(
         self,
         account_id: str,

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.contract.ids import message_digest
 from core.engine.country_rules import RuleBook
 from core.previews.message import inquire
 from core.storage.database import open_engine
 from core.store import Store
+from tests.support.ids import message_digest
 from worker.demo.run import Demo, Outcome, demo_settings
 from worker.embedded.urls import sqlite_url
 

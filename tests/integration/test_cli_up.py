@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.support.command_line import cli_command, cli_environment, run_cli
 from tests.support.processes import kill_all, listed, processes
 from tests.support.running_worker import until
 from tests.support.services import free_port
 from worker.demo.sample import INVENTORY_FILE
+from worker.embedded.server import RedisHome
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
 
@@ -57,7 +59,26 @@ def status(url: str, login: str | None = None) -> int:
         return error.code
 
 
-def test_it_runs_every_role_until_ctrl_c(folder: Path) -> None:
+def redis_pid(folder: Path) -> int | None:
+    """Of the embedded server, where one answers; no command of ours, for the next one would start it."""
+    address = RedisHome(folder).running()
+    if address is None:
+        return None
+    try:
+        with address.client() as client:
+            return int(client.info("server")["process_id"])
+    except redis.RedisError:
+        return None
+
+
+def send_and_receive(environment: dict[str, str]) -> None:
+    message = ["--account", "bluebird-bank", "--to", "+4915123456789", "--body", "Hello"]
+    assert run_cli("send", *message, environment=environment).returncode == 0
+    tail = ["dispatch", "tail", "--drain"]
+    until(lambda: "4917139200102" in run_cli(*tail, environment=environment).stdout, 30, "the message with its sender")
+
+
+def test_it_runs_every_role_and_revives_its_redis_until_ctrl_c(folder: Path) -> None:
     ports = {"flower_port": str(free_port()), "api_port": str(free_port())}
     up = start("up", "--json", folder=folder, **ports)
     until(
@@ -74,10 +95,16 @@ def test_it_runs_every_role_until_ctrl_c(folder: Path) -> None:
     assert status(f"{told['roles']['api']}/healthz") == 200
     environment = cli_environment(folder)
     assert run_cli("inventory", "import", str(INVENTORY_FILE), environment=environment).returncode == 0
-    message = ["--account", "bluebird-bank", "--to", "+4915123456789", "--body", "Hello"]
-    assert run_cli("send", *message, environment=environment).returncode == 0
-    tail = ["dispatch", "tail", "--drain"]
-    until(lambda: "4917139200102" in run_cli(*tail, environment=environment).stdout, 30, "the message with its sender")
+    send_and_receive(environment)
+
+    killed = redis_pid(folder)
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: "embedded.revived" in (folder / "stderr").read_text(), 20, lambda: said(folder))
+    assert redis_pid(folder) not in {None, killed}
+    send_and_receive(environment)
+    assert up.poll() is None
+
     os.killpg(up.pid, signal.SIGINT)
     assert up.wait(60) == 0
     assert processes(folder) == [], listed(folder)

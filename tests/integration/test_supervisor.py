@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.services import free_port, wait_for
 from worker.supervision.role import Role, describe_exit, port_answers
-from worker.supervision.supervisor import Limits, supervise
+from worker.supervision.supervisor import Limits, Supervisor
 
 ROOT = Path(__file__).parents[2]
 QUICK = Limits(ready_s=10, grace_s=10, restarts=2, backoff_s=0.05, backoff_limit_s=0.1)
@@ -53,7 +53,7 @@ def interrupt_after(names: set[str], number: signal.Signals = signal.SIGINT) -> 
 def test_it_prefixes_lines_and_ends_in_order(number: signal.Signals) -> None:
     output = io.StringIO()
     roles = [role("worker", OBEDIENT), role("api", OBEDIENT)]
-    assert supervise(roles, output, interrupt_after({"worker", "api"}, number), limits=QUICK) == 0
+    assert Supervisor(roles, output, on_ready=interrupt_after({"worker", "api"}, number), limits=QUICK).run() == 0
     lines = output.getvalue().splitlines()
     assert sorted(lines[:2]) == ["api    | up", "worker | up"]
     assert lines[2:] == ["api    | asked to end", "worker | asked to end"]
@@ -61,14 +61,16 @@ def test_it_prefixes_lines_and_ends_in_order(number: signal.Signals) -> None:
 
 def test_it_restores_the_signal_handlers() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    supervise([role("worker", OBEDIENT)], io.StringIO(), interrupt_after({"worker"}), limits=QUICK)
+    Supervisor([role("worker", OBEDIENT)], io.StringIO(), on_ready=interrupt_after({"worker"}), limits=QUICK).run()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def test_it_kills_a_role_that_does_not_end_and_says_so() -> None:
     output = io.StringIO()
     limits = Limits(ready_s=10, grace_s=0.3)
-    assert supervise([role("worker", STUBBORN)], output, interrupt_after({"worker"}), limits=limits) == 1
+    assert (
+        Supervisor([role("worker", STUBBORN)], output, on_ready=interrupt_after({"worker"}), limits=limits).run() == 1
+    )
     assert "[worker did not end in time, killed]" in output.getvalue()
 
 
@@ -89,7 +91,12 @@ def test_it_hurries_at_the_second_signal() -> None:
             time.sleep(1)
     """
     began = time.monotonic()
-    assert supervise([role("worker", text)], Terminal(), interrupt_after({"worker"}), limits=Limits(grace_s=60)) == 1
+    assert (
+        Supervisor(
+            [role("worker", text)], Terminal(), on_ready=interrupt_after({"worker"}), limits=Limits(grace_s=60)
+        ).run()
+        == 1
+    )
     assert time.monotonic() - began < 20
 
 
@@ -105,7 +112,7 @@ def test_it_starts_a_role_again(tmp_path: Path) -> None:
     """
     output = io.StringIO()
     roles = [role("worker", text, str(tmp_path / "was-here"), ready_text="again")]
-    supervise(roles, output, interrupt_after({"worker"}), limits=QUICK)
+    Supervisor(roles, output, on_ready=interrupt_after({"worker"}), limits=QUICK).run()
     assert output.getvalue().splitlines() == [
         "worker | [worker ended unexpectedly (SIGKILL), starting it again in 0.05 s]",
         "worker | up again",
@@ -115,7 +122,7 @@ def test_it_starts_a_role_again(tmp_path: Path) -> None:
 def test_it_gives_up_and_ends_the_others() -> None:
     output = io.StringIO()
     roles = [role("worker", OBEDIENT), role("api", "print('last words'); raise SystemExit(3)")]
-    assert supervise(roles, output, limits=QUICK) == 1
+    assert Supervisor(roles, output, limits=QUICK).run() == 1
     said = output.getvalue()
     assert said.count("last words") == 3
     assert "[api ended unexpectedly (exit code 3) 3 times, giving up]" in said
@@ -130,7 +137,7 @@ def test_it_watches_over_what_the_roles_stand_on() -> None:
         if len(turns) == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    assert supervise([role("worker", OBEDIENT)], io.StringIO(), watch=watch, limits=QUICK) == 0
+    assert Supervisor([role("worker", OBEDIENT)], io.StringIO(), watch=watch, limits=QUICK).run() == 0
     assert len(turns) == 3
 
 
@@ -140,20 +147,20 @@ def test_it_ends_the_roles_when_watching_fails() -> None:
 
     output = io.StringIO()
     with pytest.raises(OSError, match="no space left"):
-        supervise([role("worker", "import time; time.sleep(60)")], output, watch=watch, limits=QUICK)
+        Supervisor([role("worker", "import time; time.sleep(60)")], output, watch=watch, limits=QUICK).run()
 
 
 def test_it_fails_when_a_role_is_not_ready_in_time() -> None:
     output = io.StringIO()
     limits = Limits(ready_s=0.3)
-    assert supervise([role("api", OBEDIENT, ready_text="never said")], output, limits=limits) == 1
+    assert Supervisor([role("api", OBEDIENT, ready_text="never said")], output, limits=limits).run() == 1
     assert "[api not ready after 0 s]" in output.getvalue()
 
 
 def test_it_fails_when_a_command_is_missing() -> None:
     output = io.StringIO()
     roles = [role("worker", OBEDIENT), Role("api", ("/does/not/exist",))]
-    assert supervise(roles, output, limits=QUICK) == 1
+    assert Supervisor(roles, output, limits=QUICK).run() == 1
     assert "[api cannot be started: " in output.getvalue()
 
 
@@ -162,7 +169,12 @@ def test_it_asks_a_port_whether_a_role_is_ready() -> None:
     serve = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
     ready = port_answers("127.0.0.1", port)
     assert not ready()
-    assert supervise([Role("api", serve, is_ready=ready)], io.StringIO(), interrupt_after({"api"}), limits=QUICK) == 0
+    assert (
+        Supervisor(
+            [Role("api", serve, is_ready=ready)], io.StringIO(), on_ready=interrupt_after({"api"}), limits=QUICK
+        ).run()
+        == 0
+    )
 
 
 def test_it_prints_long_and_broken_lines() -> None:
@@ -173,7 +185,7 @@ def test_it_prints_long_and_broken_lines() -> None:
         time.sleep(60)
     """
     output = io.StringIO()
-    supervise([role("worker", text)], output, interrupt_after({"worker"}), limits=QUICK)
+    Supervisor([role("worker", text)], output, on_ready=interrupt_after({"worker"}), limits=QUICK).run()
     lines = [line.removeprefix("worker | ") for line in output.getvalue().splitlines()]
     assert "".join(lines).startswith("a" * 200_000 + "\N{REPLACEMENT CHARACTER}up")
     assert lines[-1] == "no end of line"
@@ -184,7 +196,10 @@ def test_it_goes_on_ending_when_the_terminal_has_gone() -> None:
         def write(self, _text: str) -> int:
             raise OSError("input/output error")
 
-    assert supervise([role("worker", OBEDIENT)], GoneTerminal(), interrupt_after({"worker"}), limits=QUICK) == 0
+    assert (
+        Supervisor([role("worker", OBEDIENT)], GoneTerminal(), on_ready=interrupt_after({"worker"}), limits=QUICK).run()
+        == 0
+    )
 
 
 def test_it_colours_the_names_on_a_terminal() -> None:
@@ -193,7 +208,7 @@ def test_it_colours_the_names_on_a_terminal() -> None:
             return True
 
     output = Terminal()
-    supervise([role("worker", OBEDIENT)], output, interrupt_after({"worker"}), limits=QUICK)
+    Supervisor([role("worker", OBEDIENT)], output, on_ready=interrupt_after({"worker"}), limits=QUICK).run()
     assert output.getvalue().startswith("\x1b[36mworker | \x1b[0mup\n")
 
 
@@ -209,7 +224,7 @@ def test_it_leaves_nothing_of_a_roles_own_processes() -> None:
         signal.pause()
     """
     output = io.StringIO()
-    supervise([role("worker", text)], output, interrupt_after({"worker"}), limits=QUICK)
+    Supervisor([role("worker", text)], output, on_ready=interrupt_after({"worker"}), limits=QUICK).run()
     left = int(output.getvalue().split()[2])
     wait_for(lambda: not is_running(left), 5, "the end of the role's child")
 
@@ -219,8 +234,8 @@ def test_its_roles_end_when_it_is_killed() -> None:
     text = f"""
         import sys
         from worker.supervision.role import Role
-        from worker.supervision.supervisor import supervise
-        supervise([Role("worker", (sys.executable, "-S", "-c", "import os; print(os.getpid()); {FOR_EVER}"))], sys.stdout)
+        from worker.supervision.supervisor import Supervisor
+        Supervisor([Role("worker", (sys.executable, "-S", "-c", "import os; print(os.getpid()); {FOR_EVER}"))], sys.stdout).run()
     """
     command = [sys.executable, "-c", textwrap.dedent(text)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:

@@ -15,8 +15,9 @@ import pytest
 import redis
 
 from core.campaigns.batch import Batch, read_batch
-from core.contract.ids import MARK_BYTES, message_digest
+from core.contract.ids import MARK_BYTES
 from tests.support.first_edition import FirstMarks, FirstOnRedis, first_mark
+from tests.support.ids import message_digest
 from worker.handoff.chunks import Chunks, OpenBatch
 from worker.handoff.keys import Keys
 from worker.handoff.settlement import Settlement

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from kombu.compression import compress
 
-from core.contract.ids import message_digest
 from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, SPELLINGS, message
+from tests.support.ids import message_digest
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
 

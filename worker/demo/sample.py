@@ -85,11 +85,6 @@ def sample_campaign() -> list[bytes]:
     return [batches[0], batches[1], batches[0]]
 
 
-def campaign_size() -> int:
-    """Recipients of the sample campaign, the repeated batch counted once."""
-    return 10 * len(_SHOWN) + 1
-
-
 def _near(region: str, rng: random.Random) -> str:
     """A number beside the region's example, if that is still one of the region's."""
     number = example(region) or ""

@@ -30,6 +30,7 @@ __all__ = [
     "database_url_of",
     "embedded_redis",
     "resolve_urls",
+    "revive",
     "running_redis_url",
     "sqlite_url",
 ]
@@ -87,13 +88,13 @@ def embedded_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
         os.close(users)
 
 
-def revive(data_dir: Path) -> bool:
-    """Inside `embedded_redis`: start the server again if it has died meanwhile; True if it had. Costs microseconds."""
+def revive(data_dir: Path) -> EmbeddedRedis | None:
+    """Inside `embedded_redis`: start the server again if it has died meanwhile; None: it lives. To ask takes microseconds.
+
+    Raises EmbeddedRedisError where it does not come up.
+    """
     home = RedisHome(private_folder(data_dir))
-    if home.is_alive():
-        return False
-    home.attach_or_start()
-    return True
+    return None if home.is_alive() else home.attach_or_start()
 
 
 def _is_last(users: int, lock_file: Path) -> bool:

@@ -19,11 +19,7 @@ from worker.supervision.role import Child, Printer, Role, describe_exit
 POLL_S = 0.1
 
 
-def _no_announcement(_: str) -> None:
-    return
-
-
-def _nothing_to_watch() -> None:
+def _nothing(*_: object) -> None:
     return
 
 
@@ -46,32 +42,19 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def supervise(
-    roles: Sequence[Role],
-    output: TextIO,
-    on_ready: Callable[[str], None] = _no_announcement,
-    watch: Callable[[], object] = _nothing_to_watch,
-    limits: Limits = DEFAULT_LIMITS,
-) -> int:
-    """Run all roles until SIGINT or SIGTERM; 0 after a clean end, 1 when a role failed for good or had to be killed.
-
-    `on_ready` hears each role's name once; `watch` is called at every turn, ten times a second or more. Roles end one after the other, the last of the list first; a second signal
-    kills at once. Must be called in the main thread.
-    """
-    return Supervisor(roles, output, on_ready, watch, limits).run()
-
-
 class Supervisor:
-    """The loop behind `supervise`."""
+    """Keeps roles running. They end one after the other, the last of the list first; a second signal kills at once."""
 
     def __init__(
         self,
         roles: Sequence[Role],
         output: TextIO,
-        on_ready: Callable[[str], None],
-        watch: Callable[[], object],
-        limits: Limits,
+        *,
+        on_ready: Callable[[str], object] = _nothing,
+        watch: Callable[[], object] = _nothing,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        """`on_ready` hears each role's name once; `watch` is called at every turn, ten times a second or more."""
         self._printer = Printer([role.name for role in roles], output)
         self._children = [Child(role, self._printer) for role in roles]
         self._on_ready = on_ready
@@ -82,7 +65,10 @@ class Supervisor:
         self._failed = False
 
     def run(self) -> int:
-        """Until a signal, or until a role has failed for good."""
+        """Run until SIGINT or SIGTERM; 0 after a clean end, 1 when a role failed for good or had to be killed.
+
+        Must be called in the main thread. What `watch` raises ends the roles, and is raised.
+        """
         with self._signals_counted(), self._selector:
             try:
                 for child in self._children:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from core.contract.decode import Message, decode_message
-from core.contract.ids import known_ids, message_digest
+from core.contract.ids import known_ids
 from core.contract.models import OutgoingMessage
 from core.encoding import ContractError, decode_json
 from core.sender import Product, TrafficClass
+from tests.support.ids import message_digest
 
 MESSAGE = {"message_id": "m1", "account_id": "acme", "to": "+61491570156", "body": "hello"}
 

@@ -20,7 +20,7 @@ from core.engine.explanation import explanation, sentence
 from core.engine.filters import Screened, screen
 from core.engine.graded_sender import context_of, grade_sender
 from core.engine.ranking import rank_key
-from core.sender import Sender, bare_sender_id, same_sender_id
+from core.sender import Sender, bare_sender_id
 from tests.support.effort import examples
 from tests.support.strategies import OWN, PARENT, World, senders, worlds
 from tests.support.worlds import sample_decisions
@@ -163,7 +163,6 @@ def test_it_compares_sender_ids_by_their_bare_form(left: str, right: str) -> Non
     alike = left == right or (
         left.lstrip("+") == right.lstrip("+") and left.lstrip("+").isdigit() and "++" not in left + right
     )
-    assert same_sender_id(left, right) is alike
     assert (bare_sender_id(left) == bare_sender_id(right)) is alike
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict, sender_fields
-from core.contract.ids import MessageIds, message_digest
+from core.contract.ids import MessageIds
 from core.engine.decision import Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, Outcome
 from core.sender import SenderType
+from tests.support.ids import message_digest
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}

@@ -6,8 +6,10 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import click
+import structlog
 from rich.text import Text
 
 from core.errors import RefusedError
@@ -15,10 +17,13 @@ from worker.addresses import masked
 from worker.cli.output import command, console, json_option, print_json, say
 from worker.cli.roles.celery_programs import ready_database
 from worker.configuration import configured
+from worker.embedded.urls import EmbeddedRedisError, ResolvedUrls, revive
 from worker.logs import set_up_logs
 from worker.settings import ENV_PREFIX, Settings
 from worker.supervision.role import Role, port_answers
-from worker.supervision.supervisor import supervise
+from worker.supervision.supervisor import Supervisor
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,17 @@ def up(as_json: bool) -> None:
         say(f"Broker {places['broker']}, database {places['database']}")
     heard = _Heard([part.name for part in PARTS], addresses, places, as_json)
     roles = [as_role(settings, part, addresses.get(part.name)) for part in PARTS]
-    raise SystemExit(supervise(roles, sys.stderr if as_json else sys.stdout, heard))
+    output = sys.stderr if as_json else sys.stdout
+    raise SystemExit(Supervisor(roles, output, on_ready=heard, watch=partial(_revive, settings, urls)).run())
+
+
+def _revive(settings: Settings, urls: ResolvedUrls) -> None:
+    """Start the embedded Redis again where it has died under the roles, which find it at the address of before."""
+    if urls.embedded is None or (back := revive(settings.data_dir)) is None:
+        return
+    if back.redis_url != urls.embedded.redis_url:
+        raise EmbeddedRedisError("the embedded Redis died, and came back at another address: start `up` again")
+    log.warning("embedded.revived", data_dir=str(settings.data_dir))
 
 
 class _Heard:
