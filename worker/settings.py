@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         "",
         description="queues, separated by commas, to which links, errbacks, chains and chords of a producer's task may lead",
     )
+    allow_control: bool = Field(
+        False,
+        description="obey commands of Celery's control channel that change a worker (shutdown, pool size, limits)",
+    )
     result_backend: str | None = Field(None, description="Celery result backend; set: tasks run one by one")
     concurrency: int | None = Field(None, ge=1, description="pool children of a worker; unset: one a core")
     claim_size: int = Field(4000, ge=1, le=10_000, description="documents in one claim")

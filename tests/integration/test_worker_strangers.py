@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +15,7 @@ from celery import Celery
 
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import message
-from tests.support.running_worker import Deployment, RunningWorker, running
+from tests.support.running_worker import STOP_S, Deployment, RunningWorker, running
 from tests.support.stock_clients import amqp_connection, dispatched, notices, push, waiting
 from tests.support.strangers import Stranger, on_rabbitmq, on_redis
 
@@ -72,6 +74,11 @@ COMMANDS = {
     "an expression that would never end": b'{"method": "ping", "pattern": "(a+)+$", "matcher": "pcre"}',
     "a command that is a number": b'{"method": 1}',
     "a destination that is a number": b'{"method": "ping", "destination": 1}',
+    "an end": b'{"method": "shutdown"}',
+    "a pool without processes": b'{"method": "pool_shrink", "arguments": {"n": 2}}',
+    "another queue": b'{"method": "add_consumer", "arguments": {"queue": "x", "exchange": "x", "exchange_type": "x"}}',
+    "one queue less": b'{"method": "cancel_consumer", "arguments": {"queue": "smart-assign.work"}}',
+    "an election": b'{"method": "election", "arguments": {"id": 1, "topic": [], "action": 1}}',
     "an answer to a queue of ours": b'{"method": "ping", "reply_to": {"exchange": "", "routing_key": "dispatch"}}',
 }
 
@@ -79,11 +86,10 @@ COMMANDS = {
 def broadcast(deployment: Deployment, body: bytes) -> None:
     """To the control channel of every worker: as it is, and in kombu's envelope."""
     if deployment.on_redis:
-        envelope = (
-            b'{"body": %s, "headers": {}, "properties": {"delivery_tag": "x"}, "content-type": "application/json"}'
-        )
+        envelope = {"body": base64.b64encode(body).decode(), "headers": {}, "content-type": "application/json"}
+        envelope |= {"properties": {"delivery_tag": "x", "body_encoding": "base64"}}
         with redis.Redis.from_url(deployment.broker_url) as client:
-            for text in (body, envelope % (body or b"null")):
+            for text in (body, json.dumps(envelope)):
                 client.publish("/0.celery.pidbox", text)
         return
     with amqp_connection(deployment) as connection:
@@ -137,3 +143,12 @@ def test_the_next_worker_meets_none_of_them(make_deployment: MakeDeployment, pai
         arrived(deployment, expected)
         assert (waiting(deployment, "work"), waiting(deployment, "parked")) == (0, 0)
         assert second.alive
+
+
+@pytest.mark.redis
+def test_it_obeys_a_command_that_ends_it_where_that_is_allowed(make_deployment: MakeDeployment) -> None:
+    deployment = make_deployment("redis-sqlite", allow_control="true", concurrency="1")
+    with running(deployment) as worker:
+        assert worker.process is not None
+        broadcast(deployment, b'{"method": "shutdown"}')
+        assert worker.process.wait(STOP_S) == 0

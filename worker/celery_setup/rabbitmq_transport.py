@@ -16,6 +16,7 @@ from amqp.method_framing import frame_handler
 from amqp.serialization import decode_properties_basic
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
+from worker.celery_setup.control import obeyed
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast_delivery
 from worker.rabbitmq_broker.deliveries import UNREADABLE
 
@@ -89,7 +90,7 @@ def _reading_callback(
         body = body.encode() if isinstance(body, str) else bytes(body)
         try:
             broadcast = read_broadcast_delivery(
-                headers, properties.get("content_type"), body, command=is_command_channel(queue)
+                headers, properties.get("content_type"), body, obeyed() if is_command_channel(queue) else None
             )
             raw.properties = {
                 "content_type": "application/json",

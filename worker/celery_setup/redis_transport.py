@@ -15,6 +15,7 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import loads
 
 from core.encoding import encode_json
+from worker.celery_setup.control import obeyed
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
 from worker.envelopes.celery_queue import CeleryQueue
 from worker.envelopes.task_messages import NOT_TAKEN
@@ -130,7 +131,7 @@ class _ReadsFirst:
 
 def _read_broadcast(name: str, raw: bytes) -> bytes | None:
     try:
-        return read_broadcast(raw, command=is_command_channel(name))
+        return read_broadcast(raw, obeyed() if is_command_channel(name) else None)
     except ValueError as error:
         log.warning("broadcast_refused", channel=name, bytes=len(raw), reason=str(error)[:200])
         return None

@@ -14,6 +14,7 @@ import msgspec
 import pybase64
 
 from core.encoding import CONTENT_TYPE, encode_json
+from worker.envelopes.commands import Commands
 from worker.envelopes.handover import check_levels
 from worker.envelopes.kombu_messages import KombuMessage
 from worker.envelopes.task_messages import MAX_NAME
@@ -35,7 +36,7 @@ class _Command(msgspec.Struct, omit_defaults=True):
     """A command of `celery control`, `celery inspect` or Flower. A regular expression could hold up its matcher."""
 
     method: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
-    arguments: dict[str, Any] | None = None
+    arguments: msgspec.Raw = msgspec.Raw(b"null")
     destination: list[_Name] | None = None
     pattern: _Name | None = None
     matcher: Literal["glob"] | None = None
@@ -73,6 +74,8 @@ class Broadcast(msgspec.Struct, frozen=True):
     body: bytes
 
 
+_TOLD = tuple(name for name in _Command.__struct_fields__ if name != "arguments")
+
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_command = msgspec.json.Decoder(_Command).decode
 _decode_any = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]]).decode
@@ -88,14 +91,17 @@ def is_answer_channel(name: str) -> bool:
     return f".{name}".endswith(_ANSWERS)
 
 
-def read_broadcast(raw: bytes, *, command: bool) -> bytes:
-    """An element of a list or channel of Redis, written anew. Raises ValueError where it cannot be read."""
+def read_broadcast(raw: bytes, commands: Commands | None) -> bytes:
+    """An element of a list or channel of Redis, written anew. Raises ValueError where it cannot be read.
+
+    It must be one of `commands`; None: it is an answer or an event.
+    """
     try:
         message = _decode_message(raw)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     read = read_broadcast_delivery(
-        msgspec.to_builtins(message.headers), message.content_type, message.body_bytes(), command=command
+        msgspec.to_builtins(message.headers), message.content_type, message.body_bytes(), commands
     )
     told = message.properties.delivery_info
     return encode_json(
@@ -116,15 +122,26 @@ def read_broadcast(raw: bytes, *, command: bool) -> bytes:
 
 
 def read_broadcast_delivery(
-    headers: Mapping[str, Any], content_type: object, body: bytes, *, command: bool
+    headers: Mapping[str, Any], content_type: object, body: bytes, commands: Commands | None
 ) -> Broadcast:
     """The same of a RabbitMQ delivery. Raises ValueError where it cannot be read."""
     if content_type != CONTENT_TYPE or len(body) > MAX_BYTES:
         raise ValueError(f"it is not {CONTENT_TYPE} of at most {MAX_BYTES} bytes")
     try:
         read = msgspec.convert(headers, _Headers)
-        document = msgspec.to_builtins(_decode_command(body)) if command else _decode_any(body)
+        document = _decode_any(body) if commands is None else _command(body, commands)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     check_levels(document)
     return Broadcast(msgspec.to_builtins(read), encode_json(document))
+
+
+def _command(body: bytes, commands: Commands) -> dict[str, Any]:
+    """Raises ValueError and RecursionError."""
+    read = _decode_command(body)
+    if read.method not in commands:
+        raise ValueError("it is no command that is obeyed here")
+    given = bytes(read.arguments)
+    arguments = msgspec.json.decode(b"{}" if given == b"null" else given, type=commands[read.method])
+    told = {name: value for name in _TOLD if (value := getattr(read, name)) is not None}
+    return msgspec.to_builtins(told | {"arguments": arguments})  # type: ignore[no-any-return]  # msgspec's

@@ -35,6 +35,7 @@ from tests.support.envelopes_fuzz import (
 from worker.celery_setup.rabbitmq_transport import UNREADABLE, reading_frame_handler
 from worker.envelopes.broadcasts import read_broadcast, read_broadcast_delivery
 from worker.envelopes.celery_queue import CeleryQueue, read_scheduled
+from worker.envelopes.commands import CHANGING
 from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
 from worker.envelopes.sealing import sealed_for_celery
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK, task_headers
@@ -152,12 +153,14 @@ def test_it_opens_any_delivery(headers: Any, content_type: Any, body: bytes, rep
 def test_it_refuses_a_broadcast_or_writes_one_that_kombu_reads(
     raw: bytes, headers: Any, content_type: Any, body: bytes, command: bool
 ) -> None:
-    read = refused_or(lambda: read_broadcast(raw, command=command))
+    read = refused_or(lambda: read_broadcast(raw, CHANGING if command else None))
     if read is not None:
         message = VirtualMessage(json.loads(read), channel=CHANNEL, accept={"application/json"})
         is_broadcast(message.headers, message.decode(), command=command)
     for kind in (content_type, "application/json"):
-        delivered = refused_or(lambda kind=kind: read_broadcast_delivery(headers, kind, body, command=command))
+        delivered = refused_or(
+            lambda kind=kind: read_broadcast_delivery(headers, kind, body, CHANGING if command else None)
+        )
         if delivered is not None:
             is_broadcast(delivered.headers, json.loads(delivered.body), command=command)
 
