@@ -88,8 +88,16 @@ async def _unforeseen(_request: Request, _error: Exception) -> Response:
 
 
 def validation_details(error: RequestValidationError, request: Request) -> list[FieldError]:
-    """The fields that pydantic refuses, by their paths."""
-    return [_field_error(each, request) for each in error.errors()]
+    """The fields that pydantic refuses, by their paths, and those that a dependency found wrong."""
+    return [*(_field_error(each, request) for each in error.errors()), *also_wrong(request)]
+
+
+def also_wrong(request: Request) -> list[FieldError]:
+    """Where a dependency notes what pydantic cannot judge, so that one answer names it beside what pydantic refuses."""
+    if not hasattr(request.state, "also_wrong"):
+        request.state.also_wrong = []
+    noted: list[FieldError] = request.state.also_wrong
+    return noted
 
 
 def _field_error(detail: Any, request: Request) -> FieldError:

@@ -7,10 +7,11 @@ its case. docs/decisions/0022 says what that means for countries whose registry 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from core.phone import InvalidNumberError, sender_number
+from core.phone import REVERSES, InvalidNumberError, sender_number
 from core.sender import LEAST_DIGITS, NUMBER_TYPES, Sender, SenderType, bare_sender_id
 
 #: A number as it is kept; ITU-T E.164 allows 15 digits, and no country has numbers of fewer than 7 with its code.
@@ -19,6 +20,28 @@ _KEPT = re.compile(r"\+[1-9][0-9]{6,14}\Z")
 #: A text with fewer digits is no telephone number; to ask that is quicker than to read it.
 _LEAST_NATIONAL = LEAST_DIGITS - 1
 _DIGITS = re.compile(r"[0-9]", re.ASCII)
+
+#: A Sender ID is at most 16 characters long. A longer text than this matches none, and is cut before it is a cache key.
+_LONGEST_NAMED = 32
+
+
+def clean_sender_id(sender_id: str) -> str:
+    """`sender_id` as it may stand in a log and a cache key: short, and printable.
+
+    Blanks of every kind are blanks, and marks without width or of direction, which nobody sees, are left out.
+    """
+    text = sender_id
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_shown, text))
+    return text if len(text) <= _LONGEST_NAMED else text[: _LONGEST_NAMED - 1] + "…"
+
+
+def _shown(character: str) -> str:
+    if character.isspace():
+        return " "
+    if character.isprintable():
+        return character
+    return "" if unicodedata.category(character) == "Cf" and character != REVERSES else "\ufffd"
 
 
 def kept_sender_id(sender_type: SenderType, text: str | None, country: str | None = None) -> str | None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, StrictBool
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.v1.documents import AccountOut, AccountPage
-from api.v1.parameters import Offset, PerPage, as_offset, from_offset
+from api.v1.parameters import Offset, PerPage, as_offset
 from core.documents import account_document
 from core.errors import ForbiddenError
 
@@ -26,9 +26,8 @@ class AccountUpdate(BaseModel):
 @router.get("", response_model=Success[AccountPage], responses=failures(400))
 def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page: PerPage = 100) -> Response:
     """The account that asks, on the first page, and its sub-accounts by id."""
-    after = None if offset is None else from_offset(offset)
-    found = [] if viewer.parent else parts.accounts.page(parent=viewer, after=after, limit=per_page + 1)
-    listed = ([viewer] if after is None else []) + list(found[:per_page])
+    found = [] if viewer.parent else parts.accounts.page(parent=viewer, after=offset, limit=per_page + 1)
+    listed = ([viewer] if offset is None else []) + list(found[:per_page])
     data = {
         "data": [account_document(each) for each in listed],
         "next_offset": as_offset(listed[-1].account_id) if len(found) > per_page else None,

@@ -7,6 +7,7 @@ import binascii
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import AfterValidator
 
 from core.countries import read_country
 from core.encoding import storable
@@ -16,7 +17,6 @@ from core.errors import FieldError, RefusedError
 MAX_PER_PAGE = 500
 
 PerPage = Annotated[int, Query(ge=1, le=MAX_PER_PAGE)]
-Offset = Annotated[str | None, Query(description="`next_offset` of the page before")]
 AccountId = Annotated[str | None, Query(description="a sub-account; left out: the account that asks")]
 Country = Annotated[str | None, Query(description="ISO 3166-1 alpha-2; UK is read as GB", examples=["AU"])]
 
@@ -40,11 +40,17 @@ def as_offset(text: str) -> str:
 
 
 def from_offset(offset: str) -> str:
-    """The inverse. Raises RefusedError."""
+    """The inverse. Raises ValueError."""
     try:
         text = base64.b64decode(offset + "=" * (-len(offset) % 4), altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         text = "\x00"
     if not storable(text):
-        raise refused("offset", "is not one that a list has returned")
+        raise ValueError("is not one that a list has returned")
     return text
+
+
+#: The place that it stands for, read.
+Offset = Annotated[
+    Annotated[str, AfterValidator(from_offset)] | None, Query(description="`next_offset` of the page before")
+]

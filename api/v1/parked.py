@@ -11,7 +11,7 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
-from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, from_offset, known_country, refused
+from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, known_country, refused
 from core.accounts.accounts import Account
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
@@ -120,8 +120,8 @@ def _offset(cursor: ParkedCursor) -> str:
     return as_offset(f"{rfc3339(cursor[0])} {cursor[1]}")
 
 
-def _cursor(offset: str) -> ParkedCursor:
-    moment, _, parked_id = from_offset(offset).partition(" ")
+def _cursor(place: str) -> ParkedCursor:
+    moment, _, parked_id = place.partition(" ")
     try:
         return parse_rfc3339(moment), parked_id
     except ValueError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer
-from api.compliant_list import CompliantList
 from api.envelope import Success, failures, success
+from api.errors import also_wrong
 from api.v3.documents import CompliantTypesData
 from core.countries import country_errors, normal_country
 from core.errors import FieldError, RefusedError
@@ -27,11 +26,23 @@ router = APIRouter(
 )
 
 
+def _countries(request: Request, parts: Parts) -> list[str] | None:
+    """Each country that is named once, in the order given; None: all. What is wrong waits for the other parameters."""
+    given = [value for name, value in request.query_params.multi_items() if _COUNTRY_PARAMETER.match(name)]
+    codes = [normal_country(each) for each in given]
+    too_many = [FieldError(_FIELD, f"must name at most {MAX_COUNTRIES} countries")]
+    many = len(codes) > MAX_COUNTRIES
+    also_wrong(request).extend(too_many if many else country_errors(codes, parts.compliant_list, _FIELD))
+    return list(dict.fromkeys(codes)) or None
+
+
 @router.get("/compliant-sender-types", response_model=Success[CompliantTypesData], responses=failures(400))
 def list_compliant_sender_types(
     request: Request,
     viewer: Viewer,  # noqa: ARG001 - the same for every account, but for nobody else
     parts: Parts,
+    *,
+    countries: Annotated[list[str] | None, Depends(_countries)],
     product: Annotated[Product, Query(alias="filter[product_type]")],
     country: Annotated[  # noqa: ARG001 - for OpenAPI; read below with those that follow it
         str | None,
@@ -39,21 +50,7 @@ def list_compliant_sender_types(
     ] = None,
 ) -> Response:
     """The sender types that recipient countries accept, registered or not, and those that they refuse or alter."""
-    given = [value for name, value in request.query_params.multi_items() if _COUNTRY_PARAMETER.match(name)]
-    countries = _checked(given, parts.compliant_list) if given else None
+    if errors := also_wrong(request):
+        raise RefusedError("the filter is refused", errors)
     data = {"data": parts.compliant_list.documents(product, countries)}
     return success(data, "Compliant sender types retrieved.")
-
-
-def _checked(given: Iterable[str], known: CompliantList) -> list[str]:
-    """Each country once, in the order given. Raises RefusedError."""
-    codes = [normal_country(each) for each in given]
-    if len(codes) > MAX_COUNTRIES:
-        raise _refused([FieldError(_FIELD, f"must name at most {MAX_COUNTRIES} countries")])
-    if errors := country_errors(codes, known, _FIELD):
-        raise _refused(errors)
-    return list(dict.fromkeys(codes))
-
-
-def _refused(errors: list[FieldError]) -> RefusedError:
-    return RefusedError("the filter is refused", errors)

@@ -7,6 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AfterValidator
 
 from api.admission import BASIC, Parts, Viewer
 from api.envelope import Success, failures, success
@@ -19,13 +20,15 @@ from api.v3.documents import (
     DefaultSenderUpdate,
     default_sender_document,
 )
-from core.defaults.pages import MAX_PER_PAGE, PageRequest
+from core.defaults.pages import MAX_PER_PAGE, PageRequest, checked_cursor
 from core.defaults.rows import StoredDefault
 from core.errors import NotFoundError
 
 router = APIRouter(
     prefix="/v3/senders/default-senders", tags=["Default senders"], route_class=AllProblemsRoute, dependencies=[BASIC]
 )
+
+_Cursor = Annotated[str, AfterValidator(checked_cursor)]
 
 DefaultId = Annotated[str, Path(description="id of the default sender", json_schema_extra={"format": "uuid"})]
 
@@ -62,7 +65,7 @@ def list_default_senders(
     viewer: Viewer,
     parts: Parts,
     *,
-    offset: Annotated[str | None, Query(description="where the page begins, out of `next_page_url`")] = None,
+    offset: Annotated[_Cursor | None, Query(description="where the page begins, out of `next_page_url`")] = None,
     per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 10,
     sort_by: SortBy = SortBy.CREATED,
     sort_direction: SortDirection = SortDirection.DESC,

@@ -21,10 +21,11 @@ from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, Ca
 from core.encoding import WHOLE_DOCUMENT, ContractError, check_parts, decode_json, encode_json
 from core.engine.decision import SenderRef
 from core.errors import FieldError, ParkReason
-from core.messages.assigner import Assigner, Group, Messages, Outcome, Parked, clean_sender_id
+from core.messages.assigner import Assigner, Group, Messages, Outcome, Parked
 from core.messages.enriched import encode_tail
 from core.phone import settled_country
 from core.sender import Product, SenderType, TrafficClass
+from core.sender_ids import clean_sender_id
 
 #: Recipients that settle as a whole. Also how long a single message may wait behind a campaign.
 CHUNK = 1_000

@@ -37,6 +37,13 @@ from core.storage.database import Database, Write
 from core.storage.tables import DefaultHistoryRow, DefaultRow
 
 
+def _can_be_judged(strategy: Strategy, at: int, blamed: set[str]) -> bool:
+    """Whether its sender can be looked up, though its note is too long, or its country was left out."""
+    place = f"{STRATEGIES_FIELD}[{at}]"
+    unknown_country = strategy.sender_country_code is not None and f"{place}.sender_country_code" in blamed
+    return f"{place}.sender_id" not in blamed and not unknown_country
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One change of a default; `before` None: created, `after` None: removed."""
@@ -166,12 +173,12 @@ class DefaultSenders:
     def _problems(
         self, connection: Connection, judge: ComplianceJudge, stored: StoredDefault, draft: Draft
     ) -> list[FieldError]:
-        """A strategy whose form is wrong is judged no further; the others are. Of too many none is judged."""
+        """A strategy whose sender cannot be read is judged no further; the others are. Of too many none is judged."""
         if len(draft.strategies) > MAX_STRATEGIES:
             return form_errors([*draft.strategies.values()], judge.rules, as_http=True)
         errors = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
-        blamed = {error.field.partition(".")[0] for error in errors}
-        fit = {at: each for at, each in draft.strategies.items() if f"{STRATEGIES_FIELD}[{at}]" not in blamed}
+        blamed = {error.field for error in errors}
+        fit = {at: each for at, each in draft.strategies.items() if _can_be_judged(each, at, blamed)}
         request = _Wanted(stored, False, True).request
         errors += judge.errors(fit, request, facts_for_defaults(connection, [request])[request])
         return [*_moved(stored, draft.country, draft.product), *sorted(errors, key=lambda error: error.field)]

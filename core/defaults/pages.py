@@ -85,14 +85,33 @@ class PageRequest:
         if self.cursor is None:
             return None
         try:
-            padded = self.cursor + "=" * (-len(self.cursor) % 4)
-            sort_by, descending, text, default_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-            if (sort_by, descending) != (self.sort_by, self.descending):
-                raise _refused("offset", "belongs to a list in another order")
-            value = datetime.fromisoformat(text).astimezone(UTC) if sort_by.endswith("_timestamp") else _code(text)
-            return value, UUID(default_id)
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-            raise _refused("offset", "is not one that a list has returned") from None
+            sort_by, descending, text, default_id = _read(self.cursor)
+        except ValueError as error:
+            raise _refused("offset", str(error)) from None
+        if (sort_by, descending) != (self.sort_by, self.descending):
+            raise _refused("offset", "belongs to a list in another order")
+        value = datetime.fromisoformat(text).astimezone(UTC) if sort_by.endswith("_timestamp") else text
+        return value, default_id
+
+
+def checked_cursor(cursor: str) -> str:
+    """A cursor as it is. Raises ValueError where no list has returned such a one; its order is not looked at."""
+    _read(cursor)
+    return cursor
+
+
+def _read(cursor: str) -> tuple[str, bool, str, UUID]:
+    """The order that a cursor belongs to, and the place that it stands for. Raises ValueError."""
+    try:
+        content = json.loads(base64.urlsafe_b64decode((cursor + "=" * (-len(cursor) % 4)).encode("ascii")))
+        sort_by, descending, text, default_id = content
+        if sort_by.endswith("_timestamp"):
+            datetime.fromisoformat(text).astimezone(UTC)
+        else:
+            _code(text)
+        return sort_by, descending, text, UUID(default_id)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise ValueError("is not one that a list has returned") from None
 
 
 def _code(text: str) -> str:

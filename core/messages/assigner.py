@@ -22,9 +22,7 @@ from core.messages.enriched import SpreadWriter, Writer, tail_of, writer_of
 from core.moments import parse_rfc3339, rfc3339
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, TrafficClass
-
-#: A Sender ID is at most 16 characters long; a longer text can match none, and is cut before it becomes a cache key.
-MAX_SENDER_ID = 32
+from core.sender_ids import clean_sender_id
 
 _NO_OVERRIDES: Mapping[str, SenderRef] = {}
 
@@ -221,14 +219,6 @@ def request_for(
         return located
     country = located[1]
     return Request(*_key(message, country, overrides.get(country)))
-
-
-def clean_sender_id(sender_id: str) -> str:
-    """`sender_id` as it may stand in a log and a cache key: short, and printable; blanks of every kind are blanks."""
-    if not sender_id.isascii():
-        sender_id = "".join(" " if character.isspace() else character for character in sender_id)
-    text = sender_id if len(sender_id) <= MAX_SENDER_ID else sender_id[: MAX_SENDER_ID - 1] + "…"
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _unsendable(place: int, group: Group, message_id: str, verdict: ParkVerdict) -> Parked:

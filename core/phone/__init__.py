@@ -11,10 +11,12 @@ from core.phone.number import InvalidNumberError, InvalidRecipientError, Recipie
 from core.phone.prefixes import country_of, load_prefixes, settled_country
 from core.phone.reading import parse_recipient, sender_number
 from core.phone.search import NumberSearch
+from core.phone.written import REVERSES
 
 __all__ = [
     "KNOWN_REGIONS",
     "NO_COUNTRY",
+    "REVERSES",
     "InvalidNumberError",
     "InvalidRecipientError",
     "NumberSearch",

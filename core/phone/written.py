@@ -25,7 +25,7 @@ _MORE_MARKS: Final = (
     "\u034f\u180b\u180c\u180d" + "".join(map(chr, range(0xFE00, 0xFE10))) + "".join(map(chr, range(0xE0100, 0xE01F0)))
 )
 #: Shows what follows it from right to left, digits too: what is seen is another number than what is stored.
-_REVERSES: Final = "\u202e"
+REVERSES: Final = "\u202e"
 _SIGNS: Final = {
     "\ufe62": "+",
     "\u2212": "-",
@@ -109,7 +109,7 @@ def _plain(character: str) -> str:
         return str(unicodedata.decimal(character))
     if _WIDE <= ord(character) <= _WIDE_END:
         return chr(ord(character) - _WIDE_SHIFT)
-    marked = category == "Cf" and character != _REVERSES
+    marked = category == "Cf" and character != REVERSES
     return _SIGNS.get(character, "" if marked else _BY_CATEGORY.get(category, character))
 
 

@@ -234,10 +234,6 @@ def test_it_names_a_missing_field(visitor: httpx.Client, field: str) -> None:
         pytest.param(strategy("longcode", "", "AU"), "sender_id", id="number empty"),
         pytest.param(strategy("longcode", 61491570006, "AU"), "sender_id", id="number as a number"),
         pytest.param(strategy("longcode", AU_NUMBER), "sender_country_code", id="long code without country"),
-        pytest.param(strategy("own_number", AU_NUMBER), "sender_country_code", id="own number without country"),
-        pytest.param(strategy("tollfree", AU_NUMBER), "sender_country_code", id="toll-free without country"),
-        pytest.param(strategy("10DLC", US_NUMBER), "sender_country_code", id="10DLC without country"),
-        pytest.param(strategy("alpha_tag", "+1SHOP"), "sender_country_code", id="+1 without country"),
         pytest.param(strategy("shared_longcode", "+61491570110", "AU"), "sender_id", id="shared number named"),
         pytest.param(strategy("longcode", AU_NUMBER, "XX"), "sender_country_code", id="sender country unknown"),
         pytest.param(strategy("longcode", AU_NUMBER, "GB"), "sender_country_code", id="not the sender's country"),
@@ -318,6 +314,35 @@ def test_it_reads_the_body_whatever_says_that_it_is_json(client: httpx.Client, c
 )
 def test_it_names_the_parameter_of_a_bad_list(visitor: httpx.Client, query: str, field: str) -> None:
     assert blamed(visitor.get(f"{DEFAULTS}?{query}")) == [field]
+
+
+def test_it_names_every_filter_that_is_wrong(visitor: httpx.Client) -> None:
+    query = "filter[product_type]=FAX&filter[country_code][0]=AU&filter[country_code][1]=ZZ"
+    wrong = blamed(visitor.get(f"/v3/senders/compliant-sender-types?{query}"))
+    assert wrong == ["filter[product_type]", "filter[country_code][1]"]
+
+
+def test_it_names_every_parameter_of_a_bad_list(visitor: httpx.Client) -> None:
+    query = "offset=0&per_page=ten&sort_by=note&sort_direction=up"
+    assert blamed(visitor.get(f"{DEFAULTS}?{query}")) == ["offset", "per_page", "sort_by", "sort_direction"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(strategy("longcode", "+61491570110"), id="not owned"),
+        pytest.param(strategy("own_number", AU_NUMBER), id="owned as another type"),
+        pytest.param(strategy("tollfree", AU_NUMBER), id="no toll-free number"),
+        pytest.param(strategy("10DLC", US_NUMBER), id="no 10DLC number"),
+        pytest.param(strategy("alpha_tag", "+1SHOP"), id="a name that begins with +1"),
+    ],
+)
+def test_it_names_a_country_left_out_beside_a_sender_that_cannot_be(
+    visitor: httpx.Client, wrong: dict[str, Any]
+) -> None:
+    body = body_of("AU", wrong)
+    first = "default_sender_strategies[0]"
+    assert blamed(visitor.post(DEFAULTS, json=body)) == [f"{first}.sender_country_code", f"{first}.sender_id"]
 
 
 @pytest.mark.parametrize("query", ["per_page=&offset=", "offset", "sort_direction=asc&per_page="])
