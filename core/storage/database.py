@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from core.errors import EpochPublishError, StoreUnavailableError
 from core.moments import utc_now
+from core.process.private_files import create_private
 from core.storage.addresses import database_url, host_options, prepare_options
 from core.storage.epochs import EpochSink, NoSink, increment, increment_families
 from core.storage.refusals import is_passing, leave_pool, words_of
@@ -85,9 +87,18 @@ def _open_sqlite(url: str, pool_size: int) -> Engine:
     # An error's text ends in logs, and parameters hold message bodies.
     options["hide_parameters"] = True
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, **options)
+    if not in_memory:
+        event.listen(engine, "do_connect", _create_sqlite)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _create_sqlite(_dialect: object, _record: object, arguments: Sequence[Any], _options: object) -> None:
+    """A new database is its owner's alone; the files that SQLite keeps beside it take after it."""
+    if not arguments[0].startswith("file:"):
+        with suppress(OSError):  # SQLite has the words for a folder that is missing
+            create_private(Path(arguments[0]))
 
 
 def _prepare_sqlite(connection: SqliteConnection, _record: object) -> None:

@@ -23,6 +23,7 @@ from celery import beat
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from core.process.private_files import make_private_folder
 from core.process.redis_clients import PROBING, open_redis
 from worker.celery_setup.schedule import DueTask
 from worker.configuration import configured
@@ -102,7 +103,8 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
 
     @cached_property
     def _alive(self) -> Path:
-        folder = private_folder(configured().settings.data_dir / ALIVE_FOLDER)
+        folder = private_folder(configured().settings.data_dir) / ALIVE_FOLDER
+        make_private_folder(folder)
         return folder / f"alive-{socket.gethostname()}"
 
     @cached_property
@@ -117,7 +119,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         try:
             if self.turns.take():
                 pause = min(pause, *(self._attend_to(entry) for entry in self.schedule.values()))
-            self._alive.touch()
+            self._alive.touch(mode=0o600)
         except redis.RedisError as error:
             log.warning("scheduler_waits_for_redis", error=type(error).__name__)
         except beat.SchedulingError as error:

@@ -24,6 +24,7 @@ from core.accounts.senders import Senders
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError, SmartAssignError
 from core.inventory.importing import InventoryImport, InventorySummary
+from core.process.private_files import open_private
 from core.sender import SenderStatus
 from core.storage.upgrade import upgrade
 from worker.demo.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, sample_campaign, sample_messages
@@ -259,7 +260,7 @@ def running_worker(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     ours = {f"{ENV_PREFIX}DATA_DIR": str(data_dir), SUPERVISOR_VARIABLE: str(os.getpid())}
     kept = {name: text for name, text in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
     command = [sys.executable, "-P", "-m", "worker.cli", "worker", "--", "--without-mingle", "--without-gossip"]
-    with log_file(data_dir).open("ab") as log:
+    with os.fdopen(open_private(log_file(data_dir), os.O_WRONLY | os.O_APPEND), "ab") as log:
         process = subprocess.Popen(  # noqa: S603  # our own command, no shell
             command,
             env=kept | ours,

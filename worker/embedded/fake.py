@@ -14,6 +14,8 @@ from pathlib import Path
 
 import fakeredis
 
+from core.process.private_files import replace_private
+
 VERSION = (8, 0)
 
 
@@ -21,9 +23,7 @@ def write_address(address_file: Path, port: int) -> None:
     """Replace the file at one blow, so that nobody reads half of it."""
     url = f"redis://127.0.0.1:{port}/0"
     address = {"name": "fakeredis", "version": VERSION, "path": __file__, "redis_url": url, "broker_url": url}
-    draft = address_file.with_suffix(".fake-draft")
-    draft.write_text(json.dumps(address | {"socket_path": None, "pid": os.getpid()}))
-    draft.replace(address_file)
+    replace_private(address_file, json.dumps(address | {"socket_path": None, "pid": os.getpid()}).encode())
 
 
 def serve(address_file: Path) -> None:

@@ -22,6 +22,7 @@ import structlog
 from redis.exceptions import BusyLoadingError, RedisError
 
 from core.errors import SmartAssignError
+from core.process.private_files import make_all_private, make_private_folder, open_private, replace_private
 from core.process.redis_clients import PROBING, open_redis
 from worker.embedded.binary import RedisBinary, installed_binaries, newest_reader
 
@@ -129,7 +130,8 @@ class RedisHome:
 
         Raises EmbeddedRedisError when it does not come up, or cannot read the data of a newer server.
         """
-        self.folder.mkdir(mode=0o700, exist_ok=True)
+        make_private_folder(self.folder)
+        make_all_private(self.folder)
         patience = Patience(ANSWER_DEADLINE_S)
         started = False
         while True:
@@ -168,7 +170,7 @@ class RedisHome:
 
     def _take_server_lock(self) -> int | None:
         """The descriptor of the server's lock, or None while a server holds it, alive or coming up."""
-        lock = os.open(self.data_dir / "redis.server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = open_private(self.data_dir / "redis.server.lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -207,7 +209,8 @@ class RedisHome:
 
     def _start_real(self, binary: RedisBinary, lock: int) -> None:
         socket = socket_path(self.folder)
-        (self.folder / "redis.conf").write_text(CONFIGURATION.format(socket=config_text(str(socket))))
+        configuration = CONFIGURATION.format(socket=config_text(str(socket)))
+        replace_private(self.folder / "redis.conf", configuration.encode())
         at = quote(str(socket))
         address = EmbeddedRedis(f"unix://{at}?db=0", f"redis+socket://{at}?virtual_host=0", socket, binary)
         self._write_address(address)
@@ -222,18 +225,17 @@ class RedisHome:
         self._run_daemon([sys.executable, "-P", str(FAKE_SCRIPT), str(self.address_file)], lock)
 
     def _write_address(self, address: EmbeddedRedis) -> None:
-        draft = self.address_file.with_suffix(".draft")
-        draft.write_text(address.as_json())
-        draft.replace(self.address_file)
+        replace_private(self.address_file, address.as_json().encode())
 
     def _run_daemon(self, command: list[str], lock: int) -> None:
         """Both servers put themselves in the background; a session of its own keeps our Ctrl-C from them."""
-        with self.log_file.open("ab") as said:
+        with os.fdopen(open_private(self.log_file, os.O_WRONLY | os.O_APPEND), "ab") as said:
             subprocess.run(  # noqa: S603 - our own two commands, no shell
                 command,
                 cwd=self.folder,
                 pass_fds=(lock,),
                 start_new_session=True,
+                umask=0o077,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

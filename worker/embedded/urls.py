@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.process.private_files import PrivateFileError, make_private, open_private
 from core.process.redis_clients import client_url
 from worker.embedded.server import EmbeddedRedis, EmbeddedRedisError, RedisHome
 from worker.settings import Settings
@@ -36,6 +38,10 @@ __all__ = [
 ]
 
 DATABASE_FILE = "smart-assign.sqlite3"
+#: What the names of all that is ours under DATA_DIR begin with.
+_OURS = (DATABASE_FILE, "redis", "campaigns", "scheduler", "worker.log")
+#: The database, and the files that SQLite keeps beside it.
+_DATABASE_FILES = (DATABASE_FILE, f"{DATABASE_FILE}-wal", f"{DATABASE_FILE}-shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ def embedded_redis(data_dir: Path) -> Iterator[EmbeddedRedis]:
     home = RedisHome(private_folder(data_dir))
     lock_file = home.data_dir / "redis.users.lock"
     owner = os.getpid()
-    users = os.open(lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+    users = open_private(lock_file, os.O_RDWR)
     try:
         fcntl.flock(users, fcntl.LOCK_SH)
         yield home.attach_or_start()
@@ -107,8 +113,12 @@ def _is_last(users: int, lock_file: Path) -> bool:
 
 
 def sqlite_url(data_dir: Path) -> str:
-    """The SQLAlchemy URL of the database under DATA_DIR, which is made if missing."""
-    return f"sqlite:///{private_folder(data_dir) / DATABASE_FILE}"
+    """The SQLAlchemy URL of the database under DATA_DIR, which is made if missing. Raises PrivateFileError for a link."""
+    folder = private_folder(data_dir)
+    for name in _DATABASE_FILES:
+        with suppress(FileNotFoundError):
+            make_private(folder / name)
+    return f"sqlite:///{folder / DATABASE_FILE}"
 
 
 def driver_url(url: str) -> str:
@@ -118,6 +128,16 @@ def driver_url(url: str) -> str:
 
 
 def private_folder(path: Path) -> Path:
-    """The absolute path of the folder; a new one is its owner's alone, for it holds message bodies."""
+    """The absolute path of DATA_DIR, made if it is missing; it is its owner's alone, for it holds numbers and texts.
+
+    One that existed is closed to others where all that is in it is ours; else what is made in it is. Raises
+    PrivateFileError for a folder in which everybody keeps temporary files.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path.resolve()
+    folder = path.resolve()
+    found = folder.stat()
+    if found.st_mode & stat.S_ISVTX:
+        raise PrivateFileError(f"{folder} is everybody's folder for temporary files: name one below it as DATA_DIR")
+    if found.st_mode & 0o077 and all(each.name.startswith(_OURS) for each in folder.iterdir()):
+        make_private(folder)
+    return folder

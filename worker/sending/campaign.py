@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
 from core.moments import utc_now
 from core.process.printable import safe_cell
+from core.process.private_files import open_private
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.producer import Producer
 from worker.sending.lines import START, Position
@@ -134,7 +136,7 @@ class RefusalReport:
 
     def _opened(self) -> BinaryIO:
         if self._stream is None:
-            self._stream = self.path.open("r+b" if self.size else "wb")
+            self._stream = os.fdopen(open_private(self.path, os.O_RDWR), "r+b")
             self._stream.truncate(self.size)
             self._stream.seek(self.size)
         return self._stream

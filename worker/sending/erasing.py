@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 from core.phone import NumberSearch
+from core.process.private_files import open_private
 from worker.sending.campaign import REPORT_COLUMNS
 from worker.sending.state import FOLDER
 
@@ -29,7 +31,7 @@ def _erase(path: Path, search: NumberSearch) -> int:
         cell = _cell(text)
         content = content.replace(cell, b"*" * len(cell))
     if found:
-        with path.open("r+b") as stream:
+        with os.fdopen(open_private(path, os.O_RDWR), "r+b") as stream:
             stream.write(content)
     return len(found)
 

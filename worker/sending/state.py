@@ -16,6 +16,8 @@ import msgspec
 
 from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
+from core.process.private_files import make_all_private, make_private_folder, open_private, replace_private
+from worker.embedded.urls import private_folder
 
 FOLDER = "campaigns"
 BLOCK_BYTES = 1_048_576
@@ -78,18 +80,15 @@ class StateFile:
 
     def save(self, state: CampaignState) -> None:
         """Replace the file in one step: whoever reads it sees the old state or the new one."""
-        draft = self.path.with_suffix(".new")
-        with draft.open("wb") as stream:
-            stream.write(msgspec.json.encode(state))
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(self.path)
+        replace_private(self.path, msgspec.json.encode(state), sync=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from sending the same campaign. Raises RefusedError where one does; a crash unlocks."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.path.with_suffix(".lock").open("w") as lock:
+        private_folder(self.path.parent.parent)
+        make_private_folder(self.path.parent)
+        make_all_private(self.path.parent)
+        with os.fdopen(open_private(self.path.with_suffix(".lock"), os.O_WRONLY), "wb") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

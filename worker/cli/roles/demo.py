@@ -21,6 +21,7 @@ from core.errors import RefusedError
 from core.sender import SenderType
 from worker.cli.output import command, console, json_option, print_json
 from worker.demo.run import CAMPAIGN, Demo, Outcome, Standing
+from worker.embedded.urls import private_folder
 
 #: Lines of the table unless all are asked for: one for each country, of the kinds that are rarest in the sample.
 SHOWN_LINES = 28
@@ -96,8 +97,7 @@ def _folder(keep: Path | None, stack: ExitStack) -> Path:
         return folder
     if keep.exists() and any(keep.iterdir()):
         raise RefusedError(f"{keep} is not empty; the demo needs a new folder")
-    keep.mkdir(parents=True, exist_ok=True)
-    return keep.resolve()
+    return private_folder(keep)
 
 
 @contextmanager
