@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     api_rate_limit: int = Field(
         6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
     )
+    api_header_timeout_s: float = Field(
+        10.0, gt=0, description="the header of an API request must have come within so many seconds"
+    )
+    api_body_timeout_s: float = Field(
+        30.0, gt=0, description="and its body; and the client must have read the answer within as many"
+    )
 
     database_prepared_statements: bool = Field(
         True, description="PostgreSQL plans statements once; false behind PgBouncer in transaction mode before its 1.21"

@@ -15,6 +15,7 @@ from worker.settings import ENV_PREFIX
 
 #: The API is named, not imported: it stands beside the worker, and reads its settings from the environment.
 APPLICATION = "api.main:create_app"
+PROTOCOL = "api.patience:PatientProtocol"
 
 #: Seconds that answers in hand may take after SIGTERM.
 GRACE_S = 20
@@ -43,7 +44,7 @@ def api(host: str | None, port: int | None, as_json: bool) -> None:
         factory=True,
         host=address[0],
         port=address[1],
-        http="h11",  # the other parser takes headers of any size
+        http=PROTOCOL,
         workers=settings.api_processes,
         log_config=None,
         access_log=False,
