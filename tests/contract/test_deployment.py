@@ -28,7 +28,7 @@ from tests.support.compose_file import (
     interpolate,
     stages,
 )
-from worker.cli import main
+from worker.cli.commands import smart_assign
 from worker.queues import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
@@ -83,7 +83,7 @@ def test_it_runs_one_image_for_all_roles(name: str) -> None:
 
 @OUR_SERVICES
 def test_it_gives_commands_that_exist(name: str) -> None:
-    context = resolve(main, ours(ON_REDIS)[name]["command"])
+    context = resolve(smart_assign, ours(ON_REDIS)[name]["command"])
     assert not isinstance(context.command, click.Group)
 
 
@@ -383,7 +383,7 @@ def test_it_starts_the_program_without_a_shell() -> None:
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
     [program] = json.loads(IMAGE.all("ENTRYPOINT")[0])
     assert program in scripts
-    resolve(main, json.loads(IMAGE.all("CMD")[0]))
+    resolve(smart_assign, json.loads(IMAGE.all("CMD")[0]))
     assert all(line.startswith("[") for stage in IMAGE_STAGES for line in stage.all("RUN"))
 
 

@@ -13,7 +13,7 @@ import pytest
 from core.errors import ParkReason
 from deploy.generate_tables import FILES, MEANINGS, TABLES, rewritten
 from tests.support.compose_file import ROOT
-from worker.cli import main
+from worker.cli.commands import smart_assign
 from worker.queues import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
@@ -75,7 +75,7 @@ def commands() -> Iterator[str]:
 @pytest.mark.parametrize("line", sorted(set(commands())))
 def test_it_shows_commands_that_exist(line: str) -> None:
     words = shlex.split(line)
-    command: click.Command = main
+    command: click.Command = smart_assign
     while words and isinstance(command, click.Group):
         found = command.get_command(click.Context(command), words.pop(0))
         assert found is not None

@@ -72,3 +72,61 @@ def test_a_worker_with_options_that_celery_does_not_know_is_wrong_usage(
     cli = cli_on(redis_url, redis_url, tmp_path)
     cli.done("db", "upgrade")
     assert option.partition("=")[0] in cli.refused("worker", "--", option, exit_code=2)
+
+
+SENDING = ["--account", "acme", "--to", "+61491570156", "--body", "Hello"]
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize(
+    "words", [["send", *SENDING], ["dispatch", "tail"], ["dispatch", "tail", "--drain"]], ids=" ".join
+)
+def test_a_command_says_why_rabbitmq_does_not_let_it_in(
+    words: list[str], refusing_rabbitmq: str, redis_url: str, tmp_path: Path
+) -> None:
+    said = cli_on(refusing_rabbitmq, redis_url, tmp_path).refused(*words)
+    assert "ACCESS_REFUSED" in said or "NOT_ALLOWED" in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.rabbitmq
+def test_a_campaign_and_a_replay_say_why_rabbitmq_does_not_let_them_in(
+    refusing_rabbitmq: str, redis_url: str, tmp_path: Path
+) -> None:
+    cli = cli_on(refusing_rabbitmq, redis_url, tmp_path)
+    cli.done("db", "upgrade")
+    (tmp_path / "r.csv").write_text("to\n+61491570156\n")
+    file = ["--file", str(tmp_path / "r.csv"), "--account", "acme", "--body", "Hello"]
+    for words in (["campaign", "send", *file], ["check"]):
+        result = cli.run(*words)
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+        assert "ACCESS_REFUSED" in result.output or "NOT_ALLOWED" in result.output
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("words", [["send", *SENDING], ["dispatch", "tail"], ["campaign", "status", "c"]], ids=" ".join)
+def test_a_command_says_that_redis_asks_for_another_password(
+    words: list[str], server: RedisProcess, tmp_path: Path
+) -> None:
+    with server.client() as client:
+        client.config_set("requirepass", "right")
+    for url, why in (
+        (server.url, "Authentication required"),
+        (with_login(server.url, "", "s3cret"), "invalid username-password pair"),
+    ):
+        said = cli_on(url, url, tmp_path).refused(*words)
+        assert why in " ".join(said.split())
+        assert "s3cret" not in said
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "words", [["senders", "list", "--platform"], ["rules", "list"], ["db", "upgrade"]], ids=" ".join
+)
+def test_a_command_says_why_postgresql_does_not_let_it_in(
+    words: list[str], postgres_server: str, redis_url: str, tmp_path: Path
+) -> None:
+    cli = cli_on(redis_url, redis_url, tmp_path)
+    url = f"{postgres_server.rpartition('/')[0]}/no-such-database"
+    said = Cli({**cli.settings, "SMART_ASSIGN_DATABASE_URL": url}).refused(*words)
+    assert 'database "no-such-database" does not exist' in said

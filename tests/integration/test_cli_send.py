@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -17,8 +18,10 @@ from core.encoding import encode_json
 from tests.conftest import both_brokers
 from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import cli_command, run_cli
+from tests.support.processes import ended_at_last
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.stock_clients import delete_queues, receive, waiting
+from worker.cli.interrupts import INTERRUPTED
 from worker.envelopes.sealing import Sealer
 from worker.handoff.tail import PIECE
 from worker.rabbitmq_broker.outgoing import Outgoing
@@ -221,16 +224,19 @@ def test_it_finds_again_what_a_killed_drain_held(redis_url: str, tmp_path: Path)
 
 def test_it_follows_until_it_is_interrupted(deployment: Deployment) -> None:
     put_dispatched(deployment, [message(1)])
-    follow = subprocess.Popen(
-        cli_command("dispatch", "tail", "--drain", "--follow"), env=deployment.environment, stdout=subprocess.PIPE
-    )
-    assert follow.stdout is not None
-    assert json.loads(follow.stdout.readline())["message_id"] == "m1"
-    put_dispatched(deployment, [message(2)])
-    assert json.loads(follow.stdout.readline())["message_id"] == "m2"
-    follow.send_signal(signal.SIGINT)
-    follow.communicate(timeout=30)
-    assert follow.returncode in (1, 130)
+    words = cli_command("dispatch", "tail", "--drain", "--follow")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with ended_at_last(subprocess.Popen(words, env=deployment.environment, text=True, **pipes)) as follow:
+        assert follow.stdout is not None
+        assert json.loads(follow.stdout.readline())["message_id"] == "m1"
+        put_dispatched(deployment, [message(2)])
+        assert json.loads(follow.stdout.readline())["message_id"] == "m2"
+        settled(deployment, 0)
+        follow.send_signal(signal.SIGINT)
+        _, said = follow.communicate(timeout=15)
+    assert follow.returncode == INTERRUPTED
+    assert "Traceback" not in said
+    assert re.search(r"interrupted: [12] messages were taken off the queue", " ".join(said.split()))
 
 
 def received(deployment: Deployment, count: int) -> list[dict[str, Any]]:

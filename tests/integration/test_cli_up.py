@@ -20,6 +20,7 @@ from tests.support.command_line import cli_command, cli_environment, run_cli
 from tests.support.processes import kill_all, listed, processes
 from tests.support.running_worker import until
 from tests.support.services import free_port
+from worker.cli.interrupts import INTERRUPTED
 from worker.demo.sample import INVENTORY_FILE
 from worker.embedded.server import RedisHome
 
@@ -127,9 +128,10 @@ def test_it_ends_a_role_and_its_redis_with_a_signal(
     role = start(*words, folder=folder, flower_port=str(free_port()), api_port=str(free_port()))
     until(lambda: ready in said(folder) and len(processes(folder)) > 1, READY_S, lambda: said(folder))
     os.killpg(role.pid, number)
-    role.wait(60)
+    ended = role.wait(60)
     if words[0] == "dispatch" and number is signal.SIGTERM:
         return  # ended by the signal itself: its Redis goes with the next user
+    assert ended == (INTERRUPTED if words[0] == "dispatch" else 0)
     until(lambda: processes(folder) == [], 20, lambda: f"left behind: {listed(folder)}")
     assert "Traceback" not in said(folder)
 

@@ -15,7 +15,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from worker.broker_access import release_queue_access
-from worker.cli import main
+from worker.cli.commands import smart_assign
 from worker.configuration import configured
 from worker.wiring import release_runtime
 
@@ -29,7 +29,7 @@ class Cli:
     def run(self, *words: str, stdin: str | bytes | None = None) -> Result:
         inherited = {name: None for name in os.environ if name.startswith("SMART_ASSIGN_")}
         with _quiet_afterwards():
-            return CliRunner(env=inherited | dict(self.settings)).invoke(main, words, input=stdin)
+            return CliRunner(env=inherited | dict(self.settings)).invoke(smart_assign, words, input=stdin)
 
     def done(self, *words: str, stdin: str | bytes | None = None) -> Any:
         """The document of a command with --json that succeeds."""

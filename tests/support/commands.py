@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from worker.cli.lazy import Lazy, Section
 from worker.cli.main import COMMANDS
+
+from worker.cli.lazy import Lazy, Section
 
 
 def command_names(

@@ -1,5 +1,5 @@
 """`python -m worker.cli`: the same as `smart-assign`."""
 
-from worker.cli.main import main
+from worker.cli import main
 
-main(prog_name="smart-assign")
+main()

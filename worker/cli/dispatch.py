@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 
 import click
 
 from core.process.printable import one_document_line
 from worker.broker_access import queue_access
+from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option
+from worker.handoff.tail import Pieces
 
 FOLLOW_POLL_S = 0.5
 
@@ -31,13 +34,26 @@ def tail(count: int | None, drain: bool, follow: bool, as_json: bool) -> None:  
         raise click.UsageError("--follow needs --drain: what is only looked at would be printed again and again")
     parts = queue_access()
     queue = parts.broker.tail(parts.settings.dispatch_queue)
-    left = count
-    while True:
-        with closing(queue.drain(left) if drain else queue.peek(left)) as pieces:
-            for piece in pieces:
-                sys.stdout.buffer.write(b"".join(one_document_line(document) + b"\n" for document in piece))
-                sys.stdout.buffer.flush()
-                left = None if left is None else left - len(piece)
-        if not follow or left == 0:
-            return
-        time.sleep(FOLLOW_POLL_S)
+    taken = 0
+    with telling(lambda: f"{taken} messages were taken off the queue" if drain else ""):
+        while True:
+            left = None if count is None else count - taken
+            for piece in _printed(queue.drain(left) if drain else queue.peek(left)):
+                taken += piece
+            if not follow or taken == count:
+                return
+            time.sleep(FOLLOW_POLL_S)
+
+
+def _printed(pieces: Pieces) -> Iterator[int]:
+    """Print pieces; how many messages each had, once it is no more in hand: what is in hand goes back to the queue."""
+    printed = 0
+    with closing(pieces):
+        for piece in pieces:
+            if printed:
+                yield printed
+            sys.stdout.buffer.write(b"".join(one_document_line(document) + b"\n" for document in piece))
+            sys.stdout.buffer.flush()
+            printed = len(piece)
+    if printed:
+        yield printed

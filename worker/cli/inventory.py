@@ -11,6 +11,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from core.inventory.importing import InventoryImport, InventorySummary
+from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say, stderr
 from worker.cli.session import open_session, operator
 
@@ -29,7 +30,8 @@ def import_inventory(file: IO[bytes], as_json: bool) -> None:
     """
     with open_session() as session, _progress(file, shown=not as_json and stderr.is_terminal) as lines:
         importer = InventoryImport(session.store, session.store.active_rules, session.settings.policy)
-        summary = importer.run(lines, operator())
+        with telling(lambda: "a file is brought in whole or not at all; the same command again makes sure of it"):
+            summary = importer.run(lines, operator())
     if as_json:
         print_json(summary.as_dict())
     else:

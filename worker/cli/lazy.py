@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from core.process.printable import one_line
-
-
-def load(place: str) -> Any:
-    """What stands at `module:attribute`; the module is imported when it is not yet."""
-    module, _, attribute = place.partition(":")
-    return getattr(import_module(module), attribute)
+from worker.cli.loading import load
 
 
 @dataclass(frozen=True, slots=True)

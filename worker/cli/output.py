@@ -3,7 +3,7 @@
 Whatever is printed passes through here, and loses what could steer a terminal or begin a line: ids, names and details
 come from outside (core/process/printable.py).
 
-Exit codes: 0 done, 1 refused or failed with a clear sentence on stderr, 2 usage.
+Exit codes: 0 done, 1 refused or failed with a clear sentence on stderr, 2 usage, 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from textwrap import indent
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import click
-import redis
-from kombu.exceptions import OperationalError as BrokerError
-from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.errors import RefusedError, SmartAssignError
+from core.errors import RefusedError
 from core.process.printable import lines_of, one_json_line, one_line
+from worker.cli.interrupts import INTERRUPTED, interruptible
+from worker.cli.loading import load
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+#: Loaded when something fails: it knows the errors of every library that a command may use.
+_SENTENCE_OF = "worker.cli.failures:sentence_of"
 
 #: For people; on stdout.
 console = Console(highlight=False)
@@ -93,36 +95,46 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(1)
 
 
+def interrupted(done: str) -> NoReturn:
+    """End with what shells say of a program that Ctrl-C ended; `done`: what was done, as a clause."""
+    warn(f"smart-assign: interrupted{done and ': '}{done}")
+    raise SystemExit(INTERRUPTED)
+
+
 @contextmanager
 def told_errors() -> Iterator[None]:
     """Turn the errors that a person is meant to read into a sentence and exit code 1."""
     try:
         yield
-    except BrokenPipeError:  # who read our output has gone; click ends in silence
-        raise
+    except (BrokenPipeError, click.ClickException, click.Abort, click.exceptions.Exit):
+        raise  # click ends in silence where who read our output has gone
     except RefusedError as error:
         for field_error in error.errors:
             warn(f"  {field_error.field}: {field_error.reason}")
         fail(str(error))
-    except SmartAssignError as error:
-        fail(str(error))
-    except ValidationError as error:
-        fail("; ".join(_setting_error(detail) for detail in error.errors(include_url=False)))
-    except (redis.RedisError, BrokerError, ConnectionError) as error:
-        fail(f"the broker or Redis cannot be reached: {error}")
-
-
-def _setting_error(detail: Any) -> str:
-    name = "_".join(str(part) for part in detail["loc"]).upper()
-    return f"SMART_ASSIGN_{name} {detail['msg']}" if name else detail["msg"].removeprefix("Value error, ")
+    except Exception as error:
+        sentence: str | None = load(_SENTENCE_OF)(error)
+        if sentence is None:
+            raise
+        fail(sentence)
 
 
 def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a command's function with `told_errors`; put it right above the function, below click's decorators."""
+    """Run a command's function with `told_errors`; put it right above the function, below click's decorators.
+
+    From here on Ctrl-C is a KeyboardInterrupt, which ends the command in a sentence too.
+    """
 
     @wraps(function)
     def told(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        with told_errors():
-            return function(*args, **kwargs)
+        try:
+            with interruptible(), told_errors():
+                return function(*args, **kwargs)
+        except KeyboardInterrupt as interrupt:
+            interrupted(str(interrupt))
+        except click.Abort as abort:
+            if not isinstance(abort.__context__, KeyboardInterrupt):  # at a question, there was no more input
+                raise
+            interrupted("")
 
     return told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -17,6 +17,7 @@ from core.parked.replay import parked_ids
 from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
 from worker.broker_access import queue_access
+from worker.cli.interrupts import telling, whole
 from worker.cli.output import command, json_option, print_json, print_table, say, say_lines, told_errors, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
@@ -164,8 +165,10 @@ def replay(*, target: _Target, as_json: bool) -> None:
     with open_session() as session:
         parts = queue_access()
         again = replay_over(parts.broker.producer, session.store, parts.settings)
-        for ids in target.pages(session):
-            again.replay(ids)
+        with telling(lambda: f"{again.replayed} were replayed, the others are still parked"):
+            for ids in target.pages(session):
+                with whole():
+                    again.replay(ids)
     _tell(target, again.replayed, "replayed", as_json)
 
 
@@ -179,13 +182,17 @@ def drop(*, target: _Target, yes: bool, as_json: bool) -> None:
     with open_session() as session:
         if not yes and sys.stdin.isatty():
             click.confirm(f"Drop {target.count(session)} parked messages?", abort=True, err=True)
-        dropped = sum(_dropped(session, target.pages(session)))
+        dropped = _drop(session, target.pages(session))
     _tell(target, dropped, "dropped", as_json)
 
 
-def _dropped(session: Session, pages: Iterable[Sequence[str]]) -> Iterator[int]:
-    for ids in pages:
-        yield len(session.store.mark_dropped(ids, session.store.clock()))
+def _drop(session: Session, pages: Iterable[Sequence[str]]) -> int:
+    dropped = 0
+    with telling(lambda: f"{dropped} were dropped, the others are still parked"):
+        for ids in pages:
+            with whole():
+                dropped += len(session.store.mark_dropped(ids, session.store.clock()))
+    return dropped
 
 
 def _tell(target: _Target, done: int, verb: str, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -16,6 +16,7 @@ from core.encoding import encode_json
 from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
+from worker.cli.interrupts import telling, whole
 from worker.cli.output import command, fail, json_option, print_json, say, stderr, warn
 from worker.cli.parameters import enum_option
 from worker.handoff.errors import BROKER_ERRORS
@@ -42,32 +43,37 @@ class Sending:
     line: int = 0
     size: int = 0
 
+    def so_far(self) -> str:
+        """What was done before a failure or an interrupt, as a clause."""
+        words = f"{self.enqueued:,} messages were enqueued before"
+        return f"{words}: all that is right up to line {self.line}; send the rest from there" if self.line else words
+
 
 def send_lines(
     lines: Iterable[Line], producer: Producer, queue: str, told: Callable[[Sending], None] = lambda _: None
 ) -> Sending:
     """Enqueue the lines that fit the contract; `told` hears after each trip. Raises NotSentError."""
     sending = Sending()
-    for trip in in_trips(lines, lambda line: line.size):
-        _send_trip(sending, producer, queue, [line.document for line in trip if not line.errors])
-        for line in trip:
-            sending.refused_lines += bool(line.errors)
-            sending.refused += [{"line": line.number, "field": e.field, "reason": e.reason} for e in line.errors]
-            sending.size += line.size
-        sending.line = trip[-1].number
-        told(sending)
+    with telling(sending.so_far):
+        for trip in in_trips(lines, lambda line: line.size):
+            with whole():
+                _send_trip(sending, producer, queue, trip)
+            told(sending)
     return sending
 
 
-def _send_trip(sending: Sending, producer: Producer, queue: str, documents: list[bytes]) -> None:
+def _send_trip(sending: Sending, producer: Producer, queue: str, trip: Sequence[Line]) -> None:
+    documents = [line.document for line in trip if not line.errors]
     try:
         producer.send(queue, documents)
     except BROKER_ERRORS as error:
-        raise NotSentError(
-            f"the broker failed ({error}); {sending.enqueued:,} messages were enqueued before: "
-            f"all that is right up to line {sending.line}; send the rest from there"
-        ) from error
+        raise NotSentError(f"the broker failed ({error}); {sending.so_far()}") from error
     sending.enqueued += len(documents)
+    for line in trip:
+        sending.refused_lines += bool(line.errors)
+        sending.refused += [{"line": line.number, "field": e.field, "reason": e.reason} for e in line.errors]
+        sending.size += line.size
+    sending.line = trip[-1].number
 
 
 @click.command()

@@ -19,7 +19,7 @@ from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
 from core.rules.files import shipped_rules
 from core.storage.schema import current_version, known_versions, newest_version
 from core.store import Store
-from worker.cli.lazy import load
+from worker.cli.loading import load
 from worker.logs import set_up_logs
 from worker.settings import Settings
 from worker.store_access import store_only

@@ -31,7 +31,7 @@ from worker.demo.sample import INVENTORY_FILE, LAPSED_ACCOUNT, LAPSED_SENDER, sa
 from worker.embedded.urls import resolve_urls
 from worker.handoff.producer import in_trips
 from worker.settings import ENV_PREFIX, Settings
-from worker.supervision.role import SUPERVISOR_VARIABLE, die_with
+from worker.supervision.role import SUPERVISOR_VARIABLE, die_with, kill_group
 from worker.wiring import Runtime
 
 CAMPAIGN = "spring-sale"
@@ -282,9 +282,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        kill_group(process)
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Self
 
 from kombu import Connection
 
@@ -35,7 +35,7 @@ class RabbitTail:
             wanted = waiting if count is None else min(count, waiting)
             if not wanted:
                 return
-            with closing(Deliveries(channel, self._queue, wanted, wanted)) as deliveries:
+            with Deliveries(channel, self._queue, wanted, wanted) as deliveries:
                 for _, size in pieces(wanted):
                     if piece := deliveries.next(size):
                         yield [_bytes(message.body) for message in piece]
@@ -43,7 +43,7 @@ class RabbitTail:
     def drain(self, count: int | None) -> Pieces:
         """Acknowledges piece by piece; what is not acknowledged goes back with the connection."""
         at_once = min(count or PIECE, PIECE)
-        with self._channel() as channel, closing(Deliveries(channel, self._queue, count, at_once)) as deliveries:
+        with self._channel() as channel, Deliveries(channel, self._queue, count, at_once) as deliveries:
             for _, size in pieces(count):
                 if piece := deliveries.next(size):
                     yield [_bytes(message.body) for message in piece]
@@ -55,7 +55,13 @@ class RabbitTail:
     def _channel(self) -> Iterator[Any]:
         with Connection(self._url, connect_timeout=10) as connection:
             declare_queues(connection, self._settings)
-            yield connection.channel()
+            channel = connection.channel()
+            try:
+                yield channel
+            except KeyboardInterrupt:
+                # It may have come in the middle of a frame: an answer to a goodbye would never be found.
+                channel.connection.collect()
+                raise
 
 
 class Deliveries:
@@ -84,9 +90,13 @@ class Deliveries:
                 self._cancel()
         return [self._came.popleft() for _ in range(taken)]
 
-    def close(self) -> None:
-        """Consume no more."""
-        self._cancel()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Consume no more; after an interrupt the whole connection goes."""
+        if kind is not KeyboardInterrupt:
+            self._cancel()
 
     def _cancel(self) -> None:
         tag, self._tag = self._tag, None

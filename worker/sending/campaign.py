@@ -12,6 +12,7 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -183,7 +184,10 @@ def _changes(found: CampaignState, fresh: CampaignState) -> str | None:
 
 
 class CampaignSender:
-    """Enqueues a campaign's batches; `told` hears after every trip, `paused` when workers must catch up first."""
+    """Enqueues a campaign's batches; `told` hears after every trip, `paused` when workers must catch up first.
+
+    A trip, and saving what was sent with it, is done within `whole`.
+    """
 
     def __init__(
         self,
@@ -194,9 +198,10 @@ class CampaignSender:
         told: Callable[[CampaignState], None] = lambda _: None,
         paused: Callable[[int], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
+        whole: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._producer, self._queue, self._max_waiting = producer, queue, max_waiting
-        self._told, self._paused, self._sleep = told, paused, sleep
+        self._told, self._paused, self._sleep, self._whole = told, paused, sleep, whole
 
     def send(
         self,
@@ -228,15 +233,15 @@ class CampaignSender:
         self, trip: list[bytes], state: CampaignState, ahead: CampaignState, save: Callable[[CampaignState], None]
     ) -> CampaignState:
         """Make the trip; the state after it."""
-        try:
-            if trip:
+        if trip:
+            with _failure_told(state):
                 self._wait_for_workers(max(map(len, trip)))
-                self._producer.send(self._queue, trip)
-        except BROKER_ERRORS as error:
-            words = f"{state.enqueued:,} recipients in {state.batches:,} batches were enqueued before"
-            raise NotSentError(f"the broker failed ({error}); {words}") from error
-        ahead.updated_at = utc_now()
-        save(ahead)
+        with self._whole():
+            if trip:
+                with _failure_told(state):
+                    self._producer.send(self._queue, trip)
+            ahead.updated_at = utc_now()
+            save(ahead)
         self._told(ahead)
         return ahead
 
@@ -245,6 +250,15 @@ class CampaignSender:
         while self._max_waiting and (waiting := self._producer.waiting(self._queue)) >= most:
             self._paused(waiting)
             self._sleep(POLL_S)
+
+
+@contextmanager
+def _failure_told(state: CampaignState) -> Iterator[None]:
+    try:
+        yield
+    except BROKER_ERRORS as error:
+        words = f"{state.enqueued:,} recipients in {state.batches:,} batches were enqueued before"
+        raise NotSentError(f"the broker failed ({error}); {words}") from error
 
 
 def _count(state: CampaignState, step: Step, report: RefusalReport) -> None:

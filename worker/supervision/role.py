@@ -19,6 +19,9 @@ from core.process.printable import one_line
 
 PARENT_POLL_S = 1.0
 PORT_TIMEOUT_S = 0.2
+#: How long the kernel may take to put away what was killed.
+GONE_S = 2.0
+GONE_POLL_S = 0.005
 PR_SET_PDEATHSIG = 1
 SUPERVISOR_VARIABLE = "SMART_ASSIGN_SUPERVISOR_PID"
 LINE_BYTES = 65_536
@@ -148,9 +151,20 @@ class Child:
     def kill(self) -> None:
         """SIGKILL to the process and to all that is left in its group."""
         assert self.process is not None
-        with suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of the dead
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        kill_group(self.process)
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a process and to all that is left in its group; returns when they are gone, with the locks they held."""
+    deadline = time.monotonic() + GONE_S
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # macOS refuses for a group of the dead
+            break
+        process.poll()
+        time.sleep(GONE_POLL_S)
+    process.wait()
 
 
 def port_answers(host: str, port: int) -> Callable[[], bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -14,6 +14,7 @@ from core.moments import utc_now
 from worker.broker_access import queue_access
 from worker.cli.campaign.bars import reading_bar, sending_bar
 from worker.cli.campaign.options import Campaign, campaign_options, opened_campaign
+from worker.cli.interrupts import telling, whole
 from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.sending.campaign import CampaignSender, RefusalReport, begin, plan
 from worker.sending.lines import Position
@@ -65,7 +66,7 @@ def send(
     with opened_campaign(**options) as made:
         known_id = campaign_id or f"c{utc_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         state_file = StateFile(queue_access().settings.data_dir, known_id)
-        with state_file.locked():
+        with state_file.locked(), telling(lambda: _so_far(state_file)):
             fresh = _fresh_state(made, known_id, batch_size, _begun_size(state_file))
             state = begin(state_file, fresh, resume=resume)
             if campaign_id and state is fresh:
@@ -135,26 +136,23 @@ def _send(
             max_waiting=max_waiting,
             told=bar.told,
             paused=bar.paused,
+            whole=whole,
         )
         try:
             return sender.send(made.shared, reader, state, kept, state_file.save)
-        except KeyboardInterrupt:
-            _interrupted(state_file)
         finally:
             kept.close()
 
 
-def _interrupted(state_file: StateFile) -> NoReturn:
+def _so_far(state_file: StateFile) -> str:
+    """What an interrupt leaves, as a clause."""
     state = state_file.load()
-    assert state is not None
-    fail(
-        f"interrupted: {state.enqueued:,} recipients of campaign {state.campaign_id} are enqueued"
-        + (
-            ""
-            if state.source is None
-            else f"; the same command with --campaign-id {state.campaign_id} --resume goes on"
-        )
-    )
+    if state is None:
+        return "nothing was enqueued"
+    words = f"{state.enqueued:,} recipients of campaign {state.campaign_id} are enqueued"
+    if state.source is None:
+        return words
+    return f"{words}; the same command with --campaign-id {state.campaign_id} --resume goes on"
 
 
 def _tell(state: CampaignState, kept: RefusalReport, as_json: bool) -> None:

@@ -32,15 +32,12 @@ def status(campaign_id: str, account_id: str | None, watch: bool, as_json: bool)
 
     With --watch and --json, a document for every change.
     """
-    try:
-        if watch:
-            _watch(campaign_id, account_id, as_json)
-        elif as_json:
-            print_json(_find(campaign_id, account_id).document())
-        else:
-            console.print(_table(_find(campaign_id, account_id)))
-    except KeyboardInterrupt:
-        return
+    if watch:
+        _watch(campaign_id, account_id, as_json)
+    elif as_json:
+        print_json(_find(campaign_id, account_id).document())
+    else:
+        console.print(_table(_find(campaign_id, account_id)))
 
 
 def _find(campaign_id: str, account_id: str | None) -> CampaignProgress:

@@ -11,6 +11,7 @@ import click
 from core.defaults.assign_all import CountryAssignment, assignment_document
 from core.engine.graded_sender import label
 from core.sender import Product
+from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import account_option, known_country, product_option
 from worker.cli.session import open_session, operator
@@ -57,7 +58,10 @@ def assign_all(
 ) -> None:
     """Make the smart choice the default sender, country by country; defaults set by hand are left alone."""
     codes = None if countries is None else [known_country(code) for code in countries]
-    with open_session() as session:
+    with (
+        open_session() as session,
+        telling(lambda: "either all countries were assigned or none; `defaults list` shows it"),
+    ):
         found = session.assign_all.run(account_id, codes, product, by=operator(), overwrite=overwrite, dry_run=dry_run)
     if as_json:
         told = {"account_id": account_id, "product": product.value, "dry_run": dry_run}

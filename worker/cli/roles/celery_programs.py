@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+from celery import signals
 from celery.bin.celery import celery
 from celery.platforms import SecurityWarning
 
@@ -121,6 +122,15 @@ def run_celery(*words: str, quiet: bool) -> NoReturn:
 
 
 def start_celery(*words: str) -> int:
-    """Run Celery's command line on our application; its exit code, which `Celery.start` does not tell."""
+    """Run Celery's command line on our application; its exit code, which `Celery.start` does not tell.
+
+    A worker that let its work end because it was told to has not failed, whichever signal told it: for Celery, Ctrl-C is 1.
+    """
+    told = list[str]()
+
+    def note(how: str, **_: object) -> None:
+        told.append(how)
+
+    signals.worker_shutting_down.connect(note)
     ended = celery.main(args=[f"--app={APPLICATION}", *words], prog_name="smart-assign", standalone_mode=False)
-    return ended if isinstance(ended, int) else 0
+    return ended if isinstance(ended, int) and told != ["Warm"] else 0

@@ -12,6 +12,7 @@ import click
 from core.engine.country_rules import RuleBook
 from core.rules.files import RuleChange, RulesFile, diff_rules, read_rules_file, with_others
 from core.sender import Product
+from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
 from worker.cli.parameters import Moment, product_option
 from worker.cli.rules.what_if import find_affected, print_affected
@@ -54,7 +55,7 @@ def import_rules(*, file: IO[bytes], replace: bool, dry_run: bool, as_json: bool
     A country of FILE is taken whole; countries that it leaves out keep their rules, unless --replace.
     """
     read = read_rules_file(file)
-    with open_session() as session:
+    with open_session() as session, telling(lambda: "`smart-assign rules versions` shows which version is active"):
         following = _Following.of(read, session, replace)
         changes = _changes(session, following.book, session.store.clock())
         imported = not dry_run and session.store.import_rules(read.book, operator(), keep_others=not replace)

@@ -10,16 +10,16 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from worker.cli.commands import COMMANDS, smart_assign
 from worker.cli.lazy import Lazy, Section
-from worker.cli.main import COMMANDS, main
 
 #: What --help, --version and completion need not load: each of these costs more than all that they need.
 NOT_LOADED = ("celery", "kombu", "pydantic", "redis", "rich", "sqlalchemy", "structlog", "worker.settings")
 LOADED = """
 import sys
-from worker.cli.main import main
+from worker.cli.commands import smart_assign
 try:
-    main(sys.argv[1:], prog_name="smart-assign")
+    smart_assign(sys.argv[1:], prog_name="smart-assign")
 finally:
     print("loaded:", *sys.modules)
 """
@@ -47,7 +47,7 @@ def test_it_lists_each_command_with_the_first_sentence_of_its_help(words: tuple[
 
 @EACH
 def test_it_shows_the_help_of_each_command(words: tuple[str, ...], entry: Lazy) -> None:
-    shown = CliRunner().invoke(main, [*words, "--help"], prog_name="smart-assign")
+    shown = CliRunner().invoke(smart_assign, [*words, "--help"], prog_name="smart-assign")
     assert shown.exit_code == 0
     assert shown.output.startswith(f"Usage: smart-assign {' '.join(words)} ")
     assert "--json" in shown.output
@@ -75,11 +75,11 @@ def test_it_loads_no_command_for_help(words: list[str]) -> None:
     ids=str,
 )
 def test_it_completes_names_at_every_level(words: list[str], incomplete: str, completed: list[str]) -> None:
-    shell = ShellComplete(main, {}, "smart-assign", "_SMART_ASSIGN_COMPLETE")
+    shell = ShellComplete(smart_assign, {}, "smart-assign", "_SMART_ASSIGN_COMPLETE")
     assert [item.value for item in shell.get_completions(words, incomplete)] == completed
 
 
 def test_it_refuses_a_command_that_it_does_not_have() -> None:
-    shown = CliRunner().invoke(main, ["sned"], prog_name="smart-assign")
+    shown = CliRunner().invoke(smart_assign, ["sned"], prog_name="smart-assign")
     assert shown.exit_code == 2
     assert "No such command 'sned'" in shown.stderr

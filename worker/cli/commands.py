@@ -218,7 +218,7 @@ COMMANDS: Mapping[str, Lazy | Section] = {
     ),
 }
 
-main = click.version_option(package_name="smart-assign")(
+smart_assign = click.version_option(package_name="smart-assign")(
     LazyGroup(
         COMMANDS,
         name="smart-assign",
