@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from worker.cli.main import COMMANDS
-
+from worker.cli.commands import COMMANDS
 from worker.cli.lazy import Lazy, Section
 
 
