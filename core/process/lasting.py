@@ -57,11 +57,12 @@ class Attempts:
         try:
             work()
         except Exception as error:  # noqa: BLE001  # the thread must not end by it, whatever it is
-            return self._failed(error)
-        self._succeeded()
+            return self.failed(error)
+        self.succeeded()
         return 0.0
 
-    def _failed(self, error: Exception) -> float:
+    def failed(self, error: Exception) -> float:
+        """Take note of a failure, where somebody else does the work; gives the seconds to wait."""
         before = self.trouble
         since, failures = (before.since, before.failures) if before else (self._clock(), 0)
         self.trouble = Trouble(since, failures + 1, one_line(error))
@@ -77,7 +78,8 @@ class Attempts:
         else:
             log.error("work_failed", work=self.name, error=type(error).__name__, exc_info=error)
 
-    def _succeeded(self) -> None:
+    def succeeded(self) -> None:
+        """Take note that the work was done."""
         self.last_success = self._clock()
         if self.trouble is None:
             return

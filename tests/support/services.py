@@ -246,8 +246,12 @@ class PostgresProcess:
 
 @dataclass
 class RabbitProcess:
-    """A private RabbitMQ: node name, port and folder of its own, no plugins; with `certificates` on a TLS port too."""
+    """A private RabbitMQ: node name, port and folder of its own, no plugins; with `certificates` on a TLS port too.
 
+    `variables` are Erlang terms for RabbitMQ's own application, by their names.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
     certificates: Certificates | None = None
     tls_port: int = field(default_factory=free_port)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-rabbit-")))
@@ -300,8 +304,21 @@ class RabbitProcess:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": " ".join(
+                [
+                    "-kernel inet_dist_use_interface {127,0,0,1}",
+                    *(f"-rabbit {name} {term}" for name, term in self.variables.items()),
+                ]
+            ),
         }
+
+    def control(self, *words: str) -> str:
+        """Run rabbitmqctl on this node; gives what it prints. Raises subprocess.CalledProcessError."""
+        command = [rabbitmq_program("rabbitmqctl"), "--quiet", "--node", self.node, *words]
+        done = subprocess.run(
+            command, env=self._environment(), cwd=self.folder, check=True, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout
 
     def kill(self) -> None:
         """SIGKILL. A quorum queue younger than QUORUM_SETTLES_S has no leader afterwards (RabbitMQ 3.10, seen)."""

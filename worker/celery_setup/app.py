@@ -11,6 +11,7 @@ from kombu import Queue
 from core.errors import StoreUnavailableError
 from core.phone import load_prefixes
 from core.process.garbage import freeze
+from core.process.lasting import Attempts
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
@@ -22,6 +23,7 @@ from worker.celery_setup.task_events import TaskEvents
 from worker.configuration import configured
 from worker.envelopes.handover import HIDDEN
 from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
+from worker.handoff.errors import PUBLISH_ERRORS
 from worker.intake.rabbitmq import RabbitIntake
 from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
@@ -72,19 +74,34 @@ class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
     abstract = True
 
 
-class GivenBackOrHeld(Request):  # type: ignore[misc]  # celery is untyped
-    """A request of our own work: what only waits for SQL is held by whoever gave it, all else that fails is given back.
+#: What waiting alone mends.
+WAITS = (StoreUnavailableError, *PUBLISH_ERRORS)
+#: The work of the pool, seen from the parent process: what it waits for is said once, not at every attempt.
+POOL_WORK = Attempts("pool", WAITS)
 
-    A message that is given back counts as delivered once more, and RabbitMQ 4 drops one that was delivered 20 times.
+
+class GivenBackOrHeld(Request):  # type: ignore[misc]  # celery is untyped
+    """A request of our own work: what only waits is held by whoever gave it, all else that fails is given back.
+
+    What waits for SQL, or to be published, has done nothing wrong; a message that is given back counts as delivered once
+    more, and RabbitMQ 4 drops one that was delivered 20 times.
     """
 
     waits = False
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Note whether the failure is one that waiting alone mends."""
-        error = exc_info.exception
-        self.waits = isinstance(getattr(error, "exc", error), StoreUnavailableError)
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        self.waits = isinstance(error, WAITS)
+        if self.waits:
+            POOL_WORK.failed(error)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_success(self, failed__retval__runtime: tuple[Any, Any, float], **options: Any) -> Any:
+        """Note that work gets done."""
+        if not failed__retval__runtime[0]:
+            POOL_WORK.succeeded()
+        return super().on_success(failed__retval__runtime, **options)
 
     def reject(self, requeue: bool = False) -> None:
         """Give back, or say that the work waits: `requeue` is then None."""
@@ -95,6 +112,7 @@ class WorkTask(AssignTask):
     """Base of the task that works on a claim; one that fails is given back, not acknowledged."""
 
     Request = GivenBackOrHeld
+    throws = WAITS  # Celery logs no trace of what is expected
     acks_on_failure_or_timeout = False
     abstract = True
 

@@ -20,6 +20,8 @@ class Gathered:
     size: int = 0
     exhausted: int = 0
     refused: list[FieldError] = field(default_factory=list)
+    #: Whether work on them was begun before: the marks that it reserved are theirs.
+    begun: bool = False
 
     def add(self, delivery: Delivery, document: bytes) -> None:
         """Take one more."""
@@ -29,8 +31,8 @@ class Gathered:
 
     @property
     def redelivered(self) -> list[int]:
-        """The places of those that were delivered before."""
-        return [place for place, delivery in enumerate(self.deliveries) if delivery.came_before]
+        """The places of those that were worked on before, as far as is known."""
+        return [place for place, delivery in enumerate(self.deliveries) if self.begun or delivery.came_before]
 
 
 def alone(acks: Acks, came: tuple[bytes, Delivery], before: int, settings: Settings) -> Gathered:

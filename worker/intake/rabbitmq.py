@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from amqp.exceptions import NotFound
+from amqp.exceptions import NotFound, PreconditionFailed, ResourceLocked
 from celery import bootsteps
 
 from core.encoding import WHOLE_DOCUMENT
@@ -37,6 +37,8 @@ from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
 
+#: What RabbitMQ may do to a channel in use: end it where a delivery is held for too long, or a queue is gone.
+CHANNEL_LOST = (PreconditionFailed, NotFound, ResourceLocked)
 #: How long the first delivery of a batch waits for others.
 GATHER_S = 0.004
 #: How long a batch waits where the dispatch queue is full.
@@ -56,6 +58,8 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
+        # Celery ends the worker by them; a new connection mends them.
+        parent.connection_errors = (*parent.connection_errors, *CHANNEL_LOST)
         self._gathered: Gathered | None = None
         self._refused: Gathered | None = None
         self._consumers: list[Any] = []
@@ -242,7 +246,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         )
 
     def _after_failure(self, parent: Any, task: str, gathered: Gathered) -> Callable[..., None]:
-        """A batch that failed goes back to the broker; one that waits for SQL is held here, and begun anew.
+        """A batch that failed goes back to the broker; one that only waits is held here, and begun anew.
 
         Given back, its messages would count as delivered once more, and in the end be dropped for it.
         """
@@ -254,6 +258,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
                 log.warning("giving_back_lost", error=type(error).__name__)
 
         def begin_anew() -> None:
+            gathered.begun = True
             if gathered.acks in self._acks:  # else the channel is gone, and the broker delivers again
                 self._start_task(parent, task, gathered)
 
