@@ -13,7 +13,7 @@ from amqp.exceptions import NotFound
 
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import AU, message
-from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import MissingServiceError, RabbitProcess
 from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
 
@@ -162,3 +162,9 @@ def test_it_makes_a_queue_anew_that_was_deleted(broken: Broken) -> None:
         connection.channel().queue_delete(broken.deployment.queue("dispatch"))
     sent = send(broken.deployment)
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
+
+
+def test_it_makes_no_queues_but_its_own(broken: Broken) -> None:
+    names = broken.server.control("list_queues", "name").split()
+    assert set(QUEUES) == {name for name in QUEUES if broken.deployment.queue(name) in names}
+    assert not [name for name in names if "delayed" in name]

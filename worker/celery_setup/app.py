@@ -15,6 +15,7 @@ from core.process.lasting import Attempts
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
+from worker.celery_setup.quorum_queue import QuorumQueue
 from worker.celery_setup.routing import Routing
 from worker.celery_setup.schedule import BEAT_SCHEDULE
 from worker.celery_setup.scheduler import is_worked_on
@@ -27,7 +28,6 @@ from worker.handoff.errors import PUBLISH_ERRORS
 from worker.intake.rabbitmq import RabbitIntake
 from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
-from worker.queues import QUORUM
 from worker.settings import Settings
 from worker.wiring import release_runtime, runtime
 
@@ -192,7 +192,7 @@ def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
     name = settings.work_queue
     return {
         "broker_transport_options": {"confirm_publish": True, **settings.broker_transport_options},
-        "task_queues": [Queue(name, routing_key=name, queue_arguments=dict(QUORUM))],
+        "task_queues": [QuorumQueue(name, routing_key=name)],
     }
 
 
