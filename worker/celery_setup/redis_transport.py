@@ -156,16 +156,25 @@ class SentinelChannel(_ReadsFirst, redis.SentinelChannel):  # type: ignore[misc]
     from_transport_options = (*redis.SentinelChannel.from_transport_options, *_OPTIONS)
 
 
-class Transport(redis.Transport):  # type: ignore[misc]  # kombu is untyped
-    """kombu's transport with our channel."""
+def _of_ours(connection: Any) -> bool:
+    """Whether a connection is our application's: whoever else uses kombu in this process has its queues as they are."""
+    return bool((connection.transport_options or {}).get("our_queues"))
 
-    Channel = Channel
+
+class Transport(redis.Transport):  # type: ignore[misc]  # kombu is untyped
+    """kombu's transport, with our channel for our application."""
+
+    def __init__(self, client: Any, *args: Any, **options: Any) -> None:
+        self.Channel = Channel if _of_ours(client) else redis.Channel
+        super().__init__(client, *args, **options)
 
 
 class SentinelTransport(redis.SentinelTransport):  # type: ignore[misc]  # kombu is untyped
     """The same behind Sentinel."""
 
-    Channel = SentinelChannel
+    def __init__(self, client: Any, *args: Any, **options: Any) -> None:
+        self.Channel = SentinelChannel if _of_ours(client) else redis.SentinelChannel
+        super().__init__(client, *args, **options)
 
 
 def register() -> None:
