@@ -229,8 +229,6 @@ def test_it_settles_a_batch_of_many_chunks_and_tells_of_the_end(deployment: Depl
 
 
 def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deployment) -> None:
-    if deployment.on_redis:
-        pytest.skip("here the script that settles writes to the queue itself")
     event = json.dumps({"event": "campaign.completed", "campaign_id": "orphan"}).encode()
     with redis.Redis.from_url(deployment.redis_url) as client:
         client.lpush(Keys("smart-assign").event_outbox, *Sealer("any").seal([event], [b""]))

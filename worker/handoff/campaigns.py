@@ -30,6 +30,13 @@ class HandOff(Protocol):
         """Hand off and settle. Raises what the broker raises, and StoreUnavailableError; then nothing is settled."""
 
 
+class Events(Protocol):
+    """Events that wait in the outbox."""
+
+    def flush_or_wait(self) -> None:
+        """Send what waits, or leave it to housekeeping."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchAttempt:
     """One attempt to work on a batch: under an id that all attempts share, and a claim that must stand, if there is one.
@@ -63,10 +70,12 @@ class BatchWork:
         assigner: CampaignAssigner,
         chunks: Chunks,
         hand_off: HandOff,
+        events: Events,
         settings: Settings,
+        *,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._assigner, self._chunks, self._hand_off = assigner, chunks, hand_off
+        self._assigner, self._chunks, self._hand_off, self._events = assigner, chunks, hand_off, events
         self._settings, self._clock = settings, clock
 
     def on_document(self, attempt: BatchAttempt, document: bytes, *, gives_way: bool = False) -> BatchResult:
@@ -99,7 +108,7 @@ class BatchWork:
             raise StoreUnavailableError("the chunk waits until the database can be read")
         kept = self._kept(attempt, batch, outcome)
         chunk = replace(chunk, parked_by_reason=Counter(str(entry.reason) for entry in outcome.parked))
-        settled = self._hand_off.hand_off(chunk, outcome, kept)
+        settled = self._settle(chunk, outcome, kept)
         counts["dispatched"] += settled.dispatched
         counts["duplicates"] += settled.duplicates
         counts["parked"] += len(kept) if settled.outcome == SETTLED_NOW else 0
@@ -147,8 +156,15 @@ class BatchWork:
             at=rfc3339(self._clock()),
             parked_by_reason={str(reason): 1},
         )
-        self._hand_off.hand_off(chunk, Outcome(), kept)
+        self._settle(chunk, Outcome(), kept)
         return Counter(parked=1)
+
+    def _settle(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
+        """Hand off a chunk; where the campaign is complete with it, the event that says so goes out at once."""
+        settled = self._hand_off.hand_off(chunk, outcome, kept)
+        if settled.completed:
+            self._events.flush_or_wait()
+        return settled
 
 
 def _chunk(attempt: BatchAttempt, batch: Batch, key: str, number: int, at: str) -> Chunk:

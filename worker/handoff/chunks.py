@@ -10,7 +10,8 @@ import redis
 
 from core.campaigns.batch import Batch
 from worker.handoff.keys import Keys
-from worker.handoff.scripts import script_texts
+from worker.handoff.script_headers import ChunkHeader
+from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import Settled, Settlement
 from worker.settings import Settings
 
@@ -45,7 +46,8 @@ SETTLED_NOW = 1
 class SettledChunk(NamedTuple):
     """What became of a chunk. `outcome` 0: settled before by the same work, 1: now, 2: by another delivery.
 
-    `waiting` counts the queues in which single messages wait; `completed`: the campaign's last batch is settled.
+    `waiting` counts the queues in which single messages wait; `completed`: the campaign's last batch is settled, and the
+    event that says so waits in the outbox.
     """
 
     outcome: int
@@ -74,11 +76,9 @@ def _chunks_in(found: Mapping[bytes, bytes]) -> dict[int, str]:
 class Chunks:
     """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, settings: Settings, events: str = "") -> None:
-        """`events` is the list on which the event of a completed campaign is put."""
-        self._client, self._settings, self._events = client, settings, events
-        self._keys = Keys(settings.key_prefix)
-        self._script = client.register_script(script_texts()["chunk"])
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._client, self._keys = client, Keys(settings.key_prefix)
+        self._scripts = Scripts(client, settings)
 
     def open_batch(self, batch: Batch) -> OpenBatch:
         """The key under which a batch is settled, and what is settled of it.
@@ -105,48 +105,35 @@ class Chunks:
 
     def settle_chunk(self, chunk: Chunk, outcome: Settlement) -> SettledChunk:
         """Hand off one chunk of a campaign batch, and count it; once for each batch, whoever works on it."""
-        settings, keys_of = self._settings, self._keys
-        keys = [
-            keys_of.batch(chunk.batch_key),
-            keys_of.claim(chunk.claim_id) if chunk.claim_id else "",
-            settings.dispatch_queue,
-            keys_of.outbox,
-            keys_of.counts,
-            keys_of.seen_stem,
-            keys_of.progress(chunk.account_id, chunk.campaign_id) if chunk.campaign_id else "",
-            keys_of.campaign_accounts(chunk.campaign_id),
-            self._events,
-            keys_of.reserved,
-            settings.work_queue,
-            settings.ingress_queue,
-            settings.messages_queue,
-        ]
-        answer = self._script(
-            keys=keys,
-            args=[
-                chunk.number,
-                chunk.work_id,
-                chunk.of,
-                settings.idempotency_window,
-                len(outcome.sealed),
-                len(outcome.parked),
-                chunk.recipients,
-                settings.progress_ttl,
-                chunk.total_batches or "",
-                chunk.account_id,
-                chunk.campaign_id,
-                settings.events_max_length,
-                chunk.at,
-                chunk.part_reason,
-                chunk.sent.dispatched,
-                chunk.sent.duplicates + outcome.repeats,
-                len(chunk.parked_by_reason),
-                len(chunk.sent_marks),
-                *chunk.sent_marks,
-                *(part for pair in chunk.parked_by_reason.items() for part in pair),
-                *outcome.sealed,
-                *outcome.marks,
-                *(part for entry in outcome.parked for part in entry),
-            ],
+        answer = self._scripts.run(
+            self._header(chunk, outcome),
+            *chunk.sent_marks,
+            *outcome.sealed,
+            *outcome.marks,
+            *(part for entry in outcome.parked for part in entry),
         )
         return SettledChunk(*answer)
+
+    def _header(self, chunk: Chunk, outcome: Settlement) -> ChunkHeader:
+        keys = self._keys
+        return ChunkHeader(
+            batch=keys.batch(chunk.batch_key),
+            chunk=chunk.number,
+            of=chunk.of,
+            recipients=chunk.recipients,
+            work_id=chunk.work_id,
+            claim_id=chunk.claim_id or None,
+            account_id=chunk.account_id,
+            campaign_id=chunk.campaign_id,
+            progress=keys.progress(chunk.account_id, chunk.campaign_id) if chunk.campaign_id else None,
+            accounts=keys.campaign_accounts(chunk.campaign_id),
+            total_batches=chunk.total_batches,
+            at=chunk.at,
+            part_reason=chunk.part_reason or None,
+            parked_by_reason=chunk.parked_by_reason,
+            messages=len(outcome.sealed),
+            parked=len(outcome.parked),
+            sent_marks=len(chunk.sent_marks),
+            sent_dispatched=chunk.sent.dispatched,
+            sent_duplicates=chunk.sent.duplicates + outcome.repeats,
+        )

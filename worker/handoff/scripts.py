@@ -1,16 +1,103 @@
-"""The Lua scripts by which Redis does several things at once, or none of them."""
+"""The Lua scripts by which Redis does several things at once, or none of them.
+
+A script is given the names and limits of its deployment as constants, which are written in front of it; what differs from
+call to call comes as one header in JSON with named fields; the documents, envelopes and marks that it moves follow as they
+are, for they may be any bytes. So no script counts its arguments, and Redis has less to read than by names in every call.
+"""
 
 from __future__ import annotations
 
+import string
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+
+from worker.handoff.keys import Keys
+from worker.handoff.script_headers import ScriptHeader
+from worker.handoff.settlement import TASK_MARK_S
+from worker.settings import Settings
 
 _LUA = Path(__file__).parent / "lua"
-#: Scripts that begin with what `_hand_off.lua` defines.
-_HANDING_OFF = ("settle", "chunk", "reserve", "remember")
+_HAND_OFF = ("_now", "_hand_off")
+#: What is put before a script, in this order.
+_SHARED = {
+    "begin": ("_now",),
+    "chunk": _HAND_OFF,
+    "claim": ("_now",),
+    "postpone": ("_now",),
+    "recover": ("_now",),
+    "remember": _HAND_OFF,
+    "reserve": _HAND_OFF,
+    "settle": _HAND_OFF,
+    "split": ("_now",),
+}
+_encode = msgspec.json.Encoder().encode
 
 
-def script_texts() -> dict[str, str]:
-    """The scripts by name, each with what it shares with others."""
+class Scripts:
+    """The scripts of one deployment at one Redis. Every call is one trip, and may raise redis.RedisError."""
+
+    def __init__(self, client: redis.Redis, settings: Settings) -> None:
+        self._scripts = {name: client.register_script(text) for name, text in script_texts(settings).items()}
+
+    def run(self, header: ScriptHeader, *lists: bytes | str) -> Any:
+        """Run the script that the header is for, with the lists that it is to move; gives what the script returns."""
+        return self._scripts[header.script](args=[_encode(header), *lists])
+
+    def run_bare(self, name: str, *lists: bytes | str) -> Any:
+        """Run a script that needs lists alone."""
+        return self._scripts[name](args=lists)
+
+
+@cache
+def script_texts(settings: Settings) -> dict[str, str]:
+    """The scripts of a deployment by name, each with its constants and with what it shares with others."""
     texts = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
-    shared = texts.pop("_hand_off")
-    return texts | {name: shared + texts[name] for name in _HANDING_OFF}
+    constants = "".join(f"local {name} = {_literal(value)}\n" for name, value in script_constants(settings).items())
+    return {
+        name: constants + "".join(texts[shared] for shared in _SHARED.get(name, ())) + text
+        for name, text in texts.items()
+        if not name.startswith("_")
+    }
+
+
+def script_constants(settings: Settings) -> dict[str, str | int]:
+    """What every script of a deployment knows: keys, queues and limits. DEADLINE_MS is that of a claim."""
+    keys = Keys(settings.key_prefix)
+    return {
+        "ATTEMPTS": keys.attempts,
+        "CLAIMS": keys.claims,
+        "CLAIM_STEM": keys.claim_stem,
+        "COUNTS": keys.counts,
+        "EVENT_OUTBOX": keys.event_outbox,
+        "GAVE_WAY": keys.gave_way,
+        "OUTBOX": keys.outbox,
+        "RESERVED": keys.reserved,
+        "SEEN_STEM": keys.seen_stem,
+        "DISPATCH_QUEUE": settings.dispatch_queue,
+        "EVENTS_QUEUE": settings.events_queue,
+        "INGRESS_QUEUE": settings.ingress_queue,
+        "MESSAGES_QUEUE": settings.messages_queue,
+        "PARKED_QUEUE": settings.parked_queue,
+        "WORK_QUEUE": settings.work_queue,
+        "DEADLINE_MS": int(settings.claim_deadline_s * 1000),
+        "DISPATCH_MAX_LENGTH": settings.dispatch_max_length,
+        "EVENTS_MAX_LENGTH": settings.events_max_length,
+        "PROGRESS_TTL_S": settings.progress_ttl,
+        "TASK_MARK_S": TASK_MARK_S,
+        "WINDOW_S": settings.idempotency_window,
+    }
+
+
+#: Bytes that a Lua string may hold as they are.
+_PLAIN = frozenset(f"{string.ascii_letters}{string.digits}.:-_".encode())
+
+
+def _literal(value: str | int) -> str:
+    """A value as Lua writes it; a byte that is not plain is written by its number."""
+    if isinstance(value, int):
+        return str(value)
+    return "'" + "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03d}" for byte in value.encode()) + "'"

@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
-
-import structlog
 
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
@@ -16,21 +13,11 @@ from core.parked.store import ParkedDocument
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchWork, CampaignTasks
 from worker.handoff.chunks import Chunk, Chunks, SettledChunk
-from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.settlement import Settled, Settlement
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing, Publisher
 from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_messages, exhausted_ids, parked_notices
 from worker.settings import Settings
-
-log = structlog.get_logger(__name__)
-
-
-class Events(Protocol):
-    """Events that wait for RabbitMQ."""
-
-    def flush(self) -> int:
-        """Send what waits; how many. May raise BROKER_ERRORS."""
 
 
 class RabbitHandOff:
@@ -43,11 +30,10 @@ class RabbitHandOff:
         publisher: Publisher,
         *,
         marks: Marks,
-        events: Events,
         settings: Settings,
     ) -> None:
         self._chunks, self._store, self._publisher = chunks, store, publisher
-        self._marks, self._events, self._settings = marks, events, settings
+        self._marks, self._settings = marks, settings
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Reserve, park, publish, count; in this order, so that nothing is reported before it is safe."""
@@ -63,17 +49,7 @@ class RabbitHandOff:
         )
         sent = Settled(len(fresh), len(known))
         sent_marks = [marks[place] for place in fresh] if settings.idempotency_window else ()
-        settled = self._chunks.settle_chunk(replace(chunk, sent=sent, sent_marks=sent_marks), Settlement())
-        if settled.completed:
-            self._send_events()
-        return settled
-
-    def _send_events(self) -> None:
-        """The chunk is settled whatever becomes of the event now: housekeeping sends what waits."""
-        try:
-            self._events.flush()
-        except BROKER_ERRORS as error:
-            log.warning("event_waits", error=type(error).__name__)
+        return self._chunks.settle_chunk(replace(chunk, sent=sent, sent_marks=sent_marks), Settlement())
 
 
 class RabbitBatches(CampaignTasks):

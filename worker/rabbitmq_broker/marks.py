@@ -15,7 +15,8 @@ import structlog
 
 from core.cache.breaker import Breaker
 from worker.handoff.keys import Keys
-from worker.handoff.scripts import script_texts
+from worker.handoff.script_headers import ReserveHeader
+from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
 
@@ -33,9 +34,7 @@ class Marks:
 
     def __init__(self, client: redis.Redis, settings: Settings, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self._sleep, self._window = client, sleep, settings.idempotency_window
-        self._keys, texts = Keys(settings.key_prefix), script_texts()
-        self._reserve = client.register_script(texts["reserve"])
-        self._remember = client.register_script(texts["remember"])
+        self._keys, self._scripts = Keys(settings.key_prefix), Scripts(client, settings)
         self._breaker = Breaker()
 
     def reserve(self, marks: Sequence[bytes], redelivered: Collection[int] = ()) -> set[int]:
@@ -61,7 +60,7 @@ class Marks:
         if not marks or not self._window or self._breaker.open:
             return
         try:
-            self._remember(keys=[self._keys.seen_stem, self._keys.reserved], args=[self._window, *marks])
+            self._scripts.run_bare("remember", *marks)
         except redis.RedisError:
             self._trip()
 
@@ -87,10 +86,7 @@ class Marks:
             if self._breaker.open:
                 return set()
             try:
-                found = self._reserve(
-                    keys=[self._keys.seen_stem, self._keys.reserved],
-                    args=[self._window, RESERVED_MS, redelivered, *marks],
-                )
+                found = self._scripts.run(ReserveHeader(RESERVED_MS, redelivered), *marks)
             except redis.RedisError:
                 self._trip()
                 return set()

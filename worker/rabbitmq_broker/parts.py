@@ -11,15 +11,13 @@ from core.campaigns.batch import CampaignAssigner
 from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
-from worker.handoff.keys import Keys
+from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
 from worker.rabbitmq_broker.access import RabbitAccess
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
-from worker.rabbitmq_broker.events import EventOutbox, RabbitEvents
+from worker.rabbitmq_broker.events import RabbitEvents
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
 from worker.rabbitmq_broker.publisher import WORKER_WAITS_S, ConfirmedPublisher
-
-FLUSH_EVERY_S = 5.0
 
 
 class RabbitBroker(RabbitAccess):
@@ -56,22 +54,21 @@ class RabbitBroker(RabbitAccess):
     def batches(self) -> RabbitBatches:
         """Work on campaign batches."""
         shared, settings = self._shared, self._settings
-        chunks = Chunks(shared.cache_redis, settings, Keys(settings.key_prefix).event_outbox)
-        hand_off = RabbitHandOff(
-            chunks, shared.store, self.publisher, marks=self.marks, events=self.event_outbox, settings=settings
-        )
-        work = BatchWork(CampaignAssigner(shared.assigner), chunks, hand_off, settings, shared.clock)
+        chunks = Chunks(shared.cache_redis, settings)
+        hand_off = RabbitHandOff(chunks, shared.store, self.publisher, marks=self.marks, settings=settings)
+        assigner, clock = CampaignAssigner(shared.assigner), shared.clock
+        work = BatchWork(assigner, chunks, hand_off, self.event_outbox, settings, clock=clock)
         return RabbitBatches(work, self.publisher, settings)
 
     @cached_property
     def event_outbox(self) -> EventOutbox:
         """Events of campaigns on their way."""
-        return EventOutbox(self._shared.cache_redis, self.publisher, self._settings)
+        return EventOutbox(self._shared.cache_redis, self.events, self._settings)
 
     @cached_property
     def events(self) -> RabbitEvents:
         """Events on a queue."""
-        return RabbitEvents(self.publisher, self._settings)
+        return RabbitEvents(self.publisher, self._shared.cache_redis, self._settings)
 
     def duties(self) -> Sequence[Duty]:
         """Events that have not gone out."""

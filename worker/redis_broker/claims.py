@@ -11,15 +11,23 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import redis
 
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.handoff.keys import Keys
-from worker.handoff.scripts import script_texts
-from worker.handoff.settlement import TASK_MARK_S, Settled, Settlement
+from worker.handoff.script_headers import (
+    BeginHeader,
+    ClaimHeader,
+    PostponeHeader,
+    RecoverHeader,
+    SettleHeader,
+    SplitHeader,
+    TaskTemplate,
+)
+from worker.handoff.scripts import Scripts
+from worker.handoff.settlement import Settled, Settlement
 from worker.settings import Settings
 
 #: A deferred claim waits this long before it is tried again.
@@ -81,8 +89,8 @@ def is_of_newer_version(claim_id: str) -> bool:
     return claim_id.partition("-")[0] not in {str(lane) for lane in Lane}
 
 
-def _task(lane: Lane, queue: str, claim: str = "@CLAIM@", count: str = "@COUNT@") -> bytes:
-    return work_envelope(BATCH_TASK if lane.of_campaigns else WORK_TASK, queue, claim, count)
+def _new_claim_id(lane: Lane) -> str:
+    return f"{lane}-{uuid.uuid4().hex}"
 
 
 class Claims:
@@ -91,8 +99,7 @@ class Claims:
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
         self._client, self._settings = client, settings
         self._keys = Keys(settings.key_prefix)
-        self._scripts = {name: client.register_script(text) for name, text in script_texts().items()}
-        self._deadline_ms = int(settings.claim_deadline_s * 1000)
+        self._scripts = Scripts(client, settings)
         by_priority = settings.redis_options.lists_of
         self._sources = {
             Lane.INGRESS: [settings.ingress_queue],
@@ -103,63 +110,53 @@ class Claims:
 
     def claim(self, lane: Lane) -> Claimed:
         """Claim what waits on a lane; of campaigns, one that gave way comes first."""
-        settings, claim_id = self._settings, f"{lane}-{uuid.uuid4().hex}"
-        gave_way = self._keys.gave_way if lane.of_campaigns else ""
-        found = self._run(
-            "claim",
-            [self._keys.claim(claim_id), self._keys.claims, settings.dispatch_queue, gave_way, *self._sources[lane]],
-            claim_id,
-            settings.campaign_claim_size if lane.of_campaigns else settings.claim_size,
-            min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if lane.of_campaigns else settings.claim_bytes,
-            self._deadline_ms,
-            settings.dispatch_max_length,
-            self._keys.claim_stem,
+        settings, of_campaigns = self._settings, lane.of_campaigns
+        found = self._scripts.run(
+            ClaimHeader(
+                claim_id=_new_claim_id(lane),
+                sources=self._sources[lane],
+                most=settings.campaign_claim_size if of_campaigns else settings.claim_size,
+                most_bytes=min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if of_campaigns else settings.claim_bytes,
+                takes_up=of_campaigns,
+            )
         )
         return Claimed(found[0].decode(), found[1])
 
-    def _work_queue(self, lane: Lane) -> str:
-        return self._settings.campaign_work_queue if lane.of_campaigns else self._settings.work_queue
-
     def begin(self, claim_id: str) -> Claim | None:
         """Begin work on a claim, or None where it is settled already."""
-        keys = [self._keys.claim(claim_id), self._keys.claims, self._keys.attempts]
-        found = self._run("begin", keys, claim_id, self._deadline_ms)
+        found = self._scripts.run(BeginHeader(claim_id))
         return Claim(claim_id, int(found[0]), found[1]) if found else None
 
-    def settle(self, claim_id: str, settlement: Settlement) -> Settled | None:
+    def settle(self, claim_id: str, outcome: Settlement) -> Settled | None:
         """Hand off a claim's outcome and end the claim; None where it had been settled before."""
-        deferred_id = f"{lane_of(claim_id)}-{uuid.uuid4().hex}"
-        return self._settle(self._keys.claim(claim_id), ["claim", claim_id], settlement, deferred_id)
+        deferred_id = _new_claim_id(lane_of(claim_id)) if outcome.deferred else None
+        return self._settle(outcome, claim_id=claim_id, deferred_id=deferred_id)
 
-    def settle_task(self, task_id: str, settlement: Settlement) -> Settled | None:
+    def settle_task(self, task_id: str, outcome: Settlement) -> Settled | None:
         """Hand off the outcome of a task that Celery runs by itself; None where it had been settled before."""
-        return self._settle(self._keys.settled_task(task_id), ["mark", TASK_MARK_S], settlement, "")
+        return self._settle(outcome, task_mark=self._keys.settled_task(task_id))
 
-    def _settle(self, guard: str, how: list[str | int], outcome: Settlement, deferred_id: str) -> Settled | None:
-        settings = self._settings
-        keys = [
-            guard,
-            self._keys.claims,
-            self._keys.attempts,
-            settings.dispatch_queue,
-            self._keys.outbox,
-            settings.work_queue,
-            self._keys.claim(deferred_id),
-            self._keys.counts,
-            self._keys.seen_stem,
-        ]
-        answer = self._run(
-            "settle",
-            keys,
-            *how,
-            settings.idempotency_window,
-            len(outcome.sealed),
-            len(outcome.parked),
-            len(outcome.for_celery),
-            len(outcome.deferred),
-            deferred_id,
-            int(DEFER_S * 1000),
-            outcome.repeats,
+    def _settle(
+        self,
+        outcome: Settlement,
+        *,
+        claim_id: str | None = None,
+        task_mark: str | None = None,
+        deferred_id: str | None = None,
+    ) -> Settled | None:
+        header = SettleHeader(
+            messages=len(outcome.sealed),
+            parked=len(outcome.parked),
+            for_celery=len(outcome.for_celery),
+            deferred=len(outcome.deferred),
+            deferred_ms=int(DEFER_S * 1000),
+            repeats=outcome.repeats,
+            claim_id=claim_id,
+            task_mark=task_mark,
+            deferred_id=deferred_id,
+        )
+        answer = self._scripts.run(
+            header,
             *outcome.sealed,
             *outcome.marks,
             *(part for entry in outcome.parked for part in entry),
@@ -170,14 +167,8 @@ class Claims:
 
     def postpone(self, claim: Claim, delay_s: float | None = None) -> None:
         """Put a claim off, as no failure: for `delay_s` seconds, or until a claimer has room for it again."""
-        keys = [
-            self._keys.claim(claim.id),
-            self._keys.claims,
-            self._keys.attempts,
-            self._keys.gave_way if delay_s is None else "",
-        ]
-        delay_ms = self._deadline_ms if delay_s is None else int(delay_s * 1000)
-        self._run("postpone", keys, claim.id, delay_ms)
+        delay_ms = int((self._settings.claim_deadline_s if delay_s is None else delay_s) * 1000)
+        self._scripts.run(PostponeHeader(claim.id, delay_ms, gives_way=delay_s is None))
 
     def make_due(self, claim_id: str) -> None:
         """Let a claim whose task came to no end be taken up at once, not at its deadline."""
@@ -185,31 +176,22 @@ class Claims:
 
     def recover(self) -> list[str]:
         """Enqueue again the claims whose deadline has passed; gives their ids."""
-        queues = [self._work_queue(lane) for lane in (Lane.INGRESS, Lane.CAMPAIGN_INGRESS)]
-        tasks = [work_envelope(WORK_TASK, queues[0]), work_envelope(BATCH_TASK, queues[1])]
-        found = self._run(
-            "recover",
-            [self._keys.claims, *queues],
-            self._keys.claim_stem,
-            self._deadline_ms,
-            RECOVER_AT_ONCE,
-            *tasks,
-            *Lane,
-        )
+        found = self._scripts.run(RecoverHeader(RECOVER_AT_ONCE, {str(lane): self._task(lane) for lane in Lane}))
         return [claim_id.decode() for claim_id in found]
 
     def split(self, claim: Claim) -> int:
         """Make a claim of each document of `claim`, one attempt short of the last."""
-        work_queue = self._work_queue(claim.lane)
-        keys = [self._keys.claim(claim.id), self._keys.claims, self._keys.attempts, work_queue]
         attempts = max(0, self._settings.claim_attempts - 1)
-        task = _task(claim.lane, work_queue)
-        return int(self._run("split", keys, claim.id, self._keys.claim_stem, self._deadline_ms, attempts, task))
+        return int(self._scripts.run(SplitHeader(claim.id, attempts, self._task(claim.lane))))
+
+    def _task(self, lane: Lane) -> TaskTemplate:
+        of_campaigns = lane.of_campaigns
+        queue = self._settings.campaign_work_queue if of_campaigns else self._settings.work_queue
+        return TaskTemplate(queue, work_envelope(BATCH_TASK if of_campaigns else WORK_TASK, queue).decode())
 
     def announce(self, notices: Sequence[tuple[str, bytes]]) -> int:
         """Send the notices of parked messages whose records are safe, each once; gives how many went out."""
-        parts = [part for notice in notices for part in notice]
-        return int(self._run("announce", [self._keys.outbox, self._settings.parked_queue], *parts))
+        return int(self._scripts.run_bare("announce", *(part for notice in notices for part in notice)))
 
     def outbox_pages(self) -> Iterator[list[tuple[str, bytes]]]:
         """The parked messages whose notice has not gone out, with their records, a few hundred at a time."""
@@ -228,6 +210,3 @@ class Claims:
         # Moving a list's last element to its own end changes nothing, waits for one, and cannot lose it.
         moved = self._client.blmove(queue, queue, timeout_s, "RIGHT", "RIGHT")  # type: ignore[arg-type]  # Redis takes a fraction
         return moved is not None
-
-    def _run(self, script: str, keys: list[str], *args: str | int | bytes) -> Any:
-        return self._scripts[script](keys=keys, args=args)

@@ -9,6 +9,7 @@ from core.campaigns.batch import CampaignAssigner
 from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
+from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
 from worker.redis_broker.access import RedisAccess
 from worker.redis_broker.campaigns import RedisBatches, RedisHandOff
 from worker.redis_broker.claims import Claims
@@ -45,10 +46,17 @@ class RedisBroker(RedisAccess):
     @cached_property
     def batches(self) -> RedisBatches:
         """Work on claims of campaign batches."""
-        chunks = Chunks(self.client, self._settings, self._settings.events_queue)
-        hand_off = RedisHandOff(chunks, self.parking, self._settings)
-        work = BatchWork(CampaignAssigner(self._shared.assigner), chunks, hand_off, self._settings, self._shared.clock)
-        return RedisBatches(self.claims, work, self._settings)
+        shared, settings = self._shared, self._settings
+        chunks = Chunks(self.client, settings)
+        hand_off = RedisHandOff(chunks, self.parking, settings)
+        assigner, clock = CampaignAssigner(shared.assigner), shared.clock
+        work = BatchWork(assigner, chunks, hand_off, self.event_outbox, settings, clock=clock)
+        return RedisBatches(self.claims, work, settings)
+
+    @cached_property
+    def event_outbox(self) -> EventOutbox:
+        """Events of campaigns on their way."""
+        return EventOutbox(self.client, self.events, self._settings)
 
     @cached_property
     def events(self) -> RedisEvents:
@@ -56,8 +64,9 @@ class RedisBroker(RedisAccess):
         return RedisEvents(self.client, self._settings)
 
     def duties(self) -> Sequence[Duty]:
-        """Claims past their deadline, and parked documents whose notice has not gone out."""
+        """Claims past their deadline, parked documents whose notice has not gone out, and events that have not."""
         return (
             Duty("recover_claims", RECOVER_EVERY_S, self.claims.recover),
             Duty("announce_parked", SWEEP_EVERY_S, self.parking.sweep),
+            Duty("send_events", FLUSH_EVERY_S, self.event_outbox.flush),
         )

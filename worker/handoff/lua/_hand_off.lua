@@ -5,22 +5,17 @@ local function in_chunks(first, n, call)
   for from = first, first + n - 1, CHUNK do call(from, math.min(from + CHUNK, first + n) - 1) end
 end
 
-local function now_ms()
-  local now = redis.call('TIME')
-  return now[1] * 1000 + math.floor(now[2] / 1000)
-end
-
-local function span_of(window) return math.max(1, window / 2) end
+local HALF_WINDOW_S = math.max(1, WINDOW_S / 2)
 
 -- The number of the half window that it is now; by the server's clock, for workers' clocks differ.
-local function bucket_of(window) return math.floor(redis.call('TIME')[1] / span_of(window)) end
+local function bucket_now() return math.floor(redis.call('TIME')[1] / HALF_WINDOW_S) end
 
 -- Marks of messages that were dispatched, in sets of half a window each. A mark has 14 bytes: a digest of account and
 -- message id. That of a message of a sub-account has 28: a digest of all three ids, then the one without the sub-account,
 -- by which workers of the first edition know it (docs/decisions/0021). Keys, with the number of the half window:
---   stem          the short marks: all that workers of the first edition ask and write, and that we write for them
---   stem own:     what we know beside: long marks, and the short ones that we wrote for sub-accounts alone
---   stem ours:    how many members of the first set are ours: if it has more, such a worker was here
+--   SEEN_STEM          the short marks: all that workers of the first edition ask and write, and that we write for them
+--   the same 'own:'    what we know beside: long marks, and the short ones that we wrote for sub-accounts alone
+--   the same 'ours:'   how many members of the first set are ours: if it has more, such a worker was here
 local SHORT = 14
 
 local function short_of(mark) return string.sub(mark, -SHORT) end
@@ -67,25 +62,25 @@ end
 
 -- Writes the long marks of ARGV at `places` from `first` on. A short one that nobody had dispatched before is ours for
 -- sub-accounts alone: a message of the account itself with that id is another one.
-local function write_long(stem, bucket, first, places)
+local function write_long(bucket, first, places)
   local shorts, own = {}, {}
   for i, place in ipairs(places) do shorts[i] = short_of(ARGV[first + place]) end
-  local known = found(stem, bucket, shorts)
+  local known = found(SEEN_STEM, bucket, shorts)
   for i, place in ipairs(places) do
     own[#own + 1] = ARGV[first + place]
     if not known[i] then own[#own + 1] = shorts[i] end
   end
-  add(stem .. 'own:' .. bucket, own)
-  return add(stem .. bucket, shorts)
+  add(SEEN_STEM .. 'own:' .. bucket, own)
+  return add(SEEN_STEM .. bucket, shorts)
 end
 
 -- Writes the short marks of ARGV at `places` from `first` on, or all `n` where `places` is nil.
-local function write_short(stem, bucket, first, n, places)
+local function write_short(bucket, first, n, places)
   local added = 0
   local function write(...)
-    added = added + redis.call('SADD', stem .. bucket, ...)
+    added = added + redis.call('SADD', SEEN_STEM .. bucket, ...)
     for age = 0, 2 do
-      local own = stem .. 'own:' .. (bucket - age)
+      local own = SEEN_STEM .. 'own:' .. (bucket - age)
       if redis.call('EXISTS', own) == 1 then redis.call('SREM', own, ...) end
     end
   end
@@ -102,8 +97,8 @@ local function write_short(stem, bucket, first, n, places)
 end
 
 -- Remembers as dispatched the `n` marks from ARGV[first] on, but those whose place, from 1, is in `left_out`.
-local function write_marks(stem, window, first, n, left_out)
-  local bucket = bucket_of(window)
+local function write_marks(first, n, left_out)
+  local bucket = bucket_now()
   local longs, shorts = long_ones(first, n), nil
   if longs or left_out then
     longs, shorts = {}, {}
@@ -114,37 +109,37 @@ local function write_marks(stem, window, first, n, left_out)
       end
     end
   end
-  local lives, ours = math.ceil(span_of(window) * 3), 0
+  local lives, ours = math.ceil(HALF_WINDOW_S * 3), 0
   if longs and #longs > 0 then
-    ours = write_long(stem, bucket, first, longs)
-    redis.call('EXPIRE', stem .. 'own:' .. bucket, lives)
+    ours = write_long(bucket, first, longs)
+    redis.call('EXPIRE', SEEN_STEM .. 'own:' .. bucket, lives)
   end
-  ours = ours + write_short(stem, bucket, first, n, shorts)
+  ours = ours + write_short(bucket, first, n, shorts)
   if ours == 0 then return end
-  redis.call('INCRBY', stem .. 'ours:' .. bucket, ours)
-  redis.call('EXPIRE', stem .. 'ours:' .. bucket, lives)
-  redis.call('EXPIRE', stem .. bucket, lives)
+  redis.call('INCRBY', SEEN_STEM .. 'ours:' .. bucket, ours)
+  redis.call('EXPIRE', SEEN_STEM .. 'ours:' .. bucket, lives)
+  redis.call('EXPIRE', SEEN_STEM .. bucket, lives)
 end
 
 -- Remembers the `n` marks from ARGV[first] on as dispatched, and reserved no longer.
-local function remember(stem, reserved, window, first, n)
+local function remember(first, n)
   if n == 0 then return end
-  write_marks(stem, window, first, n)
+  write_marks(first, n)
   in_chunks(first, n, function(from, to)
     local shorts = {}
     for i = from, to do shorts[#shorts + 1] = short_of(ARGV[i]) end
-    redis.call('ZREM', reserved, unpack(shorts))
+    redis.call('ZREM', RESERVED, unpack(shorts))
   end)
 end
 
 -- Of short marks that are known, those that only stand for messages of sub-accounts are no repeats.
-local function without_those_of_subaccounts(stem, bucket, first, places)
+local function without_those_of_subaccounts(bucket, first, places)
   local marks, at = {}, {}
   for place in pairs(places) do
     marks[#marks + 1] = ARGV[first + place - 1]
     at[#at + 1] = place
   end
-  for i, own in pairs(found(stem .. 'own:', bucket, marks)) do
+  for i, own in pairs(found(SEEN_STEM .. 'own:', bucket, marks)) do
     if own then places[at[i]] = nil end
   end
   return next(places) and places or nil
@@ -152,17 +147,17 @@ end
 
 -- Adds the places of long marks that are known, or whose short one a worker of the first edition may have written: that
 -- one did not say for which sub-account, and it is taken for a repeat, as that worker would take it.
-local function with_repeats_of_subaccounts(stem, bucket, first, longs, places)
+local function with_repeats_of_subaccounts(bucket, first, longs, places)
   local marks, shorts = {}, {}
   for i, place in ipairs(longs) do
     marks[i] = ARGV[first + place]
     shorts[i] = short_of(marks[i])
   end
-  local known = found(stem .. 'own:', bucket, marks)
-  local theirs = found(stem, bucket, shorts, function(each)
-    return redis.call('SCARD', stem .. each) > tonumber(redis.call('GET', stem .. 'ours:' .. each) or '0')
+  local known = found(SEEN_STEM .. 'own:', bucket, marks)
+  local theirs = found(SEEN_STEM, bucket, shorts, function(each)
+    return redis.call('SCARD', SEEN_STEM .. each) > tonumber(redis.call('GET', SEEN_STEM .. 'ours:' .. each) or '0')
   end)
-  local ours = next(theirs) and found(stem .. 'own:', bucket, shorts) or {}
+  local ours = next(theirs) and found(SEEN_STEM .. 'own:', bucket, shorts) or {}
   for i, place in ipairs(longs) do
     if known[i] or (theirs[i] and not ours[i]) then
       places = places or {}
@@ -173,11 +168,11 @@ local function with_repeats_of_subaccounts(stem, bucket, first, longs, places)
 end
 
 -- The places, from 1, of the `n` marks from ARGV[first] on that were dispatched before; nil where there are none.
-local function repeated(stem, bucket, first, n)
+local function repeated(bucket, first, n)
   local places = nil
   for age = 0, 2 do
     in_chunks(first, n, function(from, to)
-      local flags = redis.call('SMISMEMBER', stem .. (bucket - age), unpack(ARGV, from, to))
+      local flags = redis.call('SMISMEMBER', SEEN_STEM .. (bucket - age), unpack(ARGV, from, to))
       for i = 1, #flags do
         if flags[i] == 1 then
           places = places or {}
@@ -186,43 +181,43 @@ local function repeated(stem, bucket, first, n)
       end
     end)
   end
-  if places then places = without_those_of_subaccounts(stem, bucket, first, places) end
+  if places then places = without_those_of_subaccounts(bucket, first, places) end
   local longs = long_ones(first, n)
-  return longs and with_repeats_of_subaccounts(stem, bucket, first, longs, places) or places
+  return longs and with_repeats_of_subaccounts(bucket, first, longs, places) or places
 end
 
 -- Pushes the `n` envelopes from ARGV[first] on; their marks follow them. A message whose mark is known is dropped.
--- The marks of half a window (in seconds; 0: no marks) share one set. Gives the number of dropped ones.
-local function dispatch(queue, stem, window, first, n)
+-- The marks of half a window (WINDOW_S 0: no marks) share one set. Gives the number of dropped ones.
+local function dispatch(first, n)
   if n == 0 then return 0 end
-  if window == 0 then
-    in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
+  if WINDOW_S == 0 then
+    in_chunks(first, n, function(from, to) redis.call('LPUSH', DISPATCH_QUEUE, unpack(ARGV, from, to)) end)
     return 0
   end
   local marks, dropped = first + n, 0
-  local places = repeated(stem, bucket_of(window), marks, n)
+  local places = repeated(bucket_now(), marks, n)
   if places then
     for i = 0, n - 1 do
       if places[i + 1] then
         dropped = dropped + 1
       else
-        redis.call('LPUSH', queue, ARGV[first + i])
+        redis.call('LPUSH', DISPATCH_QUEUE, ARGV[first + i])
       end
     end
   else
-    in_chunks(first, n, function(from, to) redis.call('LPUSH', queue, unpack(ARGV, from, to)) end)
+    in_chunks(first, n, function(from, to) redis.call('LPUSH', DISPATCH_QUEUE, unpack(ARGV, from, to)) end)
   end
-  if dropped < n then write_marks(stem, window, marks, n, places) end
+  if dropped < n then write_marks(marks, n, places) end
   return dropped
 end
 
 -- Puts `n` parked records, each an id and a text, from ARGV[first] on into the outbox.
-local function park(outbox, first, n)
-  in_chunks(first, 2 * n, function(from, to) redis.call('HSET', outbox, unpack(ARGV, from, to)) end)
+local function park(first, n)
+  in_chunks(first, 2 * n, function(from, to) redis.call('HSET', OUTBOX, unpack(ARGV, from, to)) end)
 end
 
-local function count(counts, dispatched, parked, duplicates)
-  if dispatched > 0 then redis.call('HINCRBY', counts, 'dispatched', dispatched) end
-  if parked > 0 then redis.call('HINCRBY', counts, 'parked', parked) end
-  if duplicates > 0 then redis.call('HINCRBY', counts, 'duplicates', duplicates) end
+local function count(dispatched, parked, duplicates)
+  if dispatched > 0 then redis.call('HINCRBY', COUNTS, 'dispatched', dispatched) end
+  if parked > 0 then redis.call('HINCRBY', COUNTS, 'parked', parked) end
+  if duplicates > 0 then redis.call('HINCRBY', COUNTS, 'duplicates', duplicates) end
 end

@@ -1,11 +1,10 @@
 -- Puts work on a claim off, as no failure: its attempts are forgotten, and it is taken up at the deadline, or by the next
 -- claimer where it gave way.
--- KEYS: 1 claim, 2 index of claims, 3 attempts by claim, 4 claims that gave way ('' to wait for the deadline)
--- ARGV: 1 claim id, 2 deadline in ms
+-- Header: claim_id, delay_ms, gives_way.
 -- Returns 1, or 0 where the claim has been settled.
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local now = redis.call('TIME')
-redis.call('ZADD', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2], ARGV[1])
-redis.call('HDEL', KEYS[3], ARGV[1])
-if KEYS[4] ~= '' then redis.call('LPUSH', KEYS[4], ARGV[1]) end
+local header = cjson.decode(ARGV[1])
+if redis.call('EXISTS', CLAIM_STEM .. header.claim_id) == 0 then return 0 end
+redis.call('ZADD', CLAIMS, now_ms() + header.delay_ms, header.claim_id)
+redis.call('HDEL', ATTEMPTS, header.claim_id)
+if header.gives_way then redis.call('LPUSH', GAVE_WAY, header.claim_id) end
 return 1

@@ -1,32 +1,30 @@
 -- Enqueues again the claims whose deadline has passed: their task was lost, killed, or told to wait.
--- KEYS: 1 index of claims, 2 work queue, 3 work queue of campaigns
--- ARGV: 1 stem of the claims' keys, 2 new deadline in ms, 3 most claims,
---       4 and 5 the tasks' envelopes with @CLAIM@ and @COUNT@, for either queue,
---       6... the lanes that this version knows: claims of any other are a newer version's, and are left to it
+-- Header: most, claims to take up; tasks, by the lane that a claim's id begins with: queue, and envelope with @CLAIM@ and
+--         @COUNT@. Claims of any other lane are a newer version's, and are left to it.
 -- Returns the ids.
-local known = {}
-for i = 6, #ARGV do known[ARGV[i]] = true end
-local now = redis.call('TIME')
-local moment = now[1] * 1000 + math.floor(now[2] / 1000)
-local most, due, at = tonumber(ARGV[3]), {}, 0
+local header, now = cjson.decode(ARGV[1]), now_ms()
+
+local function task_for(id) return header.tasks[string.match(id, '^[^-]*')] end
+
+local due, at = {}, 0
 repeat
-  local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', moment, 'LIMIT', at, most)
+  local ids = redis.call('ZRANGEBYSCORE', CLAIMS, '-inf', now, 'LIMIT', at, header.most)
   for _, id in ipairs(ids) do
-    if #due < most and known[string.match(id, '^([%l_]+)%-')] then due[#due + 1] = id end
+    if #due < header.most and task_for(id) then due[#due + 1] = id end
   end
   at = at + #ids
-until #ids < most or #due == most or at >= 100 * most
+until #ids < header.most or #due == header.most or at >= 100 * header.most
 
 local recovered = {}
 for _, id in ipairs(due) do
-  local count = redis.call('LLEN', ARGV[1] .. id)
+  local count = redis.call('LLEN', CLAIM_STEM .. id)
   if count == 0 then
-    redis.call('ZREM', KEYS[1], id)
+    redis.call('ZREM', CLAIMS, id)
   else
-    local kind = string.sub(id, 1, 8) == 'campaign' and 1 or 0
-    redis.call('ZADD', KEYS[1], moment + ARGV[2], id)
-    local envelope = string.gsub(ARGV[4 + kind], '@CLAIM@', id)
-    redis.call('LPUSH', KEYS[2 + kind], (string.gsub(envelope, '@COUNT@', tostring(count))))
+    local task = task_for(id)
+    redis.call('ZADD', CLAIMS, now + DEADLINE_MS, id)
+    local envelope = string.gsub(task.envelope, '@CLAIM@', id)
+    redis.call('LPUSH', task.queue, (string.gsub(envelope, '@COUNT@', tostring(count))))
     recovered[#recovered + 1] = id
   end
 end

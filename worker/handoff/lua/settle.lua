@@ -1,30 +1,30 @@
 -- Hands off all that became of a piece of work, once: what is settled already is left alone.
--- KEYS: 1 guard (a claim, or the mark of a task), 2 index of claims, 3 attempts by claim, 4 dispatch queue,
---       5 parked outbox, 6 work queue, 7 claim of what was deferred, 8 counts, 9 stem of the seen-buckets
--- ARGV: 1 'claim' or 'mark', 2 claim id (mark: seconds it is kept), 3 seconds of the idempotency window (0: off),
---       4 number of messages, 5 number of parked, 6 number of envelopes for Celery, 7 number of deferred documents,
---       8 id of the deferred claim, 9 deferred for ms, 10 repeats dropped before, then the envelopes of the messages,
---       their marks, id and record of each parked one, the envelopes for Celery, the deferred documents
+-- Header: claim_id, or task_mark, the key by which a task that Celery runs is known as settled;
+--         messages, parked, for_celery, deferred: how many are in the lists; repeats, dropped before;
+--         deferred_id, of the claim of what was deferred, where there is any; deferred_ms, for how long.
+-- Lists: the envelopes of the messages, their marks, id and record of each parked one, the envelopes for Celery, the
+--        deferred documents.
 -- Returns {dispatched, duplicates}, or nothing where it was settled before.
-if ARGV[1] == 'claim' then
-  if redis.call('DEL', KEYS[1]) == 0 then return false end
-  redis.call('ZREM', KEYS[2], ARGV[2])
-  redis.call('HDEL', KEYS[3], ARGV[2])
-elseif not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2]) then
+local header = cjson.decode(ARGV[1])
+if header.claim_id then
+  if redis.call('DEL', CLAIM_STEM .. header.claim_id) == 0 then return false end
+  redis.call('ZREM', CLAIMS, header.claim_id)
+  redis.call('HDEL', ATTEMPTS, header.claim_id)
+elseif not redis.call('SET', header.task_mark, 1, 'NX', 'EX', TASK_MARK_S) then
   return false
 end
 
-local n, parked, forwarded, deferred = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local at = 11
-local duplicates = dispatch(KEYS[4], KEYS[9], tonumber(ARGV[3]), at, n)
+local n, parked, at = header.messages, header.parked, 2
+local duplicates = dispatch(at, n)
 at = at + 2 * n
-park(KEYS[5], at, parked)
+park(at, parked)
 at = at + 2 * parked
-in_chunks(at, forwarded, function(from, to) redis.call('LPUSH', KEYS[6], unpack(ARGV, from, to)) end)
-at = at + forwarded
-if deferred > 0 then
-  in_chunks(at, deferred, function(from, to) redis.call('RPUSH', KEYS[7], unpack(ARGV, from, to)) end)
-  redis.call('ZADD', KEYS[2], now_ms() + ARGV[9], ARGV[8])
+in_chunks(at, header.for_celery, function(from, to) redis.call('LPUSH', WORK_QUEUE, unpack(ARGV, from, to)) end)
+at = at + header.for_celery
+if header.deferred > 0 then
+  local claim = CLAIM_STEM .. header.deferred_id
+  in_chunks(at, header.deferred, function(from, to) redis.call('RPUSH', claim, unpack(ARGV, from, to)) end)
+  redis.call('ZADD', CLAIMS, now_ms() + header.deferred_ms, header.deferred_id)
 end
-count(KEYS[8], n - duplicates, parked, duplicates + ARGV[10])
+count(n - duplicates, parked, duplicates + header.repeats)
 return {n - duplicates, duplicates}

@@ -1,0 +1,116 @@
+"""What the Lua scripts are told at each call: for each script the named fields of its header.
+
+A field that is None is left out, and is nil in the script. The first lines of a script say what its fields mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import msgspec
+
+
+class ScriptHeader(msgspec.Struct, omit_defaults=True):
+    """The header of one call; `script` names the script."""
+
+    script: ClassVar[str]
+
+
+class BeginHeader(ScriptHeader):
+    """Which claim's work begins."""
+
+    script = "begin"
+    claim_id: str
+
+
+class ChunkHeader(ScriptHeader, kw_only=True):
+    """A chunk of a campaign batch that is to be settled."""
+
+    script = "chunk"
+    batch: str
+    chunk: int
+    of: int
+    recipients: int
+    work_id: str
+    account_id: str
+    campaign_id: str
+    accounts: str
+    at: str
+    messages: int
+    parked: int
+    parked_by_reason: Mapping[str, int]
+    sent_marks: int
+    sent_dispatched: int
+    sent_duplicates: int
+    claim_id: str | None = None
+    progress: str | None = None
+    total_batches: int | None = None
+    part_reason: str | None = None
+
+
+class ClaimHeader(ScriptHeader):
+    """What is to be claimed, and under which id."""
+
+    script = "claim"
+    claim_id: str
+    sources: Sequence[str]
+    most: int
+    most_bytes: int
+    takes_up: bool
+
+
+class PostponeHeader(ScriptHeader):
+    """Which claim is put off, and how long."""
+
+    script = "postpone"
+    claim_id: str
+    delay_ms: int
+    gives_way: bool
+
+
+class TaskTemplate(msgspec.Struct, frozen=True):
+    """The task that works on a claim: its envelope, in which the scripts fill in @CLAIM@ and @COUNT@, and its queue."""
+
+    queue: str
+    envelope: str
+
+
+class RecoverHeader(ScriptHeader):
+    """How many claims are taken up again, and by which tasks: by lane."""
+
+    script = "recover"
+    most: int
+    tasks: Mapping[str, TaskTemplate]
+
+
+class ReserveHeader(ScriptHeader):
+    """For how long marks are reserved, and how many of them, at the end, came in a redelivery."""
+
+    script = "reserve"
+    reserved_ms: int
+    redelivered: int
+
+
+class SettleHeader(ScriptHeader, kw_only=True):
+    """What became of a piece of work: of a claim, or of a task that Celery runs, known by its mark."""
+
+    script = "settle"
+    messages: int
+    parked: int
+    for_celery: int
+    deferred: int
+    deferred_ms: int
+    repeats: int
+    claim_id: str | None = None
+    task_mark: str | None = None
+    deferred_id: str | None = None
+
+
+class SplitHeader(ScriptHeader):
+    """Which claim is split, how often its parts count as begun, and their task."""
+
+    script = "split"
+    claim_id: str
+    attempts: int
+    task: TaskTemplate
