@@ -133,7 +133,9 @@ def test_what_another_broker_took_is_counted_and_reserved_no_more(chunks: Chunks
     assert not redis_client.exists(SETTINGS.dispatch_queue)
 
 
-def test_a_batch_that_nobody_knows_whose_it_is_counts_for_no_campaign(chunks: Chunks, redis_client: redis.Redis) -> None:
+def test_a_batch_that_nobody_knows_whose_it_is_counts_for_no_campaign(
+    chunks: Chunks, redis_client: redis.Redis
+) -> None:
     refused = Chunk("refused:1", 0, 1, 1, "work-1", at=AT, parked_by_reason={"INVALID_MESSAGE": 1})
     assert chunks.settle_chunk(refused, outcome(parked=1))[:3] == (1, 0, 0)
     assert redis_client.keys("*campaign*") == []

@@ -52,14 +52,18 @@ class Scripts:
         return self._scripts[name](args=lists)
 
 
-@cache
 def script_texts(settings: Settings) -> dict[str, str]:
     """The scripts of a deployment by name, each with its constants and with what it shares with others."""
-    texts = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
     constants = "".join(f"local {name} = {_literal(value)}\n" for name, value in script_constants(settings).items())
+    return {name: constants + text for name, text in _texts().items()}
+
+
+@cache
+def _texts() -> dict[str, str]:
+    files = {path.stem: path.read_text() for path in _LUA.glob("*.lua")}
     return {
-        name: constants + "".join(texts[shared] for shared in _SHARED.get(name, ())) + text
-        for name, text in texts.items()
+        name: "".join(files[shared] for shared in _SHARED.get(name, ())) + text
+        for name, text in files.items()
         if not name.startswith("_")
     }
 

@@ -200,9 +200,7 @@ def test_it_leaves_the_lock_of_another_alone(client: fakeredis.FakeRedis) -> Non
     assert client.get(lock) == b"another's"
 
 
-def test_a_record_of_the_next_version_stays_for_it_and_keeps_nobody_back(
-    client: fakeredis.FakeRedis, way: Way
-) -> None:
+def test_a_record_of_the_next_version_stays_for_it_and_keeps_nobody_back(client: fakeredis.FakeRedis, way: Way) -> None:
     client.lpush(OUTBOX, b'{"form": 2}')
     completed(client, "c1")
     outbox = EventOutbox(client, way.queue, SETTINGS)
