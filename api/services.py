@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 import redis
@@ -25,8 +24,6 @@ from core.defaults.assign_all import AssignAll
 from core.defaults.at_risk import AtRisk
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.views import DefaultViews
-from core.engine.country_rules import RuleBook
-from core.engine.decision import AccountProblem, Facts, Request
 from core.erasures.erasures import Erasures
 from core.parked.replay import Replay
 from core.process.redis_clients import REQUEST, open_redis
@@ -35,26 +32,6 @@ from core.store import Store
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
 THREADS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class FactsAndRules:
-    """SQL for the engine, with the rules out of this process."""
-
-    store: Store
-    rules: CurrentRules
-
-    def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
-        """The facts of each request, or why it has none."""
-        return self.store.load_facts(requests)
-
-    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
-        """Keep decisions by their id; known ones stay as they are."""
-        self.store.save_decisions(decisions, now)
-
-    def active_rules(self) -> RuleBook:
-        """The rules in use."""
-        return self.rules()
 
 
 @dataclass(frozen=True)
@@ -121,11 +98,6 @@ class Services:
     def compliant_list(self) -> CompliantList:
         """The sender types that countries accept."""
         return CompliantList(self.rules, self.store.clock)
-
-    @cached_property
-    def facts(self) -> FactsAndRules:
-        """What explanations and previews are made of."""
-        return FactsAndRules(self.store, self.rules)
 
     @cached_property
     def progress(self) -> Progress:

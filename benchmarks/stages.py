@@ -16,7 +16,7 @@ from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
 from core.cache.verdict import SenderVerdict, Verdict, sender_fields
-from core.campaigns.batch import CampaignAssigner, decode_batch
+from core.campaigns.batch import assign_chunk, decode_batch
 from core.contract.decode import decode_message
 from core.contract.ids import account_hash, digest_of
 from core.contract.models import OutgoingMessage
@@ -106,10 +106,10 @@ def _single_steps() -> list[Step]:
 def _batch_steps() -> list[Step]:
     document = as_json(batch(0, RECIPIENTS))
     whole = decode_batch(document)
-    campaign = CampaignAssigner(Assigner(OneVerdict(), max_bytes=1_048_576))
+    assigner = Assigner(OneVerdict(), max_bytes=1_048_576)
     return [
         ("campaign: decode the batch", RECIPIENTS, lambda: decode_batch(document)),
-        ("**campaign: all up to the envelope**", RECIPIENTS, lambda: campaign.assign(whole, 0)),
+        ("**campaign: all up to the envelope**", RECIPIENTS, lambda: assign_chunk(assigner, whole, 0)),
     ]
 
 

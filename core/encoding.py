@@ -14,8 +14,9 @@ CONTENT_TYPE = "application/json"
 #: The field that an error names when the document as a whole is to blame.
 WHOLE_DOCUMENT = "$"
 
-#: What some editors and programs write before a text in UTF-8.
-UTF8_MARK = b"\xef\xbb\xbf"
+#: What some editors and programs write before a text, and the same in UTF-8.
+TEXT_MARK = "\ufeff"
+UTF8_MARK = TEXT_MARK.encode()
 
 _decoder = msgspec.json.Decoder()
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, StrictBool
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.v1.documents import AccountOut, AccountPage
-from api.v1.parameters import Offset, PerPage, as_offset
+from api.v1.pages import page_of
+from api.v1.parameters import Offset, PerPage
 from core.documents import account_document
 from core.errors import ForbiddenError
 
@@ -27,12 +28,10 @@ class AccountUpdate(BaseModel):
 def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page: PerPage = 100) -> Response:
     """The account that asks, on the first page, and its sub-accounts by id."""
     found = [] if viewer.parent else parts.accounts.page(parent=viewer, after=offset, limit=per_page + 1)
-    listed = ([viewer] if offset is None else []) + list(found[:per_page])
-    data = {
-        "data": [account_document(each) for each in listed],
-        "next_offset": as_offset(listed[-1].account_id) if len(found) > per_page else None,
-    }
-    return success(data, "Accounts retrieved.")
+    page = page_of(found, per_page, account_document, lambda account: account.account_id)
+    if offset is None:
+        page["data"] = [account_document(viewer), *page["data"]]
+    return success(page, "Accounts retrieved.")
 
 
 @router.patch("/{account_id:path}", response_model=Success[AccountOut], responses=failures(400, 404, 413))

@@ -49,7 +49,7 @@ def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Re
     member = family_member(parts, viewer, body.account_id)
     media = STAND_IN_MEDIA if body.product is Product.MMS else {}
     batch = read_batch({**body.model_dump(exclude_none=True), **_STAND_IN, **media, **sending_ids(member)})
-    found = preview(batch, audience_of(batch), parts.facts, parts.settings.policy, parts.store.clock())
+    found = preview(batch, audience_of(batch), parts.store, parts.rules, parts.settings.policy, now=parts.store.clock())
     return success(found.document(), "Campaign previewed.")
 
 

@@ -128,7 +128,10 @@ def _explained(question: Question, viewer: Account, parts: Services) -> Response
     read_message(document)
     now = parts.store.clock()
     moment = parse_moment(question.at) if question.at else now
-    return success(inquire(parts.facts, document, parts.settings.policy, moment, now), "Decision explained.")
+    return success(
+        inquire(parts.store, parts.rules, document, parts.settings.policy, moment=moment, now=now),
+        "Decision explained.",
+    )
 
 
 def _may_see(parts: Services, viewer: Account, document: Mapping[str, Any]) -> bool:

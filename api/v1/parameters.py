@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import AfterValidator
 
 from core.countries import read_country
-from core.encoding import storable
+from core.cursors import place_of
 from core.engine.country_rules import RuleBook
 from core.errors import FieldError, RefusedError
 
@@ -34,23 +32,7 @@ def known_country(book: RuleBook, code: str, field: str = "country") -> str:
         raise refused(field, str(error)) from None
 
 
-def as_offset(text: str) -> str:
-    """A place in a list as an opaque text."""
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def from_offset(offset: str) -> str:
-    """The inverse. Raises ValueError."""
-    try:
-        text = base64.b64decode(offset + "=" * (-len(offset) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        text = "\x00"
-    if not storable(text):
-        raise ValueError("is not one that a list has returned")
-    return text
-
-
 #: The place that it stands for, read.
 Offset = Annotated[
-    Annotated[str, AfterValidator(from_offset)] | None, Query(description="`next_offset` of the page before")
+    Annotated[str, AfterValidator(place_of)] | None, Query(description="`next_offset` of the page before")
 ]

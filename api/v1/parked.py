@@ -11,12 +11,14 @@ from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
-from api.v1.parameters import AccountId, Country, Offset, PerPage, as_offset, known_country, refused
+from api.v1.pages import page_of
+from api.v1.parameters import AccountId, Country, Offset, PerPage, known_country, refused
 from core.accounts.accounts import Account
+from core.cursors import NO_CURSOR
 from core.documents import original_document, parked_document
 from core.errors import NotFoundError, ParkReason
 from core.moments import parse_rfc3339, rfc3339
-from core.parked.store import ParkedCursor, ParkedDocument, ParkedFilter, ParkedState, cursor_of, sent_by
+from core.parked.store import ParkedCursor, ParkedDocument, ParkedEntry, ParkedFilter, ParkedState, cursor_of, sent_by
 from core.phone import NO_COUNTRY
 
 router = APIRouter(prefix="/v1/parked", tags=["Parked messages"], route_class=AdmittedRoute, dependencies=[BASIC])
@@ -59,13 +61,7 @@ def list_parked(
     )
     after = None if offset is None else _cursor(offset)
     found = parts.store.parked(wanted, limit=per_page + 1, after=after)
-    listed = found[:per_page]
-    more = len(found) > per_page
-    data = {
-        "data": [parked_document(each) for each in listed],
-        "next_offset": _offset(cursor_of(listed[-1])) if more else None,
-    }
-    return success(data, "Parked messages retrieved.")
+    return success(page_of(found, per_page, parked_document, _place), "Parked messages retrieved.")
 
 
 @router.post("/replay", response_model=Success[ReplayedOut], responses=failures(400, 413))
@@ -116,8 +112,9 @@ def _sent_by(member: Account) -> tuple[tuple[str, str | None], ...]:
     return sent_by(member.account_id, member.parent)
 
 
-def _offset(cursor: ParkedCursor) -> str:
-    return as_offset(f"{rfc3339(cursor[0])} {cursor[1]}")
+def _place(entry: ParkedEntry) -> str:
+    moment, parked_id = cursor_of(entry)
+    return f"{rfc3339(moment)} {parked_id}"
 
 
 def _cursor(place: str) -> ParkedCursor:
@@ -125,4 +122,4 @@ def _cursor(place: str) -> ParkedCursor:
     try:
         return parse_rfc3339(moment), parked_id
     except ValueError:
-        raise refused("offset", "is not one that a list has returned") from None
+        raise refused("offset", NO_CURSOR) from None

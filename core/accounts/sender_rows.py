@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.sender import Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+from core.sender import (
+    Registration,
+    RegistrationStatus,
+    Sender,
+    SenderStatus,
+    SenderType,
+    TrafficClass,
+    bare_sender_id,
+)
 from core.storage.tables import RegistrationRow, SenderRow
 
 #: Owner part of the identity of a pool sender.
@@ -41,9 +49,8 @@ _STATUSES = {each.value: each for each in SenderStatus}
 
 def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str | None) -> str:
     """The text that is unique for a sender; the same with and without the '+' of a number."""
-    bare = (sender_id or "").removeprefix("+")
     owner = _POOL if account_ref is None else str(account_ref)
-    return f"{owner}/{sender_type}/{bare if bare.isdigit() else sender_id or ''}"
+    return f"{owner}/{sender_type}/{bare_sender_id(sender_id)}"
 
 
 def sender_of(values: Sequence[Any], account_id: str | None) -> Sender:

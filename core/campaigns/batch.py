@@ -223,19 +223,13 @@ def _read_part(document: bytes) -> Batch:
     return Batch(batch.shared, batch.rows, batch.overrides, batch.extra, batch.senders, Part(part_id, position, reason))
 
 
-class CampaignAssigner:
-    """Gives every recipient of a chunk its sender."""
-
-    def __init__(self, assigner: Assigner) -> None:
-        self._assigner = assigner
-
-    def assign(self, batch: Batch, chunk: int) -> Outcome:
-        """Assign one chunk. The places in the outcome are positions in the batch."""
-        messages = self._assigner.new_batch(batch.overrides)
-        refused = _add_chunk(batch, chunk, messages)
-        outcome = self._assigner.finish(messages)
-        outcome.parked = [*refused, *(_with_path(entry) for entry in outcome.parked)]
-        return outcome
+def assign_chunk(assigner: Assigner, batch: Batch, chunk: int) -> Outcome:
+    """Give every recipient of a chunk its sender. The places in the outcome are positions in the batch."""
+    messages = assigner.new_batch(batch.overrides)
+    refused = _add_chunk(batch, chunk, messages)
+    outcome = assigner.finish(messages)
+    outcome.parked = [*refused, *(_with_path(entry) for entry in outcome.parked)]
+    return outcome
 
 
 def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_
 
+from core.cursors import NO_CURSOR, as_cursor, place_of
 from core.defaults.rows import StoredDefault
 from core.errors import FieldError, RefusedError
 from core.storage.tables import DefaultRow
@@ -79,7 +79,7 @@ class PageRequest:
         value = getattr(last, _SORTS[self.sort_by][1])
         text = value.isoformat() if isinstance(value, datetime) else str(value)
         content = json.dumps([self.sort_by, self.descending, text, last.default_id.hex])
-        return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+        return as_cursor(content)
 
     def _place(self) -> tuple[Any, UUID] | None:
         if self.cursor is None:
@@ -103,15 +103,14 @@ def checked_cursor(cursor: str) -> str:
 def _read(cursor: str) -> tuple[str, bool, str, UUID]:
     """The order that a cursor belongs to, and the place that it stands for. Raises ValueError."""
     try:
-        content = json.loads(base64.urlsafe_b64decode((cursor + "=" * (-len(cursor) % 4)).encode("ascii")))
-        sort_by, descending, text, default_id = content
+        sort_by, descending, text, default_id = json.loads(place_of(cursor))
         if sort_by.endswith("_timestamp"):
             datetime.fromisoformat(text).astimezone(UTC)
         else:
             _code(text)
         return sort_by, descending, text, UUID(default_id)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise ValueError("is not one that a list has returned") from None
+        raise ValueError(NO_CURSOR) from None
 
 
 def _code(text: str) -> str:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from core.engine.country_rules import Grade
+from core.engine.country_rules import Grade, RuleBook
 from core.engine.decision import (
     Candidate,
     Chosen,
@@ -31,21 +31,19 @@ from core.engine.decision import (
     Warn,
 )
 from core.engine.filters import Screened, not_owned, screen
-from core.engine.graded_sender import RequestContext, Rules, context_of, grade_sender
+from core.engine.graded_sender import RequestContext, context_of, grade_sender
 from core.engine.named_senders import OUTRANKED, FoundSender, NamedChoice, NoneFound, Screening, choose_named
 from core.engine.ranking import Key, equal_but_for_trust, is_local, rank_key, rank_words
 from core.errors import ParkReason
 from core.moments import moment_text
 from core.sender import Product, Sender, SenderType
 
-__all__ = ["Rules", "decide"]
-
 _DIGEST_BYTES = 16
 
 _Placed = tuple[Key, Screened]
 
 
-def decide(request: Request, facts: Facts, rules: Rules, policy: Policy, now: datetime) -> Decision:
+def decide(request: Request, facts: Facts, rules: RuleBook, policy: Policy, now: datetime) -> Decision:
     """The decision for all messages like `request`, good until its `valid_until`; `now` is aware UTC."""
     usable = facts.borrowed_from | {request.subaccount_id or request.account_id}
     context = context_of(request, usable, rules, policy, now)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from core.engine.country_profile import CountryProfile
-from core.engine.country_rules import CountryRule, Grade, grade_of
+from core.engine.country_rules import CountryRule, Grade, RuleBook, grade_of
 from core.engine.decision import Policy, Request
 from core.moments import moment_text
 from core.sender import Product, Registration, Sender, SenderType
@@ -33,28 +33,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RuleAndGrade = tuple[CountryRule | None, Grade]
 
 
-class Rules(Protocol):
-    """What the engine asks of a rule book; all countries ISO 3166-1 alpha-2, all moments aware UTC."""
-
-    @property
-    def version(self) -> str:
-        """Version of the rule data."""
-
-    def rule_for(
-        self, country: str, sender_type: SenderType, sender_country: str | None, product: Product, moment: datetime
-    ) -> CountryRule | None:
-        """The rule in force for one sender type from one sender country."""
-
-    def next_boundary(self, country: str, moment: datetime) -> datetime | None:
-        """The first moment after `moment` at which a rule or a fact of the country begins or ends."""
-
-    def profile(self, country: str, moment: datetime | None = None) -> CountryProfile:
-        """What the data says of the country beside its rules, with the facts that are in force at `moment`."""
-
-    def knows(self, country: str) -> bool:
-        """Whether the country has any rules."""
-
-
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """What all senders of one request have in common.
@@ -65,7 +43,7 @@ class RequestContext:
 
     request: Request
     policy: Policy
-    rules: Rules
+    rules: RuleBook
     now: datetime
     usable: frozenset[str]
     homes: frozenset[str]
@@ -102,7 +80,9 @@ class GradedSender(NamedTuple):
     grade: Grade
 
 
-def context_of(request: Request, usable: frozenset[str], rules: Rules, policy: Policy, now: datetime) -> RequestContext:
+def context_of(
+    request: Request, usable: frozenset[str], rules: RuleBook, policy: Policy, now: datetime
+) -> RequestContext:
     """What all senders of a request have in common; `usable` names the accounts whose senders may be used."""
     profile = rules.profile(request.country, now)
     named = dict.fromkeys((*profile.type_preference, *GLOBAL_TYPE_PREFERENCE))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from core.accounts.sender_rows import identity_of, registration_values, sender_values
 from core.accounts.senders import spelled_otherwise, spelling_error
 from core.engine.country_rules import RuleBook
+from core.inventory.documents import SenderDocument
 from core.inventory.lines import Kind, RegistrationLine, SenderLine
 from core.inventory.result import ImportResult
 from core.storage.database import Write
@@ -20,18 +21,9 @@ from core.storage.tables import AccountRow, RegistrationRow, SenderRow
 #: Field of a line -> column, where the two are named differently.
 _COLUMNS = {"sender_country_code": "country"}
 
-_SENDER_FIELDS = (
-    "sender_id",
-    "sender_country_code",
-    "status",
-    "purchased_at",
-    "activated_at",
-    "expires_at",
-    "trust",
-    "two_way",
-    "mms",
-    "messages_per_second",
-    "traffic_classes",
+#: What a line may change of a sender, and of a registration: all but what says which one it is.
+_SENDER_FIELDS = tuple(
+    name for name in SenderDocument.model_fields if name not in {"kind", "account_id", "sender_type"}
 )
 _REGISTRATION_FIELDS = ("status", "valid_from", "valid_until")
 

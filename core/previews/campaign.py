@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -30,9 +30,6 @@ class PreviewStore(Protocol):
 
     def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
         """The facts of each request, or why it has none."""
-
-    def active_rules(self) -> RuleBook:
-        """The rules in use, local corrections included. Raises NotFoundError where there are none."""
 
 
 class Audience:
@@ -148,14 +145,22 @@ def audience_of(batch: Batch) -> Audience:
     return audience
 
 
-def preview(batch: Batch, audience: Audience, store: PreviewStore, policy: Policy, now: datetime) -> CampaignPreview:
+def preview(
+    batch: Batch,
+    audience: Audience,
+    store: PreviewStore,
+    rules: Callable[[], RuleBook],
+    policy: Policy,
+    *,
+    now: datetime,
+) -> CampaignPreview:
     """What would become of `audience` at `now`; `batch` holds what all recipients share, its rows are not looked at."""
     asked = {
         country: request_for(_message(batch, example), now, batch.overrides)
         for country, example in audience.examples.items()
     }
     requests = [request for request in asked.values() if isinstance(request, Request)]
-    answers = _answers(requests, store, policy, now) if requests else {}
+    answers = _answers(requests, store, rules(), policy, now) if requests else {}
     seen = [
         _seen(country, audience.by_country[country], answers[request] if isinstance(request, Request) else request)
         for country, request in asked.items()
@@ -165,9 +170,8 @@ def preview(batch: Batch, audience: Audience, store: PreviewStore, policy: Polic
 
 
 def _answers(
-    requests: Sequence[Request], store: PreviewStore, policy: Policy, now: datetime
+    requests: Sequence[Request], store: PreviewStore, rules: RuleBook, policy: Policy, now: datetime
 ) -> dict[Request, Decision | AccountProblem]:
-    rules = store.active_rules()
     return {
         request: facts if isinstance(facts, AccountProblem) else decide(request, facts, rules, policy, now)
         for request, facts in store.load_facts(requests).items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -27,12 +27,15 @@ class InquiryStore(Protocol):
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
         """Keep decisions by their id; known ones stay as they are."""
 
-    def active_rules(self) -> RuleBook:
-        """The rules in use, local corrections included. Raises NotFoundError where there are none."""
-
 
 def inquire(
-    store: InquiryStore, document: Mapping[str, object], policy: Policy, moment: datetime, now: datetime
+    store: InquiryStore,
+    rules: Callable[[], RuleBook],
+    document: Mapping[str, object],
+    policy: Policy,
+    *,
+    moment: datetime,
+    now: datetime,
 ) -> dict[str, object]:
     """The decision that the message `document` meets at `moment`, as `explain --json` shows it; kept by its id at `now`.
 
@@ -48,7 +51,7 @@ def inquire(
     facts = store.load_facts([request])[request]
     if isinstance(facts, AccountProblem):
         return _undecided(document, request.country, facts.reason, facts.detail)
-    decision = decide(request, facts, store.active_rules(), policy, moment)
+    decision = decide(request, facts, rules(), policy, moment)
     store.save_decisions({decision.decision_id: encode_json(explanation(decision))}, now)
     return explanation(for_recipient(decision, parse_recipient(message.to, message.country).e164))
 

@@ -18,6 +18,8 @@ from core.engine.country_rules import CountryRule, RuleBook
 
 _FULL_DATE = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 
+_DATE_LENGTH = len("2026-01-31")
+
 #: Fields of a rule in the order of the output.
 RULE_FIELDS = (
     *("country", "sender_type", "sender_country", "status", "effective_from", "effective_until"),
@@ -88,6 +90,11 @@ def content_version(rules: Iterable[CountryRule], profiles: Iterable[CountryProf
     lines += [_COMPACT.encode([getattr(rule, name) for name in RULE_FIELDS]) for rule in held]
     digest = sha256("\n".join(sorted(lines)).encode()).hexdigest()
     return f"{max(dates, default='undated')}-{digest[:6]}"
+
+
+def version_date(version: str) -> str:
+    """The date at the head of a version, as it is written; one that is undated is later than all that have one."""
+    return version[:_DATE_LENGTH]
 
 
 def book_as_dict(book: RuleBook) -> dict[str, Any]:

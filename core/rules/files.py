@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from core.encoding import TEXT_MARK
 from core.engine.country_profile import CountryProfile, ProfileFact
 from core.engine.country_rules import REGION_HOMES, CountryRule, RuleBook
 from core.errors import FieldError, RefusedError
@@ -47,8 +48,6 @@ _PROFILE_COLUMNS = {
 }
 _REPLACED = "long_code_international_overwritten"
 
-_BOM = "\ufeff"
-
 
 @dataclass(frozen=True, slots=True)
 class RulesFile:
@@ -65,7 +64,7 @@ def read_rules(source: str | Path | IO[str] | IO[bytes]) -> RuleBook:
 
 def read_rules_file(source: str | Path | IO[str] | IO[bytes]) -> RulesFile:
     """The same with what was left unread; RefusedError where anything is wrong or the file cannot be opened."""
-    text = _decoded(_content(source)).removeprefix(_BOM)
+    text = _decoded(_content(source)).removeprefix(TEXT_MARK)
     if text.lstrip().startswith("{"):
         lines = read_lines(text, _known_countries(), shipped_rules().profiles)
         return RulesFile(_book(lines.rules, lines.profiles.values(), lines.errors))

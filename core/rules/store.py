@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, text, update
 from core.countries import country_error
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
-from core.rules.documents import book_as_dict, book_from_dict
+from core.rules.documents import book_as_dict, book_from_dict, version_date
 from core.rules.files import shipped_rules, with_others
 from core.sender import SenderType
 from core.storage.database import Database
@@ -28,9 +28,6 @@ PROGRAM = "smart-assign"
 
 #: Any number, as long as nobody else takes the same advisory lock.
 _RULES_LOCK = 0x5A4D_A552
-
-#: The date at the head of a version; a shipped version replaces one of an older or the same date.
-_DATE_LENGTH = len("2026-01-31")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +173,7 @@ def _known(connection: Connection, version: str) -> bytes | None:
 
 
 def _replaces(connection: Connection, book: RuleBook, active: Row[str, str]) -> bool:
-    newer = book.version[:_DATE_LENGTH] >= active.version[:_DATE_LENGTH]
+    newer = version_date(book.version) >= version_date(active.version)
     return active.origin == SHIPPED and newer and _known(connection, book.version) is None
 
 

@@ -51,8 +51,10 @@ def profile_of(row: Row, facts: tuple[ProfileFact, ...] = ()) -> CountryProfile:
         two_way_long_code=_ANSWER[row["two_way_long_code"]],
         mms=_ANSWER[row["mms"]],
         alpha_max_length=int(row["alpha_max_length"] or ALPHA_MAX),
-        alpha_letters_only=letters_only == "yes" if letters_only else bool(_LETTERS_ONLY.search(_charset(row))),
-        alpha_charset_notes=_charset(row),
+        alpha_letters_only=letters_only == "yes"
+        if letters_only
+        else bool(_LETTERS_ONLY.search(row["alpha_charset_notes"])),
+        alpha_charset_notes=row["alpha_charset_notes"],
         generic_senders_blocked=_ANSWER[row["generic_senders_blocked"]],
         type_preference=tuple(SenderType(name) for name in _split(row.get("type_preference", ""))),
         confidence=int(row["confidence"]),
@@ -65,10 +67,6 @@ def profile_of(row: Row, facts: tuple[ProfileFact, ...] = ()) -> CountryProfile:
         delivery_receipts=row["dlr"],
         facts=facts,
     )
-
-
-def _charset(row: Row) -> str:
-    return row["alpha_charset_notes"]
 
 
 def _split(cell: str) -> tuple[str, ...]:

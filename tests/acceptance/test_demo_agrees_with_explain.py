@@ -99,7 +99,7 @@ def test_it_can_show_every_decision_that_a_message_names(store: Store, outcome: 
 
 def explained(store: Store, document: Mapping[str, Any]) -> tuple[object, ...]:
     now = datetime.now(UTC)
-    told: Any = inquire(store, document, demo_settings(Path("unused")).policy, now, now)
+    told: Any = inquire(store, store.active_rules, document, demo_settings(Path("unused")).policy, moment=now, now=now)
     if told["sender"] is None:
         return (told["reason"],)
     names = ("decision_id", "source", "grade", "reason", "warnings", "rules_version")

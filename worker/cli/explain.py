@@ -69,7 +69,14 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
     media = _STAND_IN_MEDIA if asked["product"] is Product.MMS else {}
     with open_session() as session:
         now = session.store.clock()
-        return inquire(session.store, {**_STAND_IN, **media, **asked}, session.settings.policy, moment or now, now)
+        return inquire(
+            session.store,
+            session.store.active_rules,
+            {**_STAND_IN, **media, **asked},
+            session.settings.policy,
+            moment=moment or now,
+            now=now,
+        )
 
 
 def _stored(decision_id: str) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -14,6 +13,7 @@ from core.inventory.importing import InventoryImport, InventorySummary
 from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say, stderr
 from worker.cli.session import open_session, operator
+from worker.sending.state import size_of
 
 #: Lines between two looks of the progress bar.
 _EVERY = 1000
@@ -56,7 +56,7 @@ def _progress(file: IO[bytes], *, shown: bool) -> Iterator[Iterator[bytes]]:
 
 
 def _told(file: IO[bytes], progress: Progress) -> Iterator[bytes]:
-    task = progress.add_task("reading", total=_size(file))
+    task = progress.add_task("reading", total=size_of(file))
     done = 0
     for number, line in enumerate(file, 1):
         done += len(line)
@@ -64,11 +64,3 @@ def _told(file: IO[bytes], progress: Progress) -> Iterator[bytes]:
             progress.update(task, completed=done)
         yield line
     progress.update(task, completed=done, total=done, description="writing")
-
-
-def _size(file: IO[bytes]) -> int | None:
-    """The bytes of a regular file; None for a pipe."""
-    try:
-        return os.fstat(file.fileno()).st_size or None
-    except OSError:
-        return None

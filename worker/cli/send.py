@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,24 +12,20 @@ import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.encoding import encode_json
-from core.errors import SmartAssignError
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
 from worker.cli.interrupts import telling, whole
 from worker.cli.output import command, fail, json_option, print_json, say, stderr, warn
 from worker.cli.parameters import enum_option
-from worker.handoff.errors import BROKER_ERRORS
+from worker.handoff.errors import BROKER_ERRORS, NotSentError
 from worker.handoff.producer import Producer, in_trips
 from worker.sending.message_lines import Line, contract_errors, read_lines
+from worker.sending.state import size_of
 
 #: What a single message needs -> the option that gives it.
 _REQUIRED = {"account_id": "--account", "to": "--to", "body": "--body"}
 #: Refused lines that a person is shown; the rest is counted.
 SHOWN_REFUSALS = 20
-
-
-class NotSentError(SmartAssignError):
-    """The broker failed in the middle; the text says how far the file was enqueued."""
 
 
 @dataclass(slots=True)
@@ -157,13 +152,5 @@ def _progress(stream: BinaryIO, as_json: bool) -> Iterator[Callable[[Sending], N
         return
     columns = (TextColumn("{task.fields[messages]:,} messages"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        task = progress.add_task("", total=_size(stream), messages=0)
+        task = progress.add_task("", total=size_of(stream), messages=0)
         yield lambda sending: progress.update(task, completed=sending.size, messages=sending.enqueued)
-
-
-def _size(stream: BinaryIO) -> int | None:
-    """The bytes of a regular file; None for a pipe."""
-    try:
-        return os.fstat(stream.fileno()).st_size or None
-    except OSError:
-        return None

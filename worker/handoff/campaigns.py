@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from core.campaigns.batch import CHUNK, Batch, CampaignAssigner, decode_batch, part_document
+from core.campaigns.batch import CHUNK, Batch, assign_chunk, decode_batch, part_document
 from core.contract.ids import MessageIds, ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
-from core.messages.assigner import Outcome, Parked
+from core.messages.assigner import Assigner, Outcome, Parked
 from core.moments import rfc3339, utc_now
 from core.parked.record import parked_document, parked_id
 from core.parked.store import ParkedDocument
@@ -67,7 +67,7 @@ class BatchWork:
 
     def __init__(
         self,
-        assigner: CampaignAssigner,
+        assigner: Assigner,
         chunks: Chunks,
         hand_off: HandOff,
         events: Events,
@@ -103,7 +103,7 @@ class BatchWork:
         self, attempt: BatchAttempt, batch: Batch, opened: OpenBatch, number: int, counts: Counter[str]
     ) -> int:
         chunk = _chunk(attempt, batch, opened.key, number, rfc3339(self._clock()))
-        outcome = Outcome() if number in opened.settled else self._assigner.assign(batch, number)
+        outcome = Outcome() if number in opened.settled else assign_chunk(self._assigner, batch, number)
         if outcome.deferred:
             raise StoreUnavailableError("the chunk waits until the database can be read")
         kept = self._kept(attempt, batch, outcome)

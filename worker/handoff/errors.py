@@ -20,3 +20,7 @@ BROKER_ERRORS = (redis.RedisError, *PUBLISH_ERRORS)
 
 class UnfitError(SmartAssignError):
     """What was looked at does not do; the text says why."""
+
+
+class NotSentError(SmartAssignError):
+    """The broker failed in the middle of a file; the text says how far it was enqueued."""

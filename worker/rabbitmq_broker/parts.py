@@ -7,7 +7,6 @@ from functools import cached_property
 
 import redis
 
-from core.campaigns.batch import CampaignAssigner
 from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
@@ -56,8 +55,7 @@ class RabbitBroker(RabbitAccess):
         shared, settings = self._shared, self._settings
         chunks = Chunks(shared.cache_redis, settings)
         hand_off = RabbitHandOff(chunks, shared.store, self.publisher, marks=self.marks, settings=settings)
-        assigner, clock = CampaignAssigner(shared.assigner), shared.clock
-        work = BatchWork(assigner, chunks, hand_off, self.event_outbox, settings, clock=clock)
+        work = BatchWork(shared.assigner, chunks, hand_off, self.event_outbox, settings, clock=shared.clock)
         return RabbitBatches(work, self.publisher, settings)
 
     @cached_property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from core.campaigns.batch import CampaignAssigner
 from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
@@ -49,8 +48,7 @@ class RedisBroker(RedisAccess):
         shared, settings = self._shared, self._settings
         chunks = Chunks(self.client, settings)
         hand_off = RedisHandOff(chunks, self.parking, settings)
-        assigner, clock = CampaignAssigner(shared.assigner), shared.clock
-        work = BatchWork(assigner, chunks, hand_off, self.event_outbox, settings, clock=clock)
+        work = BatchWork(shared.assigner, chunks, hand_off, self.event_outbox, settings, clock=shared.clock)
         return RedisBatches(self.claims, work, settings)
 
     @cached_property

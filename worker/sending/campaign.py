@@ -20,11 +20,11 @@ from typing import Any, BinaryIO
 from msgspec.structs import replace
 
 from core.encoding import encode_json
-from core.errors import RefusedError, SmartAssignError
+from core.errors import RefusedError
 from core.moments import utc_now
 from core.process.printable import safe_cell
 from core.process.private_files import open_private
-from worker.handoff.errors import BROKER_ERRORS
+from worker.handoff.errors import BROKER_ERRORS, NotSentError
 from worker.handoff.producer import Producer
 from worker.sending.lines import START, Position
 from worker.sending.recipients import (
@@ -48,10 +48,6 @@ WAITING_BYTES = 268_435_456
 POLL_S = 0.2
 
 REPORT_COLUMNS = ("line", "field", "reason", "to")
-
-
-class NotSentError(SmartAssignError):
-    """The broker failed in the middle; the text says how far the campaign was enqueued."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from itertools import count
 from typing import BinaryIO
 
+from core.encoding import UTF8_MARK
 from core.errors import RefusedError
 from worker.sending.lines import LINE_BYTES, START, Position
 from worker.sending.sheet_xml import SheetRow
@@ -20,7 +21,6 @@ from worker.sending.workbook import read_row
 DELIMITERS = (",", ";", "\t", "|")
 COLUMNS = (TO, "message_id", "body", "country", "custom_string")
 
-_BOM = b"\xef\xbb\xbf"
 _SHOWN_COLUMNS = 200
 _DELIMITER_LINE = re.compile(r"sep=.\s*\Z", re.IGNORECASE)
 _NO_NAMES = "the file is empty: its first line must name the columns, among them `to`"
@@ -79,7 +79,7 @@ def _refuse_list(stream: BinaryIO) -> None:
     """Every line of a JSON list would be refused by itself."""
     if stream.seekable():
         place = stream.tell()
-        start = stream.read(LINE_BYTES).removeprefix(_BOM).lstrip()
+        start = stream.read(LINE_BYTES).removeprefix(UTF8_MARK).lstrip()
         stream.seek(place)
         if start.startswith(b"["):
             raise RefusedError("the file is a JSON list: JSON Lines are objects, one a line, with nothing around them")
@@ -185,7 +185,7 @@ class _CsvHeader:
         raw = self._stream.readline(LINE_BYTES)
         begins = self.end.line == 0
         self.end = Position(self.end.offset + len(raw), self.end.line + bool(raw))
-        return _header_text(raw.removeprefix(_BOM) if begins else raw)
+        return _header_text(raw.removeprefix(UTF8_MARK) if begins else raw)
 
 
 def _header_text(raw: bytes) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, NamedTuple
 
+from core.encoding import TEXT_MARK
+
 #: A longer line is refused, and never held in memory whole.
 LINE_BYTES = 1_048_576
 TOO_LONG = f"is longer than {LINE_BYTES} bytes"
@@ -57,7 +59,7 @@ class Lines:
             text = raw.decode()
         except UnicodeDecodeError:
             raise UnreadableError(_NOT_TEXT) from None
-        return text.removeprefix("\ufeff") if self.line == 1 else text
+        return text.removeprefix(TEXT_MARK) if self.line == 1 else text
 
     def begin_row(self) -> int:
         """The number of the line that comes next, with which a row begins."""

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from core.contract.decode import decode_message
-from core.encoding import WHOLE_DOCUMENT, ContractError
+from core.encoding import UTF8_MARK, WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError
 
-_BOM = b"\xef\xbb\xbf"
 _CRLF_BYTES = 2
 _SKIP_BYTES = 1_048_576
 
@@ -31,7 +30,7 @@ def read_lines(stream: BinaryIO, max_bytes: int) -> Iterator[Line]:
     while raw := stream.readline(max_bytes + _CRLF_BYTES):
         number += 1
         size = len(raw) + _skip_rest(stream, raw)
-        document = (raw.removeprefix(_BOM) if number == 1 else raw).strip()
+        document = (raw.removeprefix(UTF8_MARK) if number == 1 else raw).strip()
         if size > max_bytes + _CRLF_BYTES or len(document) > max_bytes:
             yield Line(number, size, b"", (FieldError(WHOLE_DOCUMENT, f"has more than {max_bytes} bytes"),))
         elif document:

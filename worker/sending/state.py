@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from urllib.parse import quote
 
 import msgspec
@@ -96,7 +96,7 @@ class StateFile:
             yield
 
 
-def size_of(stream: BinaryIO) -> int | None:
+def size_of(stream: IO[bytes]) -> int | None:
     """The bytes of an open regular file, its place kept; None for a stream."""
     if not stream.seekable():
         return None

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import SmartAssignError
+from core.rules.documents import version_date
 from core.rules.store import RuleVersion
 from core.storage.schema import current_version, newest_version
 from core.store import Store
@@ -26,8 +27,6 @@ from worker.settings import Settings
 from worker.wiring import broker_health
 
 PING_TIMEOUT_S = 2.0
-
-_DATE_LENGTH = len("2026-01-31")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,7 @@ def rules_words(active: RuleVersion, now: datetime) -> str:
     """Which version, how old the data is, since when it is there, who brought it."""
     imported = f"imported on {active.imported_at.date()} by {active.imported_by}"
     try:
-        days = (now.date() - date.fromisoformat(active.version[:_DATE_LENGTH])).days
+        days = (now.date() - date.fromisoformat(version_date(active.version))).days
     except ValueError:
         return f"version {active.version}, undated, {imported}"
     return f"version {active.version}, {days} days old, {imported}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from core.cache.verdict import Verdict
-from core.campaigns.batch import CampaignAssigner, read_batch
+from core.campaigns.batch import assign_chunk, read_batch
 from core.engine.decision import Request
 from core.messages.assigner import Assigner
 
@@ -25,6 +25,6 @@ class NoVerdicts:
 def test_it_names_a_refused_recipient_as_its_sender_does() -> None:
     bad = [{"to": 7, "message_id": "mine"}, {"to": AU, "message_id": "mine-too"}, {"to": 7}, {"to": 7, "message_id": 7}]
     batch = read_batch(BATCH | {"recipients": bad})
-    outcome = CampaignAssigner(Assigner(NoVerdicts(), max_bytes=1_000)).assign(batch, 0)
+    outcome = assign_chunk(Assigner(NoVerdicts(), max_bytes=1_000), batch, 0)
     derived = [batch.message_id(position) for position in (2, 3)]
     assert [entry.ids.message_id for entry in outcome.parked] == ["mine", "mine-too", *derived]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.cache.verdict import Verdict, decision_verdict, problem_verdict
-from core.campaigns.batch import CampaignAssigner, read_batch
+from core.campaigns.batch import assign_chunk, read_batch
 from core.engine.country_profile import CountryProfile
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
@@ -78,8 +78,8 @@ CAMPAIGNS = [
 @pytest.mark.parametrize("fields", CAMPAIGNS)
 def test_it_shows_what_sending_does(fields: dict[str, Any]) -> None:
     campaign, inventory = batch(*EVERYBODY, **fields), Inventory()
-    shown = preview(campaign, audience_of(campaign), inventory, Policy(), NOW)
-    outcome = CampaignAssigner(Assigner(inventory, max_bytes=10_000, clock=lambda: NOW)).assign(campaign, 0)
+    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW)
+    outcome = assign_chunk(Assigner(inventory, max_bytes=10_000, clock=lambda: NOW), campaign, 0)
     sent = Counter((d["country"], d["sender_id"], d["assignment"]["source"]) for d in map(json.loads, outcome.payloads))
     parked = Counter((entry.ids.country, str(entry.reason)) for entry in outcome.parked)
     documents: list[Any] = [country.document() for country in shown.countries]
@@ -96,7 +96,10 @@ def test_it_shows_what_sending_does(fields: dict[str, Any]) -> None:
 
 def test_it_prints_what_the_contract_says() -> None:
     campaign = batch({"to": AU_ONE}, {"to": AU_ONE}, {"to": "12"}, {"to": 5}, {"to": "0211234567", "country": "NZ"})
-    shown: Any = preview(campaign, audience_of(campaign), Inventory(), Policy(), NOW).document()
+    inventory = Inventory()
+    shown: Any = preview(
+        campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW
+    ).document()
     assert (shown["invalid"], shown["repeats"], [each["country"] for each in shown["countries"]]) == (
         2,
         1,
@@ -116,13 +119,17 @@ def test_it_prints_what_the_contract_says() -> None:
 
 def test_it_shows_the_senders_over_which_recipients_are_spread() -> None:
     campaign = batch({"to": AU_ONE})
-    shown: Any = preview(campaign, audience_of(campaign), Inventory(spread=True), Policy(), NOW).document()
+    inventory = Inventory(spread=True)
+    shown: Any = preview(
+        campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW
+    ).document()
     assert [each["share"] for each in shown["countries"][0]["pool"]] == [0.5, 0.5]
 
 
 def test_it_has_nothing_to_decide_for_nobody() -> None:
     campaign = batch({"to": "12"})
-    shown = preview(campaign, audience_of(campaign), Inventory(), Policy(), NOW)
+    inventory = Inventory()
+    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW)
     assert (shown.countries, shown.invalid) == ((), 1)
 
 

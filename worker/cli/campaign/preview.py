@@ -29,7 +29,14 @@ def preview_campaign(*, as_json: bool, **options: Any) -> None:
     """Show for each country who would send, to how many, and how many cannot be sent to and why; sends nothing."""
     with opened_campaign(**options) as made, open_session() as session:
         audience, refused = _read(made, as_json)
-        found = preview(made.batch, audience, session.store, session.settings.policy, session.store.clock())
+        found = preview(
+            made.batch,
+            audience,
+            session.store,
+            session.store.active_rules,
+            session.settings.policy,
+            now=session.store.clock(),
+        )
     if as_json:
         print_json(found.document())
         return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 
 import click
 import uvicorn
 
 from worker.cli.output import command, fail, json_option
 from worker.cli.roles.celery_programs import begin, ready_database
+from worker.cli.roles.ports import listen_error
 from worker.configuration import configured
 from worker.settings import ENV_PREFIX
 
@@ -37,7 +37,8 @@ def api(host: str | None, port: int | None, as_json: bool) -> None:
     settings = begin("api", as_json)
     ready_database(settings)
     address = host or settings.api_host, port or settings.api_port
-    _look_for_free_port(*address)
+    if error := listen_error(*address):  # a sentence instead of uvicorn's log record
+        fail(f"the API cannot listen on {address[0]}:{address[1]}: {error.strerror}")
     _hand_on_addresses()
     uvicorn.run(
         APPLICATION,
@@ -59,14 +60,3 @@ def _hand_on_addresses() -> None:
     _, urls = configured()
     places = {"BROKER_URL": urls.broker_url, "REDIS_URL": urls.redis_url, "DATABASE_URL": urls.database_url}
     os.environ.update({f"{ENV_PREFIX}{name}": place for name, place in places.items()})
-
-
-def _look_for_free_port(host: str, port: int) -> None:
-    """A sentence instead of uvicorn's log record where somebody listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            fail(f"the API cannot listen on {host}:{port}: {error.strerror}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from core.errors import RefusedError
 from worker.addresses import masked
 from worker.cli.output import command, console, json_option, print_json, say
 from worker.cli.roles.celery_programs import ready_database
+from worker.cli.roles.ports import any_port, is_free, reachable
 from worker.configuration import configured
 from worker.embedded.urls import EmbeddedRedisError, ResolvedUrls, revive
 from worker.logs import set_up_logs
@@ -134,36 +134,3 @@ def free_address(settings: Settings, part: Part) -> Address | None:
         name = f"{ENV_PREFIX}{part.port_setting.upper()}"
         raise RefusedError(f"port {port} of {host} is taken: end what listens there, or set {name} to another one")
     return Address(host, any_port(host))
-
-
-def is_free(host: str, port: int) -> bool:
-    """Whether a server can listen there now. Raises RefusedError where the host is none of this machine's."""
-    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            raise RefusedError(f"port {port} of {host} may not be used by this user") from None
-        except OSError:
-            return False
-    return True
-
-
-def any_port(host: str) -> int:
-    """A port that is free now."""
-    with socket.socket(family_of(host), socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
-def family_of(host: str) -> socket.AddressFamily:
-    """IPv4 or IPv6. Raises RefusedError where the name is unknown."""
-    try:
-        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
-    except socket.gaierror as error:
-        raise RefusedError(f"{host} is no address of this machine: {error.strerror}") from None
-
-
-def reachable(host: str) -> str:
-    """An address to connect to, for a server that listens on all."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104  # not bound here

@@ -12,11 +12,11 @@ import redis
 
 from core.errors import RefusedError
 from core.moments import utc_now
+from worker.handoff.errors import NotSentError
 from worker.sending.campaign import (
     BATCH_BYTES,
     TRIP_BATCHES,
     CampaignSender,
-    NotSentError,
     Plan,
     RefusalReport,
     begin,
