@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.checks import load_all_checks
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import positive_data_acceptance, use_after_free
 
 from api.main import create_app
 from api.settings import ApiSettings
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument
+from tests.support.effort import examples
 from tests.support.served import Login, ServedApi
 
 load_all_checks()
@@ -93,3 +95,32 @@ def test_it_shows_its_documentation_without_another_server(api: ServedApi) -> No
     for name in files:
         found = api.client().get(name)
         assert (found.status_code, bool(found.content)) == (200, True), name
+
+
+def as_caller(api: ServedApi, caller: Login) -> type[Any]:
+    """Requests that follow from one another's answers, by the links that schemathesis finds between them."""
+
+    class Followed(schema.as_state_machine()):  # type: ignore[misc]  # made of the document
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
+            return {"base_url": api.url, "auth": caller.basic, "timeout": 30}
+
+        def validate_response(self, response: Any, case: schemathesis.Case, **sent: Any) -> None:
+            # What was dropped or erased can still be read, without its text: it is not gone.
+            unfit = [positive_data_acceptance, *([use_after_free] if "/parked/" in case.operation.path else [])]
+            case.validate_response(response, excluded_checks=unfit, transport_kwargs=sent)
+
+    return Followed
+
+
+def test_what_it_says_holds_for_what_follows(api: ServedApi, caller: Login) -> None:
+    run_state_machine_as_test(
+        as_caller(api, caller),
+        settings=settings(
+            examples(60),
+            stateful_step_count=10,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
