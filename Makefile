@@ -3,11 +3,14 @@
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
+DEV_LOCK := tests/requirements.lock
+BENCH_LOCK := benchmarks/requirements.lock
 
-# Packages come as wheels, at the locked versions. The build tool is one of them, and used as installed: a build in
-# isolation would fetch another.
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --constraint $(LOCK)
-INSTALL = $(PIP) setuptools && $(PIP) --no-build-isolation --editable
+# Packages come as wheels, at the locked versions, each with a hash that pip verifies. The build tool is one of them, and
+# used as installed: a build in isolation would fetch another.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
+# $(call install,LOCKS)
+install = $(PIP) --require-hashes $(addprefix --requirement ,$(1)) && $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test fuzz check fmt bench lock clean
@@ -23,7 +26,7 @@ help:
 	@echo "make check   lints, formatting, types, layers"
 	@echo "make bench   measurements (ARGS=... to choose)"
 	@echo "make fmt     format and fix what can be fixed"
-	@echo "make lock    resolve requirements.lock anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make lock    resolve the locks anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make clean   remove .venv and caches; the data in .smart-assign stays"
 
 demo: $(VENV)/.base
@@ -55,8 +58,7 @@ bench: $(VENV)/.bench
 lock: $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip --disable-pip-version-check install --quiet uv
-	echo 'setuptools>=77' | $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --all-extras \
-	  --no-header --no-annotate $(UPGRADE) --output-file $(LOCK) pyproject.toml -
+	$(BIN)/python deploy/lock.py $(VENV)/lock/bin/uv $(UPGRADE)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -65,17 +67,17 @@ clean:
 # Stamps: pip runs again only when what it would install has changed. The larger sets include the base.
 $(VENV)/.base: pyproject.toml $(LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign into $(VENV) (about a minute, once)" >&2
-	@$(INSTALL) .
+	@$(call install,$(LOCK))
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(LOCK) | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(LOCK) $(DEV_LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign and its test tools into $(VENV) (about a minute, once)" >&2
-	@$(INSTALL) '.[dev]'
+	@$(call install,$(LOCK) $(DEV_LOCK))
 	@touch $(VENV)/.base $@
 
-$(VENV)/.bench: pyproject.toml $(LOCK) | $(BIN)/python
+$(VENV)/.bench: pyproject.toml $(LOCK) $(DEV_LOCK) $(BENCH_LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign and what it is measured against into $(VENV) (about a minute, once)" >&2
-	@$(INSTALL) '.[dev,bench]'
+	@$(call install,$(LOCK) $(DEV_LOCK) $(BENCH_LOCK))
 	@touch $(VENV)/.base $(VENV)/.dev $@
 
 # 3.12 and 3.11 come first because a Redis server comes with them as a package; PYTHON=... decides otherwise.

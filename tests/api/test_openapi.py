@@ -116,7 +116,7 @@ def test_what_it_says_holds_for_what_follows(api: ServedApi, caller: Login) -> N
     run_state_machine_as_test(
         as_caller(api, caller),
         settings=settings(
-            examples(60),
+            examples(40),
             stateful_step_count=10,
             derandomize=True,
             database=None,

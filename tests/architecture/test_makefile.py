@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
+#: The extras of a set of packages, and the locks that hold it together.
+SETS = {
+    "": ("requirements.lock",),
+    "dev": ("requirements.lock", "tests/requirements.lock"),
+    "dev bench": ("requirements.lock", "tests/requirements.lock", "benchmarks/requirements.lock"),
+}
+LOCKS = SETS["dev bench"]
 
 
 def requirements() -> Iterator[Requirement]:
@@ -25,9 +33,16 @@ def requirements() -> Iterator[Requirement]:
         yield Requirement(text)
 
 
+def entries() -> Iterator[tuple[Requirement, list[str]]]:
+    """Each version of every lock, and the hashes of its files."""
+    for name in LOCKS:
+        for entry in re.split(r"\n(?! )", (ROOT / name).read_text().strip()):
+            pin, *hashes = entry.split(" \\\n    --hash=")
+            yield Requirement(pin), hashes
+
+
 def locked() -> dict[str, Version]:
-    pins = [Requirement(line) for line in (ROOT / "requirements.lock").read_text().splitlines()]
-    return {canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("==")) for pin in pins}
+    return {canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("==")) for pin, _ in entries()}
 
 
 @pytest.mark.parametrize("requirement", list(requirements()), ids=str)
@@ -35,10 +50,50 @@ def test_it_locks_what_it_requires(requirement: Requirement) -> None:
     assert requirement.specifier.contains(locked()[canonicalize_name(requirement.name)])
 
 
-def test_its_lock_names_no_address_and_no_file() -> None:
-    assert (
-        re.findall(r"(?m)^(?!\w[\w.-]*==[\w.]+( ; [^/]+)?$).*$", (ROOT / "requirements.lock").read_text().strip()) == []
-    )
+@pytest.mark.parametrize(("extras", "locks"), SETS.items())
+def test_its_locks_hold_all_that_the_installed_packages_require(extras: str, locks: tuple[str, ...]) -> None:
+    """pip refuses what a lock lacks; this says so before a fresh machine does."""
+    held = {
+        canonicalize_name(name) for lock in locks for name in re.findall(r"(?m)^([\w.-]+)==", (ROOT / lock).read_text())
+    }
+    assert set(closure(set(extras.split()))) <= held
+
+
+def closure(extras: set[str]) -> Iterator[str]:
+    """The program and all that it needs with these extras, as the packages that are installed say."""
+    seen, waiting = set(), [("smart-assign", frozenset(extras))]
+    while waiting:
+        name, wanted = waiting.pop()
+        for text in distribution(name).requires or ():
+            requirement = Requirement(text)
+            needed = any(requirement.marker is None or requirement.marker.evaluate({"extra": e}) for e in {*wanted, ""})
+            found = canonicalize_name(requirement.name), frozenset(requirement.extras)
+            if needed and found not in seen and installed(found[0]):
+                seen.add(found)
+                waiting.append(found)
+                yield found[0]
+
+
+def installed(name: str) -> bool:
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
+def test_every_locked_version_has_hashes_and_is_the_same_in_all_locks() -> None:
+    versions: dict[str, set[str]] = {}
+    for pin, hashes in entries():
+        versions.setdefault(pin.name, set()).add(str(pin.specifier))
+        assert hashes, pin
+        assert [each for each in hashes if not re.fullmatch("sha256:[0-9a-f]{64}", each)] == []
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_its_lock_names_no_address_and_no_file(name: str) -> None:
+    line = r"(?:\w[\w.-]*==[\w.]+(?: ; [^/]+?)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?)"
+    assert [each for each in (ROOT / name).read_text().splitlines() if not re.fullmatch(line, each)] == []
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

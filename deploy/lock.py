@@ -1,0 +1,54 @@
+"""Resolve the locks anew: `make lock`, which gives this the resolver uv. Every version has the hashes of all its files.
+
+What each set of packages adds to the one before stands in a file of its own: the program, its tests, its measurements.
+pip verifies the hashes (`--require-hashes`), whichever index the files come from; a lock names none.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+#: The lock of each set, and the extras that it is resolved with; each holds what those before it do not.
+LOCKS: Mapping[str, Sequence[str]] = {
+    "requirements.lock": (),
+    "tests/requirements.lock": ("dev",),
+    "benchmarks/requirements.lock": ("dev", "bench"),
+}
+#: The build tool is locked too, and used as installed: a build in isolation would fetch another.
+BUILD_TOOL = "setuptools>=77"
+_ENTRY = re.compile(r"(?m)^[a-z0-9].*(?:\n +--hash=.*)+$", re.IGNORECASE)
+
+
+def resolved(uv: str, extras: Sequence[str], known: str, options: Sequence[str]) -> list[str]:
+    """The entries of one set: a version, its markers, its hashes. `known` are versions to keep to."""
+    more = [word for extra in extras for word in ("--extra", extra)]
+    command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    command += ["--no-header", "--no-annotate", *options, *more, "pyproject.toml", "-"]
+    if known:
+        command += ["--constraint", known]
+    done = subprocess.run(command, cwd=ROOT, input=BUILD_TOOL, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603  # our own words
+    return _ENTRY.findall(done.stdout)
+
+
+def main() -> None:
+    """Resolve all sets together, then each with the versions found, and write the files."""
+    uv, *options = sys.argv[1:]
+    together = ROOT / ".venv" / "together.lock"
+    before = "\n".join((ROOT / name).read_text("utf-8") for name in LOCKS if (ROOT / name).exists())
+    together.write_text("" if "--upgrade" in options else re.sub(r" \\\n +--hash=\S+", "", before), "utf-8")
+    everything = resolved(uv, ("dev", "bench"), str(together), options)
+    together.write_text("\n".join(entry.partition(" \\\n")[0] for entry in everything), "utf-8")
+    written: set[str] = set()
+    for name, extras in LOCKS.items():
+        entries = [entry for entry in resolved(uv, extras, str(together), ()) if entry not in written]
+        written.update(entries)
+        (ROOT / name).write_text("\n".join(entries) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
