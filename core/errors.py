@@ -140,5 +140,9 @@ class StoreUnavailableError(SmartAssignError):
     """The database cannot be reached at present; trying again later can help."""
 
 
+class RedisUnavailableError(SmartAssignError):
+    """Redis answers and refuses at present; trying again later can help."""
+
+
 class EpochPublishError(SmartAssignError):
     """The epochs could not be published; the write itself is safe, and the comparison with SQL repairs the rest."""

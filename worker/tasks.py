@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import UUID
@@ -15,8 +16,10 @@ from celery import Celery, Task
 from core.defaults.rows import forget_history
 from core.encoding import encode_json
 from core.erasures.erasures import Erasures
-from core.errors import FieldError, ParkReason, StoreUnavailableError
+from core.errors import FieldError, ParkReason, RedisUnavailableError, StoreUnavailableError
 from core.moments import utc_now
+from core.process.lasting import one_line
+from core.process.redis_refusals import refusal_words
 from worker.celery_setup.app import MessageTask, ScheduledTask, WorkTask
 from worker.celery_setup.schedule import (
     CHECK_DEFAULTS_TASK,
@@ -36,8 +39,11 @@ log = structlog.get_logger(__name__)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+#: Whoever waits for these is not to blame, however long it takes.
+WAITING = (StoreUnavailableError, RedisUnavailableError)
+_AWAY = (redis.ConnectionError, redis.TimeoutError)
 #: What another try can mend.
-PASSING = (StoreUnavailableError, redis.ConnectionError, redis.TimeoutError, *PUBLISH_ERRORS)
+PASSING = (*WAITING, *_AWAY, *PUBLISH_ERRORS)
 RETRY_DELAYS_S = (1, 2, 5, 10, 20, 30, 60)
 #: Retries before a message is parked.
 TRIES = 20
@@ -95,7 +101,8 @@ def assign_claim(
     `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before;
     `refused` names field and reason of each document where none of them can be opened.
     """
-    return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered, refused))
+    with refusals_told(*_AWAY):
+        return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=BATCH_TASK, base=WorkTask)
@@ -109,7 +116,8 @@ def assign_batches(
     refused: Sequence[tuple[str, str]] = (),
 ) -> Counts:
     """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
-    return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered, refused))
+    with refusals_told(*_AWAY):
+        return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)
@@ -189,13 +197,13 @@ def tried(task: Task, document: bytes, expires: str | None, work: LaneWork) -> C
     """
     work_id, retries = _work_id(task.request.id, document), task.request.retries
     try:
-        if has_passed(expires, utc_now()):
-            return work.park_task(work_id, document, ParkReason.EXPIRED, "the task's expires had passed")
-        if retries >= TRIES:
-            return work.park_task(work_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
-        return _worked(work_id, document, work)
-    except StoreUnavailableError as error:
-        # Whoever waits for SQL is not to blame, however long it takes.
+        with refusals_told():
+            if has_passed(expires, utc_now()):
+                return work.park_task(work_id, document, ParkReason.EXPIRED, "the task's expires had passed")
+            if retries >= TRIES:
+                return work.park_task(work_id, document, ParkReason.RETRIES_EXHAUSTED, f"tried {retries} times")
+            return _worked(work_id, document, work)
+    except WAITING as error:
         task.request.retries = min(retries, TRIES - 2)
         raise task.retry(exc=error, countdown=_delay(retries)) from error
     except PASSING as error:
@@ -211,9 +219,21 @@ def _work_id(task_id: str, document: bytes) -> str:
     return f"{task_id}/{hashlib.blake2b(document, digest_size=8).hexdigest()}"
 
 
+@contextmanager
+def refusals_told(*away: type[redis.RedisError]) -> Iterator[None]:
+    """Raises RedisUnavailableError where Redis answers and refuses, or raises one of `away`: waiting mends that."""
+    try:
+        yield
+    except redis.RedisError as error:
+        if refusal_words(error) is None and not isinstance(error, away):
+            raise
+        raise RedisUnavailableError(f"Redis cannot be used: {one_line(error)}") from None
+
+
 def _worked(work_id: str, document: bytes, work: LaneWork) -> Counts:
     try:
-        return work.on_task(work_id, document)
+        with refusals_told():
+            return work.on_task(work_id, document)
     except PASSING:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must not go with it

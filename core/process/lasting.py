@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from core.process.redis_refusals import refusal_words
+
 log = structlog.get_logger(__name__)
 
 #: The first pause after a failure, and the longest: what is well again is noticed within it.
@@ -24,7 +26,8 @@ _MOST_CHARACTERS = 300
 
 def one_line(error: BaseException) -> str:
     """What an exception says, in one line of bounded length; its type's name where it says nothing."""
-    return " ".join(str(error).split())[:_MOST_CHARACTERS] or type(error).__name__
+    words = refusal_words(error) or " ".join(str(error).split())
+    return words[:_MOST_CHARACTERS] or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)

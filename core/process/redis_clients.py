@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.process.redis_packing import BulkPacker
+from core.process.redis_refusals import leave_after_refusals
 
 _CERTIFICATE_WORD = re.compile(r"(?<=[?&]ssl_cert_reqs=)CERT_(NONE|OPTIONAL|REQUIRED)\b")
 
@@ -59,10 +60,12 @@ def open_redis(url: str, patience: Patience) -> redis.Redis:
         options["retry"] = Retry(NoBackoff(), patience.tries_again)
     if patience.bulk:
         options["command_packer"] = BulkPacker()
-    return redis.Redis.from_url(
+    client = redis.Redis.from_url(
         client_url(url),
         socket_timeout=patience.answer_s,
         socket_connect_timeout=patience.connect_s,
         health_check_interval=patience.health_check_s,
         **options,
     )
+    leave_after_refusals(client.connection_pool)
+    return client

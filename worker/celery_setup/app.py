@@ -8,7 +8,7 @@ from celery import Celery, Task, signals
 from celery.worker.request import Request
 from kombu import Queue
 
-from core.errors import StoreUnavailableError
+from core.errors import RedisUnavailableError, StoreUnavailableError
 from core.phone import load_prefixes
 from core.process.garbage import freeze
 from core.process.lasting import Attempts
@@ -33,6 +33,8 @@ from worker.wiring import release_runtime, runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120
+#: The consumer of a worker, by name: only a worker loads it.
+CONSUMER = "worker.celery_setup.consumer:Consumer"
 #: Commands of remote control that are ours; the import of each is what makes it known.
 OUR_COMMANDS = (STANDING,)
 #: Flower asks from up to 32 threads, each with two connections at once: with fewer they wait for each other for ever.
@@ -75,7 +77,7 @@ class AssignTask(Task):  # type: ignore[misc]  # celery is untyped
 
 
 #: What waiting alone mends.
-WAITS = (StoreUnavailableError, *PUBLISH_ERRORS)
+WAITS = (StoreUnavailableError, RedisUnavailableError, *PUBLISH_ERRORS)
 #: The work of the pool, seen from the parent process: what it waits for is said once, not at every attempt.
 POOL_WORK = Attempts("pool", WAITS)
 
@@ -83,7 +85,7 @@ POOL_WORK = Attempts("pool", WAITS)
 class GivenBackOrHeld(Request):  # type: ignore[misc]  # celery is untyped
     """A request of our own work: what only waits is held by whoever gave it, all else that fails is given back.
 
-    What waits for SQL, or to be published, has done nothing wrong; a message that is given back counts as delivered once
+    What waits for SQL, for Redis, or to be published, has done nothing wrong; a message that is given back counts as delivered once
     more, and RabbitMQ 4 drops one that was delivered 20 times.
     """
 
@@ -161,6 +163,7 @@ def celery_settings() -> dict[str, Any]:
         "beat_scheduler": "worker.celery_setup.scheduler:Scheduler",
         "task_track_started": True,
         "worker_concurrency": settings.concurrency,
+        "worker_consumer": CONSUMER,
         # Claims wait for room of their own (worker/intake/room.py); tasks that Celery runs should not wait for the next one to come.
         "worker_prefetch_multiplier": 4,
         "worker_send_task_events": True,

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import loads
+from redis import ResponseError
 
 from core.encoding import encode_json
 from worker.celery_setup.control import obeyed
@@ -161,11 +162,17 @@ def _of_ours(connection: Any) -> bool:
     return bool((connection.transport_options or {}).get("our_queues"))
 
 
+#: A Redis that refuses (READONLY after a failover, OOM, MISCONF, BUSY …) is one to dial anew, not one to end by.
+CONNECTION_ERRORS = (*redis.Transport.connection_errors, ResponseError)
+
+
 class Transport(redis.Transport):  # type: ignore[misc]  # kombu is untyped
     """kombu's transport, with our channel for our application."""
 
     def __init__(self, client: Any, *args: Any, **options: Any) -> None:
         self.Channel = Channel if _of_ours(client) else redis.Channel
+        if _of_ours(client):
+            self.connection_errors = CONNECTION_ERRORS
         super().__init__(client, *args, **options)
 
 
@@ -175,6 +182,8 @@ class SentinelTransport(redis.SentinelTransport):  # type: ignore[misc]  # kombu
     def __init__(self, client: Any, *args: Any, **options: Any) -> None:
         self.Channel = SentinelChannel if _of_ours(client) else redis.SentinelChannel
         super().__init__(client, *args, **options)
+        if _of_ours(client):
+            self.connection_errors = CONNECTION_ERRORS
 
 
 def register() -> None:

@@ -105,6 +105,7 @@ LOOKING: Commands = {
     "query_task": _Ids,
     "registered": _Registered,
     "hello": _Hello,
+    "standing": Arguments,
     "revoke": _RevokeUnbegun,
 }
 #: What changes a worker, beside those.

@@ -34,10 +34,8 @@ def test_it_tells_without_a_trace_what_is_known_to_pass() -> None:
     with capture_logs() as logs:
         for error in (redis.ConnectionError("refused"), redis.ResponseError("BUSY it runs a script")) * 10:
             attempts.attempt(failing(error))
-    assert [(each["event"], each["reason"]) for each in logs] == [
-        ("work_waits", "refused"),
-        ("work_waits", "BUSY it runs a script"),
-    ]
+    assert [each["event"] for each in logs] == ["work_waits"] * 2
+    assert [each["reason"].partition(" (")[0] for each in logs] == ["refused", "BUSY it runs a script"]
     assert not any("exc_info" in each for each in logs)
 
 

@@ -1,0 +1,238 @@
+"""A Redis that answers and refuses is one that is away: the worker waits, says why once, and goes on when it is well.
+
+One worker for all kinds, on each broker: none of them may end it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from tests.support.accounts import AU, message, seed
+from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
+from tests.support.services import RedisProcess
+from tests.support.stock_clients import all_dispatched, delete_queues, dispatched, purge, push, waiting
+
+pytestmark = [pytest.mark.slow, pytest.mark.redis, pytest.mark.timeout(120)]
+
+#: How long each refuses. Longer than a claim's deadline, and than the worker's first pauses.
+REFUSES_S = 2.5
+#: How soon all goes on after the mend, and a little for a machine that is busy.
+GOES_ON_S = 5.0 + 2.0
+SETTINGS = {"claim_deadline_s": "2", "claim_attempts": "2", "claim_size": "200"}
+MANY = 10_000
+
+Break = Callable[[redis.Redis, RedisProcess], None]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a Redis is made to refuse, how that is mended, and what the worker says that Redis said."""
+
+    broken: Break
+    mended: Break
+    said: str
+
+
+def settings(**values: object) -> Break:
+    def configure(admin: redis.Redis, _: RedisProcess) -> None:
+        for name, value in values.items():
+            admin.config_set(name.replace("_", "-"), value)  # type: ignore[arg-type]
+
+    return configure
+
+
+def replica(of: str, port: str) -> Break:
+    return lambda admin, _: admin.execute_command("REPLICAOF", of, port)
+
+
+def fail_to_save(admin: redis.Redis, server: RedisProcess) -> None:
+    (server.folder / "dump.rdb").mkdir()  # in the way of the file
+    admin.config_set("save", "3600 1000000")
+    admin.bgsave()
+    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "a failed BGSAVE")
+
+
+def save(admin: redis.Redis, server: RedisProcess) -> None:
+    (server.folder / "dump.rdb").rmdir()
+    admin.bgsave()
+    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "ok", 10, "a BGSAVE")
+    admin.config_set("save", "")
+
+
+def run_for_ever(admin: redis.Redis, server: RedisProcess) -> None:
+    admin.config_set("lua-time-limit", 100)
+
+    def run() -> None:
+        with suppress(redis.RedisError), server.client() as client:
+            client.eval("while true do end", 0)
+
+    threading.Thread(target=run, daemon=True).start()
+    until(lambda: is_busy(admin), 10, "BUSY")
+
+
+def is_busy(admin: redis.Redis) -> bool:
+    try:
+        admin.get("any")
+    except redis.ResponseError as error:
+        return str(error).startswith("BUSY")
+    return False
+
+
+def change_password(password: str) -> Break:
+    def change(admin: redis.Redis, _: RedisProcess) -> None:
+        admin.execute_command("ACL", "SETUSER", "worker", "resetpass", f">{password}")
+        admin.execute_command("CLIENT", "KILL", "USER", "worker")
+
+    return change
+
+
+def ask_for_a_password(admin: redis.Redis, _: RedisProcess) -> None:
+    admin.config_set("requirepass", "new")
+    admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+
+
+def permit(rule: str) -> Break:
+    return lambda admin, _: admin.execute_command("ACL", "SETUSER", "worker", rule)
+
+
+BOTH = {
+    "read-only": Refusal(replica("127.0.0.1", "1"), replica("NO", "ONE"), "READONLY"),
+    "memory full": Refusal(settings(maxmemory=1), settings(maxmemory=0), "OOM"),
+    "cannot save": Refusal(fail_to_save, save, "MISCONF"),
+    "no replicas": Refusal(settings(min_replicas_to_write=1), settings(min_replicas_to_write=0), "NOREPLICAS"),
+    "a script for ever": Refusal(run_for_ever, lambda admin, _: admin.script_kill(), "BUSY"),
+}
+#: A password in the address, and none, are two ways in.
+AS_BROKER = BOTH | {
+    "another password": Refusal(change_password("other"), change_password("right"), "WRONGPASS"),
+    "may not write": Refusal(permit("-@write"), permit("+@write"), "NOPERM"),
+}
+AS_CACHE = BOTH | {"a password at all": Refusal(ask_for_a_password, settings(requirepass=""), "NOAUTH")}
+
+
+@contextmanager
+def private_server() -> Iterator[tuple[RedisProcess, redis.Redis]]:
+    """A Redis, and an administrator's connection to it, which stands whatever happens to others."""
+    server = RedisProcess()
+    try:
+        server.start()
+        with server.client() as admin:
+            admin.execute_command("ACL", "SETUSER", "worker", "on", ">right", "~*", "&*", "+@all")
+            yield server, redis.Redis(connection_pool=admin.connection_pool, single_connection_client=True)
+    finally:
+        server.remove()
+
+
+def with_login(url: str) -> str:
+    return url.replace("redis://", "redis://worker:right@")
+
+
+@pytest.fixture(scope="module")
+def on_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningWorker, RedisProcess, redis.Redis]]:
+    with ExitStack() as stack:
+        server, admin = stack.enter_context(private_server())
+        url = with_login(server.url)
+        database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
+        seed(database_url, server.url)
+        yield stack.enter_context(running(Deployment(url, url, database_url, SETTINGS))), server, admin
+
+
+@pytest.fixture(scope="module")
+def on_rabbitmq(
+    tmp_path_factory: pytest.TempPathFactory, rabbitmq_url: str
+) -> Iterator[tuple[RunningWorker, RedisProcess, redis.Redis]]:
+    with ExitStack() as stack:
+        server, admin = stack.enter_context(private_server())
+        database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
+        seed(database_url, server.url)
+        deployment = Deployment(rabbitmq_url, server.url, database_url, SETTINGS)
+        stack.callback(delete_queues, deployment, QUEUES)
+        yield stack.enter_context(running(deployment)), server, admin
+
+
+@contextmanager
+def refusing(refusal: Refusal, server: RedisProcess, admin: redis.Redis) -> Iterator[None]:
+    refusal.broken(admin, server)
+    try:
+        yield
+    finally:
+        refusal.mended(admin, server)
+
+
+def told_since(worker: RunningWorker, before: int) -> str:
+    return worker.log[before:]
+
+
+@pytest.mark.parametrize("kind", AS_BROKER)
+def test_a_worker_waits_for_its_broker(on_redis: tuple[RunningWorker, RedisProcess, redis.Redis], kind: str) -> None:
+    worker, server, admin = on_redis
+    deployment, before, refusal = worker.deployment, len(worker.log), AS_BROKER[kind]
+    push(deployment, [message(AU) for _ in range(MANY)])
+    with refusing(refusal, server, admin):
+        time.sleep(REFUSES_S)
+        assert worker.alive
+    mended = time.monotonic()
+    push(deployment, [message(AU)])
+    until(lambda: waiting(deployment, "dispatch") == MANY + 1, GOES_ON_S, lambda: told_since(worker, before)[-3000:])
+    print(f"{kind}: all dispatched {time.monotonic() - mended:.1f} s after the mend")
+    until(lambda: worker.log.count(" ready.") >= 1 and "work_goes_on" in told_since(worker, before), 5, "a last word")
+    told = told_since(worker, before)
+    ids = [each["message_id"] for each in all_dispatched(deployment)]
+    assert (len(ids), len(set(ids))) == (MANY + 1, MANY + 1)
+    assert refusal.said in told
+    assert "Traceback" not in told, told
+    assert told.count("\n") < 60, told
+    assert waiting(deployment, "parked") == 0
+    purge(deployment, "dispatch")
+
+
+def batch(count: int) -> dict[str, Any]:
+    name = uuid.uuid4().hex[:12]
+    recipients = [{"to": AU, "message_id": f"{name}-{number}"} for number in range(count)]
+    return {"account_id": "acme", "campaign_id": name, "batch_id": "b", "body": "Doors open.", "recipients": recipients}
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("kind", AS_CACHE)
+def test_a_worker_on_rabbitmq_goes_on_with_messages_and_waits_with_campaigns(
+    on_rabbitmq: tuple[RunningWorker, RedisProcess, redis.Redis], kind: str
+) -> None:
+    worker, server, admin = on_rabbitmq
+    deployment, before, refusal = worker.deployment, len(worker.log), AS_CACHE[kind]
+    push(deployment, [message(AU)])
+    assert len(dispatched(deployment, 1)) == 1
+    with refusing(refusal, server, admin):
+        push(deployment, [message(AU) for _ in range(50)])
+        push(deployment, [batch(1200)], "campaign_ingress")
+        assert len(dispatched(deployment, 50, timeout=10)) == 50
+        time.sleep(REFUSES_S)
+        assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (0, 0)
+    until(lambda: waiting(deployment, "dispatch") == 1200, GOES_ON_S, lambda: told_since(worker, before)[-3000:])
+    time.sleep(0.5)
+    assert waiting(deployment, "dispatch") == 1200
+    told = told_since(worker, before)
+    assert worker.alive
+    assert "Traceback" not in told, told
+    assert told.count("\n") < 60, told
+    purge(deployment, "dispatch")
+
+
+def test_scripts_that_redis_has_forgotten_are_sent_again(
+    on_redis: tuple[RunningWorker, RedisProcess, redis.Redis],
+) -> None:
+    worker, _, admin = on_redis
+    for _ in range(3):
+        admin.script_flush()
+        push(worker.deployment, [message(AU) for _ in range(20)])
+        assert len(dispatched(worker.deployment, 20, timeout=5)) == 20
+    assert worker.alive
