@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import amqp
 import pytest
 import redis
 from kombu import Connection, Queue
@@ -38,6 +39,37 @@ def test_it_waits_for_an_eta(deployment: Deployment) -> None:
     send(deployment, message(), eta=eta.isoformat())
     (document,) = dispatched(deployment, 1)
     assert datetime.fromisoformat(document["assigned_at"]) >= eta
+
+
+def test_it_leaves_what_is_to_run_much_later_in_the_broker(deployment: Deployment) -> None:
+    """Held in a worker, it would be fetched by all of them after the visibility timeout, or counted as undeliverable."""
+    send(deployment, message(), countdown=3600)
+    if deployment.on_redis:
+        with redis.Redis.from_url(deployment.broker_url) as client:
+            until(lambda: bool(client.zcard("smart-assign:claims")), 20, "a claim that waits")
+            ((claim, due_ms),) = client.zrange("smart-assign:claims", 0, -1, withscores=True)  # type: ignore[misc]
+            assert 3000 < due_ms / 1000 - time.time() < 3600
+            assert client.llen(f"smart-assign:claim:{claim.decode()}") == 1
+            client.delete("smart-assign:claims", f"smart-assign:claim:{claim.decode()}")
+        return
+    name = f"{deployment.queue('messages')}.later"
+    with amqp_connection(deployment) as connection:
+        channel = connection.channel()
+        until(lambda: length_of(connection, name) == 1, 20, "a later task")
+        taken = channel.basic_get(name, no_ack=True)
+        # As its queue returns it, but for its time.
+        taken.properties["application_headers"]["eta"] = "2026-01-01T00:00:00+00:00"
+        channel.basic_publish(amqp.Message(taken.body, **taken.properties), "", deployment.queue("messages"))
+        assert len(dispatched(deployment, 1)) == 1
+        channel.queue_delete(name)
+
+
+def length_of(connection: amqp.Connection, queue: str) -> int:
+    """How many messages wait; -1: there is no such queue."""
+    try:
+        return int(connection.channel().queue_declare(queue, passive=True).message_count)
+    except amqp.NotFound:
+        return -1
 
 
 PLAIN_OPTIONS: dict[str, dict[str, Any]] = {

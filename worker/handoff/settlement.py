@@ -12,17 +12,24 @@ from worker.envelopes.sealing import Sealer
 
 #: How long a task that Celery itself runs is remembered as settled.
 TASK_MARK_S = 86_400
+#: How long what must wait for SQL waits before it is tried again.
+DEFER_S = 2.0
 
 
 @dataclass(slots=True)
 class Settlement:
-    """All that became of a piece of work. `sealed` and `marks` run side by side; `repeats` were dropped from them."""
+    """All that became of a piece of work.
+
+    `sealed` and `marks` run side by side; `repeats` were dropped from them. What is `deferred` is a claim of its own, which
+    is taken up `deferred_s` seconds later.
+    """
 
     sealed: list[bytes] = field(default_factory=list)
     marks: list[bytes] = field(default_factory=list)
     parked: list[tuple[str, bytes]] = field(default_factory=list)
     for_celery: list[bytes] = field(default_factory=list)
     deferred: list[bytes] = field(default_factory=list)
+    deferred_s: float = DEFER_S
     repeats: int = 0
 
 

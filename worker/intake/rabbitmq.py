@@ -29,7 +29,9 @@ from worker.intake.deliveries import DeliveryCounts, delivered_before
 from worker.intake.gathered import Gathered, alone
 from worker.intake.given import give_to_celery
 from worker.intake.local_tasks import pool_children, start_task
+from worker.intake.put_off import PuttingOff, starts_much_later
 from worker.rabbitmq_broker.deliveries import Delivery
+from worker.rabbitmq_broker.later import LaterQueues
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
@@ -72,6 +74,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         self._batches = Opener.of(settings, document_bytes=settings.batch_max_bytes)
         self._counts = DeliveryCounts(open_redis(urls.redis_url, PROBING), settings.key_prefix)
         self._release_timer: Any = None
+        self._putting_off = PuttingOff(LaterQueues(urls.broker_url))
 
     def include_if(self, parent: Any) -> bool:
         """Only on RabbitMQ, and only where the worker consumes the queue of claims."""
@@ -136,7 +139,11 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
-        opened = _offered(parent, acks, delivery, self._opened(delivery, self._messages))
+        opened = self._opened(delivery, self._messages)
+        if starts_much_later(opened):
+            self._putting_off.take(parent, acks, delivery.tag, settings.messages_queue, opened)
+            return
+        opened = _offered(parent, acks, delivery, opened)
         if isinstance(opened, Refused):
             self._park(parent, settings, acks, delivery, opened.error)
         elif isinstance(opened, Document):
@@ -149,7 +156,11 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
-        opened = _offered(parent, acks, delivery, self._opened(delivery, self._batches))
+        opened = self._opened(delivery, self._batches)
+        if starts_much_later(opened):
+            self._putting_off.take(parent, acks, delivery.tag, settings.campaigns_queue, opened)
+            return
+        opened = _offered(parent, acks, delivery, opened)
         if isinstance(opened, Refused):
             self._submit(parent, BATCH_TASK, _refused(acks, delivery, opened.error), settings)
         elif isinstance(opened, Document):
@@ -227,6 +238,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         self._release_timer, self._timer = None, None
         self._held, self._gathered, self._refused = [], None, None
         runtime().watch.all_let_go()
+        self._putting_off.forget()
         for timer in timers:
             timer.cancel()
 

@@ -12,6 +12,7 @@ from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
 from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
+from worker.rabbitmq_broker.confirms import Confirms
 from worker.rabbitmq_broker.frames import PublishFrames
 from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.rabbitmq_broker.queues import declare_queues
@@ -52,11 +53,7 @@ class ConfirmedPublisher:
         self._connection: Connection | None = None
         self._channel: Any = None
         self._writers: dict[str, PublishFrames] = {}
-        # Confirms count the messages of the channel: all up to the floor are confirmed, and those above it that are kept.
-        self._sent = self._floor = 0
-        self._above: set[int] = set()
-        self._refused: set[int] = set()
-        self._returned: set[str] = set()
+        self._confirms: Confirms | None = None
         self._blocked_since: float | None = None
 
     def publish(self, messages: Sequence[Outgoing], partly: Callable[[Sequence[int]], None] = _nothing) -> None:
@@ -81,13 +78,14 @@ class ConfirmedPublisher:
     def _tried(self, messages: Sequence[Outgoing]) -> set[int]:
         """Send once, and once more to a queue that had to be declared anew; the places of those that were not taken."""
         try:
-            refused = self._send(messages)
-            if self._returned:
+            refused, returned = self._send(messages)
+            if returned:
                 self.close()
                 again = sorted(refused)
-                refused = {again[place] for place in self._send([messages[place] for place in again])}
-            if self._returned:
-                raise NotConfirmedError(f"there is no queue {', '.join(sorted(self._returned))}")
+                still, returned = self._send([messages[place] for place in again])
+                refused = {again[place] for place in still}
+            if returned:
+                raise NotConfirmedError(f"there is no queue {', '.join(sorted(returned))}")
         except PUBLISH_ERRORS:
             self.close()
             raise
@@ -115,29 +113,23 @@ class ConfirmedPublisher:
         self._connection = Connection(self._url, connect_timeout=10, heartbeat=0, transport_options=told)
         declare_queues(self._connection, self._settings)
         channel = self._connection.channel()
-        channel.confirm_select()
-        channel.events["basic_ack"].add(self._on_ack)
-        channel.events["basic_nack"].add(self._on_nack)
-        channel.events["basic_return"].add(self._on_return)
-        self._channel, self._writers = channel, {}
-        self._sent, self._floor, self._above, self._blocked_since = 0, 0, set(), None
+        self._channel, self._writers, self._confirms, self._blocked_since = channel, {}, Confirms(channel), None
 
-    def _send(self, messages: Sequence[Outgoing]) -> set[int]:
-        """Send and wait for the confirms; the places of those that were not taken."""
+    def _send(self, messages: Sequence[Outgoing]) -> tuple[set[int], set[str]]:
+        """Send and wait for the confirms; the places of those that were not taken, and the queues that are not there."""
         self._open()
-        assert self._connection is not None
-        self._refused, self._returned, before = set(), set(), self._sent
+        confirms = self._confirms
+        assert confirms is not None
+        confirms.begin()
         for queue, group in groupby(messages, key=lambda message: message.queue):
             together = [(message.body, message.message_id) for message in group]
             for piece in self._frames(queue).write(together):
                 self._channel.connection.transport.write(piece)
-            self._sent += len(together)
-        while self._floor + len(self._above) < self._sent:
+            confirms.sent(len(together))
+        while not confirms.complete:
             self._drain()
-        refused = {tag - before - 1 for tag in self._refused}
-        if self._returned:
-            refused |= {place for place, message in enumerate(messages) if message.queue in self._returned}
-        return refused
+        lost = {place for place, message in enumerate(messages) if message.queue in confirms.returned}
+        return confirms.refused | lost, confirms.returned
 
     def _drain(self) -> None:
         assert self._connection is not None
@@ -155,21 +147,6 @@ class ConfirmedPublisher:
                 self._channel.channel_id, queue, content_type=CONTENT_TYPE, frame_max=frame_max
             )
         return self._writers[queue]
-
-    def _on_ack(self, delivery_tag: int, multiple: bool) -> None:
-        if multiple:
-            self._floor = max(self._floor, delivery_tag)
-            self._above = {tag for tag in self._above if tag > delivery_tag}
-        elif delivery_tag > self._floor:
-            self._above.add(delivery_tag)
-
-    def _on_nack(self, delivery_tag: int, multiple: bool) -> None:
-        first = self._floor + 1 if multiple else delivery_tag
-        self._refused.update(tag for tag in range(first, delivery_tag + 1) if tag not in self._above)
-        self._on_ack(delivery_tag, multiple)
-
-    def _on_return(self, _error: object, _exchange: str, routing_key: str, _message: object) -> None:
-        self._returned.add(routing_key)
 
     def _on_blocked(self, reason: str) -> None:
         log.warning("publishing_blocked_by_the_broker", reason=reason)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
@@ -10,14 +13,16 @@ from core.contract.ids import ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
+from core.moments import utc_now
 from core.parked.store import ParkedDocument
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchResult, BatchWork, CampaignTasks
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
-from worker.handoff.settlement import Settlement, settlement_of
-from worker.redis_broker.claims import DEFER_S, Claim, Claims, is_of_newer_version
+from worker.handoff.settlement import DEFER_S, Settlement, settlement_of
+from worker.redis_broker.claims import Claim, Claims, is_of_newer_version
+from worker.redis_broker.later import put_off_s
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
@@ -44,9 +49,11 @@ class RedisHandOff:
 class RedisBatches(CampaignTasks):
     """Works on claims of campaign batches, and on single tasks that Celery runs by itself, on a Redis broker."""
 
-    def __init__(self, claims: Claims, work: BatchWork, settings: Settings) -> None:
+    def __init__(
+        self, claims: Claims, work: BatchWork, settings: Settings, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         super().__init__(work)
-        self._claims, self._settings = claims, settings
+        self._claims, self._settings, self._clock = claims, settings, clock
         self._opener = Opener.of(settings, document_bytes=settings.batch_max_bytes)
 
     def on_work(self, work: PoolWork) -> Counts:
@@ -61,24 +68,28 @@ class RedisBatches(CampaignTasks):
             return NOTHING_DONE | {"split": self._claims.split(claim)}
         counts: Counter[str] = Counter(dispatched=0, parked=0)
         try:
-            for_celery = self._on_documents(claim, counts)
+            settlement = self._on_documents(claim, counts)
         except StoreUnavailableError:
             self._claims.postpone(claim, DEFER_S)
             return counts | {"postponed": 1}
         if counts["yielded"]:
             self._claims.postpone(claim)
             return counts
-        self._claims.settle(claim.id, Settlement(for_celery=for_celery))
+        self._claims.settle(claim.id, settlement)
         return counts
 
-    def _on_documents(self, claim: Claim, counts: Counter[str]) -> list[bytes]:
-        """Work on the documents of a claim, and add to `counts`; gives the tasks that are for Celery itself."""
-        for_celery: list[bytes] = []
+    def _on_documents(self, claim: Claim, counts: Counter[str]) -> Settlement:
+        """Work on the documents of a claim, and add to `counts`; gives the tasks that are for Celery, now or later."""
+        rest, now = Settlement(deferred_s=math.inf), self._clock()
         for place, raw in enumerate(claim.documents):
             attempt = BatchAttempt(_document_id(claim, place), claim.id)
             match self._opener.open_kombu_message(raw) if claim.lane.of_tasks else Document(raw):
+                case ForCelery() as task if wait_s := put_off_s(task, now):
+                    rest.deferred.append(raw)
+                    rest.deferred_s = min(wait_s, rest.deferred_s)
+                    continue
                 case ForCelery() as task:
-                    for_celery.append(sealed_for_celery(task, self._settings.work_queue))
+                    rest.for_celery.append(sealed_for_celery(task, self._settings.work_queue))
                     continue
                 case Refused(error):
                     counts.update(self._refuse(attempt, raw, error))
@@ -89,7 +100,7 @@ class RedisBatches(CampaignTasks):
             if not result.done or (result.singles_wait and place + 1 < len(claim.documents)):
                 counts["yielded"] = 1
                 break
-        return for_celery
+        return rest if rest.deferred else Settlement(for_celery=rest.for_celery)
 
     def _refuse(self, attempt: BatchAttempt, raw: bytes, error: FieldError) -> Counter[str]:
         """Park a task message that cannot be opened, as it is."""

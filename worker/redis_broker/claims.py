@@ -31,8 +31,6 @@ from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import Settled, Settlement
 from worker.settings import Settings
 
-#: A deferred claim waits this long before it is tried again.
-DEFER_S = 2.0
 RECOVER_AT_ONCE = 100
 OUTBOX_PAGE = 500
 #: Small batches share the price of a task; large ones would fill the memory of the child that reads them all at once.
@@ -150,7 +148,7 @@ class Claims:
             parked=len(outcome.parked),
             for_celery=len(outcome.for_celery),
             deferred=len(outcome.deferred),
-            deferred_ms=int(DEFER_S * 1000),
+            deferred_ms=int(outcome.deferred_s * 1000),
             repeats=outcome.repeats,
             claim_id=claim_id,
             task_mark=task_mark,

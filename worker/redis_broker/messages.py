@@ -18,8 +18,9 @@ from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
-from worker.handoff.settlement import Settled, Settlement, outbox_entries, settlement_of
+from worker.handoff.settlement import DEFER_S, Settled, Settlement, outbox_entries, settlement_of
 from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
+from worker.redis_broker.later import put_off_s
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
@@ -38,6 +39,12 @@ class Unpacked:
     for_celery: list[bytes]
     refused: list[Parked]
     later: list[bytes] = field(default_factory=list)
+    later_s: float = DEFER_S
+
+    def put_off(self, raw: bytes, seconds: float) -> None:
+        """Take a document up again, with all others that are put off, when the first of them is due."""
+        self.later_s = min(seconds, self.later_s) if self.later else seconds
+        self.later.append(raw)
 
 
 class RedisMessages:
@@ -89,16 +96,19 @@ class RedisMessages:
         if claim.lane is Lane.INGRESS:
             return Unpacked(claim.documents, list(range(len(claim.documents))), [], [])
         unpacked = Unpacked([], [], [], [])
-        size = 0
+        size, now = 0, self._clock()
         for place, raw in enumerate(claim.documents):
             if size > MOST_UNPACKED_BYTES:
-                unpacked.later = claim.documents[place:]
+                for rest in claim.documents[place:]:
+                    unpacked.put_off(rest, DEFER_S)
                 break
             match self._opener.open_kombu_message(raw):
                 case Document(content):
                     unpacked.documents.append(content)
                     unpacked.places.append(place)
                     size += len(content)
+                case ForCelery() as task if wait_s := put_off_s(task, now):
+                    unpacked.put_off(raw, wait_s)
                 case ForCelery() as task:
                     unpacked.for_celery.append(sealed_for_celery(task, self._settings.work_queue))
                 case Refused(error):
@@ -116,6 +126,7 @@ class RedisMessages:
         settlement = self._settlement(outcome, kept)
         settlement.for_celery = unpacked.for_celery
         settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred] + unpacked.later
+        settlement.deferred_s = min(DEFER_S, unpacked.later_s) if outcome.deferred else unpacked.later_s
         return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from kombu.compression import compress
 
@@ -12,6 +13,7 @@ from tests.support.strangers import element, task_headers
 from worker.handoff.broker import PoolWork
 from worker.handoff.settlement import Settled, Settlement
 from worker.redis_broker.claims import Claim, Claims
+from worker.redis_broker.later import GIVEN_BEFORE_S
 from worker.redis_broker.messages import MOST_UNPACKED_BYTES, RedisMessages
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
@@ -81,3 +83,19 @@ def test_it_parks_a_bomb_as_it_came() -> None:
     assert (assigner.given, settlement.deferred) == (0, [])
     assert parking.parked == [bomb] * 40
     assert sum(map(len, parking.parked)) < 60_000
+
+
+def task_at(eta: str) -> bytes:
+    return element(task_headers(eta=eta), b'[[{"message_id": "m"}], {}, {}]')
+
+
+def test_it_puts_off_what_is_to_run_later_and_takes_it_up_shortly_before() -> None:
+    soon, later, latest = (task_at(f"2026-11-28T12:{minute}:10Z") for minute in ("00", "10", "15"))
+    claims = OneClaim([latest, soon, later])
+    now = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    work = RedisMessages(claims, NothingAssigned(), NothingParked(), Settings(), clock=lambda: now)
+    work.on_work(PoolWork("messages-" + "0" * 32))
+    (settlement,) = claims.settled
+    assert settlement.deferred == [latest, later]
+    assert settlement.deferred_s == 610 - GIVEN_BEFORE_S
+    assert len(settlement.for_celery) == 1
