@@ -23,6 +23,7 @@ from core.errors import (
     SmartAssignError,
     StoreUnavailableError,
 )
+from core.process.log_events import LogEvent
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +54,7 @@ def add_error_handlers(app: FastAPI) -> None:
 async def _core_error(_request: Request, error: Exception) -> Response:
     status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     if status == 503:
-        log.warning("api.store_away", error=str(error))
+        log.warning(LogEvent.API_STORE_AWAY, error=str(error))
         return failure(status, "the database cannot be used at present")
     return failure(status, str(error), error.errors if isinstance(error, RefusedError) else ())
 
@@ -78,7 +79,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _redis_away(_request: Request, error: Exception) -> Response:
-    log.warning("api.redis_away", error=str(error))
+    log.warning(LogEvent.API_REDIS_AWAY, error=str(error))
     return failure(503, "Redis cannot be used at present")
 
 

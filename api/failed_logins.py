@@ -15,6 +15,8 @@ from threading import Lock
 import redis
 import structlog
 
+from core.process.log_events import LogEvent
+
 log = structlog.get_logger(__name__)
 
 WINDOW_S = 60
@@ -51,7 +53,7 @@ class FailedLogins:
                 counts[name] = max(count, known + 1)
             if known < limit <= counts.get(name, 0):
                 # The account may be anything that somebody typed, a key among it: it is logged as a digest.
-                log.warning("api.wrong_keys", address=address, of=name, failures=count, refused_for_s=WINDOW_S)
+                log.warning(LogEvent.API_WRONG_KEYS, address=address, of=name, failures=count, refused_for_s=WINDOW_S)
 
     def _counted(self, key: str, known: int) -> int:
         try:

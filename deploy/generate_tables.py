@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/settings.md that the code knows best: `python -m deploy.generate_tables`.
+"""Write the tables of README.md and docs that the code knows best: `python -m deploy.generate_tables`.
 
 A table stands between two comments that name it; a test keeps the files equal to what is written here.
 """
@@ -15,10 +15,11 @@ from typing import get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from core.errors import PARK_REASONS
+from core.process.log_events import LogEvent
 from worker.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-FILES = (ROOT / "README.md", ROOT / "docs" / "settings.md")
+FILES = (ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "log-events.md")
 
 #: For settings whose field says no more than its name.
 MEANINGS: Mapping[str, str] = {
@@ -100,7 +101,16 @@ def parking_table() -> str:
     return table(("code", "meaning", "what to do"), rows)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"settings": settings_table, "parking codes": parking_table}
+def log_events_table() -> str:
+    """Every event that is logged, by its name."""
+    return table(("event", "meaning"), ((f"`{event}`", event.meaning) for event in sorted(LogEvent)))
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "settings": settings_table,
+    "parking codes": parking_table,
+    "log events": log_events_table,
+}
 
 
 def rewritten(text: str) -> str:

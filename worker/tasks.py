@@ -19,6 +19,7 @@ from core.erasures.erasures import Erasures
 from core.errors import FieldError, ParkReason, RedisUnavailableError, StoreUnavailableError
 from core.moments import utc_now
 from core.process.lasting import one_line
+from core.process.log_events import LogEvent
 from core.process.redis_refusals import refusal_words
 from worker.celery_setup.app import MessageTask, ScheduledTask, WorkTask
 from worker.celery_setup.schedule import (
@@ -147,7 +148,7 @@ def prune_parked() -> dict[str, int]:
     too_old = oldest_kept(parts.settings.parked_drop_days, now)
     dropped = 0 if too_old is None else parts.store.drop_parked_before(too_old)
     if dropped:
-        log.warning("parked_too_long_dropped", count=dropped, days=parts.settings.parked_drop_days)
+        log.warning(LogEvent.PARKED_TOO_LONG_DROPPED, count=dropped, days=parts.settings.parked_drop_days)
     before = oldest_kept(parts.settings.parked_retention_days, now)
     return {"dropped": dropped, "pruned": 0 if before is None else parts.store.forget_parked(before)}
 
@@ -237,6 +238,6 @@ def _worked(work_id: str, document: bytes, work: LaneWork) -> Counts:
     except PASSING:
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must not go with it
-        log.error("task_failed", work_id=work_id, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+        log.error(LogEvent.TASK_FAILED, work_id=work_id, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
         detail = f"work on it failed: {type(error).__name__}"
         return work.park_task(work_id, document, ParkReason.RETRIES_EXHAUSTED, detail)

@@ -17,6 +17,7 @@ from api.envelope import JsonBytes
 from api.services import Services
 from core.encoding import encode_json
 from core.errors import SmartAssignError
+from core.process.log_events import LogEvent
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,6 @@ def _checked(name: str, probe: Callable[[], object]) -> dict[str, Any]:
     try:
         probe()
     except (SmartAssignError, SQLAlchemyError, redis.RedisError) as error:
-        log.warning("api.not_ready", check=name, error=str(error))
+        log.warning(LogEvent.API_NOT_READY, check=name, error=str(error))
         return {"name": name, "ok": False}
     return {"name": name, "ok": True}

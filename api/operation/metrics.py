@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.services import Services
 from core.defaults.risk_warnings import count_warnings
 from core.errors import SmartAssignError
+from core.process.log_events import LogEvent
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ class SharedCounts(Collector):
             try:
                 yield family()
             except (SmartAssignError, SQLAlchemyError, redis.RedisError) as error:
-                log.warning("api.metric_left_out", error=str(error))
+                log.warning(LogEvent.API_METRIC_LEFT_OUT, error=str(error))
 
     def _at_risk(self) -> Metric:
         words = "Senders of default senders at risk, as the last check found them, by reason and whether usable now"

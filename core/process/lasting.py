@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from core.process.log_events import LogEvent
 from core.process.redis_refusals import refusal_words
 
 log = structlog.get_logger(__name__)
@@ -77,9 +78,9 @@ class Attempts:
 
     def _tell(self, error: Exception) -> None:
         if isinstance(error, self._passing):
-            log.warning("work_waits", work=self.name, error=type(error).__name__, reason=one_line(error))
+            log.warning(LogEvent.WORK_WAITS, work=self.name, error=type(error).__name__, reason=one_line(error))
         else:
-            log.error("work_failed", work=self.name, error=type(error).__name__, exc_info=error)
+            log.error(LogEvent.WORK_FAILED, work=self.name, error=type(error).__name__, exc_info=error)
 
     def succeeded(self) -> None:
         """Take note that the work was done."""
@@ -87,7 +88,7 @@ class Attempts:
         if self.trouble is None:
             return
         seconds = round(self.last_success - self.trouble.since, 1)
-        log.warning("work_goes_on", work=self.name, after_s=seconds, failures=self.trouble.failures)
+        log.warning(LogEvent.WORK_GOES_ON, work=self.name, after_s=seconds, failures=self.trouble.failures)
         self.trouble = None
         self._kinds.clear()
 

@@ -101,7 +101,7 @@ def test_it_runs_every_role_and_revives_its_redis_until_ctrl_c(folder: Path) -> 
     killed = redis_pid(folder)
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    until(lambda: "embedded.revived" in (folder / "stderr").read_text(), 20, lambda: said(folder))
+    until(lambda: "embedded_redis_revived" in (folder / "stderr").read_text(), 20, lambda: said(folder))
     assert redis_pid(folder) not in {None, killed}
     send_and_receive(environment)
     assert up.poll() is None

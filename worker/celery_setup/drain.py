@@ -15,6 +15,8 @@ import structlog
 from celery import bootsteps
 from celery.worker import state
 
+from core.process.log_events import LogEvent
+
 log = structlog.get_logger(__name__)
 
 #: How long the pool may take to end what it has begun; what is left then is worked on elsewhere.
@@ -33,7 +35,7 @@ class Drain(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
             self._cancel_tasks(parent)
             self._turn_until_idle(parent)
         except (*parent.consumer.connection_errors, OSError) as error:
-            log.warning("drain_cut_short", error=type(error).__name__)
+            log.warning(LogEvent.DRAIN_CUT_SHORT, error=type(error).__name__)
         self._consumer_steps(parent, "give_back")
 
     def _consumer_steps(self, parent: Any, method: str) -> None:

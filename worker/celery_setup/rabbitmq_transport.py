@@ -16,6 +16,7 @@ from amqp.method_framing import frame_handler
 from amqp.serialization import decode_properties_basic
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
+from core.process.log_events import LogEvent
 from worker.celery_setup.control import obeyed
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast_delivery
 from worker.rabbitmq_broker.deliveries import UNREADABLE
@@ -103,7 +104,10 @@ def _reading_callback(
             raise
         except Exception as error:  # noqa: BLE001  # whatever Celery trips over, it holds nobody's message
             log.warning(
-                "broadcast_refused", queue=queue, bytes=len(body), reason=f"{type(error).__name__}: {error}"[:200]
+                LogEvent.BROADCAST_REFUSED,
+                queue=queue,
+                bytes=len(body),
+                reason=f"{type(error).__name__}: {error}"[:200],
             )
 
     return read

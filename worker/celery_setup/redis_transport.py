@@ -16,6 +16,7 @@ from kombu.utils.json import loads
 from redis import ResponseError
 
 from core.encoding import encode_json
+from core.process.log_events import LogEvent
 from worker.celery_setup.control import obeyed
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
 from worker.envelopes.celery_queue import CeleryQueue
@@ -77,7 +78,7 @@ class _ReadsFirst:
         except self.connection_errors:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is
-            log.error("message_not_taken", queue=queue, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+            log.error(LogEvent.MESSAGE_NOT_TAKEN, queue=queue, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
             if is_answer_channel(queue) or is_command_channel(queue):
                 return
             message["headers"][NOT_TAKEN] = type(error).__name__
@@ -105,7 +106,7 @@ class _ReadsFirst:
         return read
 
     def _set_aside(self, queue: str, element: bytes) -> None:
-        log.warning("foreign_element", queue=queue, bytes=len(element), kept=self.foreign_queue is not None)
+        log.warning(LogEvent.FOREIGN_ELEMENT, queue=queue, bytes=len(element), kept=self.foreign_queue is not None)
         if self.foreign_queue is not None and self.foreign_queue != queue:
             with self.conn_or_acquire() as client:
                 client.lpush(self.foreign_queue, element)
@@ -126,7 +127,7 @@ class _ReadsFirst:
         except self.connection_errors:
             raise
         except Exception as error:  # noqa: BLE001  # whatever Celery trips over, it holds nobody's message
-            log.warning("broadcast_failed", exchange=exchange, error=type(error).__name__)
+            log.warning(LogEvent.BROADCAST_FAILED, exchange=exchange, error=type(error).__name__)
         return True
 
 
@@ -134,7 +135,7 @@ def _read_broadcast(name: str, raw: bytes) -> bytes | None:
     try:
         return read_broadcast(raw, obeyed() if is_command_channel(name) else None)
     except ValueError as error:
-        log.warning("broadcast_refused", channel=name, bytes=len(raw), reason=str(error)[:200])
+        log.warning(LogEvent.BROADCAST_REFUSED, channel=name, bytes=len(raw), reason=str(error)[:200])
         return None
 
 

@@ -23,6 +23,7 @@ from celery import beat
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from core.process.log_events import LogEvent
 from core.process.private_files import make_private_folder
 from core.process.redis_clients import PROBING, open_redis
 from worker.celery_setup.schedule import DueTask
@@ -58,7 +59,7 @@ class Turns:
         """Renew the lease, or take one that has ended; whether it is ours."""
         leads = self._renewed() or bool(self._lease.acquire(blocking=False))
         if leads != self._leads:
-            log.info("scheduler_leads" if leads else "scheduler_stands_by")
+            log.info(LogEvent.SCHEDULER_LEADS if leads else LogEvent.SCHEDULER_STANDS_BY)
         self._leads = leads
         return leads
 
@@ -75,7 +76,7 @@ class Turns:
             try:
                 self._lease.release()
             except (LockError, redis.RedisError) as error:
-                log.warning("lease_ends_by_itself", error=type(error).__name__)
+                log.warning(LogEvent.LEASE_ENDS_BY_ITSELF, error=type(error).__name__)
 
     def now(self) -> datetime:
         """The time of Redis."""
@@ -121,9 +122,9 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
                 pause = min(pause, *(self._attend_to(entry) for entry in self.schedule.values()))
             self._alive.touch(mode=0o600)
         except redis.RedisError as error:
-            log.warning("scheduler_waits_for_redis", error=type(error).__name__)
+            log.warning(LogEvent.SCHEDULER_WAITS_FOR_REDIS, error=type(error).__name__)
         except beat.SchedulingError as error:
-            log.warning("scheduler_waits_for_the_broker", error=type(error.__cause__ or error).__name__)
+            log.warning(LogEvent.SCHEDULER_WAITS_FOR_THE_BROKER, error=type(error.__cause__ or error).__name__)
         else:
             return pause
         return AWAY_PAUSE_S
@@ -150,7 +151,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
     def _enqueue(self, entry: Any, due: datetime) -> None:
         """Over a connection of its own: one that is idle for an hour may be dead by then. Raises SchedulingError."""
         task = DueTask.at(entry.name, due)
-        log.info("task_is_due", task=entry.name, due=due.isoformat())
+        log.info(LogEvent.TASK_IS_DUE, task=entry.name, due=due.isoformat())
         try:
             with self.app.connection_for_write() as connection:
                 producer = self.Producer(connection, auto_declare=False)
@@ -180,5 +181,5 @@ def is_worked_on(task_id: str | None, client: redis.Redis, settings: Settings) -
     try:
         return bool(client.set(key, task.message, nx=True, ex=REMEMBERED_S)) or client.get(key) == task.message.encode()
     except redis.RedisError as error:
-        log.warning("periodic_task_unmarked", error=type(error).__name__)
+        log.warning(LogEvent.PERIODIC_TASK_UNMARKED, error=type(error).__name__)
         return True

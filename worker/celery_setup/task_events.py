@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from celery import bootsteps
 
+from core.process.log_events import LogEvent
+
 log = structlog.get_logger(__name__)
 
 #: How long an event waits for others. Celery sends them at the next turn of its loop, before the pool gets the task.
@@ -49,4 +51,4 @@ class TaskEvents(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is un
         try:
             parent.event_dispatcher.flush()
         except parent.connection_errors as error:
-            log.warning("events_lost", error=type(error).__name__)
+            log.warning(LogEvent.EVENTS_LOST, error=type(error).__name__)

@@ -22,6 +22,7 @@ import structlog
 from redis.exceptions import BusyLoadingError, RedisError
 
 from core.errors import SmartAssignError
+from core.process.log_events import LogEvent
 from core.process.private_files import make_all_private, make_private_folder, open_private, replace_private
 from core.process.redis_clients import PROBING, open_redis
 from worker.embedded.binary import RedisBinary, installed_binaries, newest_reader
@@ -155,7 +156,7 @@ class RedisHome:
                     asked = ask_to_end(address)
                 patience.wait(f"still running after {STOP_DEADLINE_S:.0f} s")
         except EmbeddedRedisError as error:
-            log.warning("embedded.still_running", reason=str(error), log_file=str(self.log_file))
+            log.warning(LogEvent.EMBEDDED_REDIS_STILL_RUNNING, reason=str(error), log_file=str(self.log_file))
 
     def address(self) -> EmbeddedRedis | None:
         """What the address file says; None where there is none, or none that can be read."""
@@ -218,7 +219,7 @@ class RedisHome:
 
     def _start_fake(self, lock: int) -> None:
         log.warning(
-            "embedded.fakeredis",
+            LogEvent.EMBEDDED_REDIS_IS_A_STAND_IN,
             reason="no redis-server or valkey-server of version 6.2 or newer was found",
             consequence="slow, and keeps nothing: what is queued is lost when it stops",
         )
@@ -293,7 +294,7 @@ def ask_to_end(address: EmbeddedRedis) -> bool:
     except redis.ConnectionError:
         return False
     except RedisError as error:
-        log.warning("embedded.shutdown_refused", reason=str(error))
+        log.warning(LogEvent.EMBEDDED_REDIS_REFUSED_TO_END, reason=str(error))
     return True
 
 

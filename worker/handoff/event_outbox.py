@@ -14,6 +14,7 @@ import redis
 import structlog
 from redis.exceptions import LockNotOwnedError
 
+from core.process.log_events import LogEvent
 from worker.envelopes.kombu_messages import decode_kombu_message
 from worker.handoff.errors import BROKER_ERRORS
 from worker.handoff.keys import Keys
@@ -73,7 +74,7 @@ class EventOutbox:
         try:
             self.flush()
         except BROKER_ERRORS as error:
-            log.warning("event_waits", error=type(error).__name__)
+            log.warning(LogEvent.EVENT_WAITS, error=type(error).__name__)
 
     def _waiting(self) -> list[WaitingEvent]:
         """What waits, the oldest first; records that cannot be read are a newer version's, and stay for it."""
@@ -90,4 +91,4 @@ class EventOutbox:
     def _report(self, record: bytes, error: Exception) -> None:
         if record not in self._reported:
             self._reported.add(record)
-            log.warning("event_left_to_a_newer_version", bytes=len(record), reason=str(error)[:200])
+            log.warning(LogEvent.EVENT_LEFT_TO_A_NEWER_VERSION, bytes=len(record), reason=str(error)[:200])

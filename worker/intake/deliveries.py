@@ -9,6 +9,7 @@ import redis
 import structlog
 
 from core.cache.breaker import Breaker
+from core.process.log_events import LogEvent
 from worker.handoff.keys import Keys
 from worker.rabbitmq_broker.deliveries import Delivery
 
@@ -38,7 +39,7 @@ class DeliveryCounts:
                 pipe.expire(key, FORGOTTEN_AFTER_S)
                 return int(pipe.execute()[0])
         except redis.RedisError as error:
-            log.warning("redeliveries_not_counted", error=type(error).__name__)
+            log.warning(LogEvent.REDELIVERIES_NOT_COUNTED, error=type(error).__name__)
             self._breaker.trip()
             return 0
 

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from core.errors import FieldError
+from core.process.log_events import LogEvent
 from worker.envelopes.opening import ForCelery
 from worker.intake.acks import Acks
 from worker.intake.local_tasks import start_for_celery
@@ -28,14 +29,14 @@ class _Held:
             if not self.taken_back:
                 self.acks.end_held(self.tag)
         except errors as error:  # the channel is gone, and the broker delivers again
-            log.warning("acknowledgement_lost", error=type(error).__name__)
+            log.warning(LogEvent.ACKNOWLEDGEMENT_LOST, error=type(error).__name__)
 
     def reject(self, _: Any, errors: Any, requeue: bool = False) -> None:  # noqa: ARG002  # always given back
         try:
             if not self.taken_back:
                 self.acks.give_back_held(self.tag)
         except errors as error:  # the channel is gone, and the broker delivers again
-            log.warning("giving_back_lost", error=type(error).__name__)
+            log.warning(LogEvent.GIVING_BACK_LOST, error=type(error).__name__)
 
 
 def give_to_celery(consumer: Any, acks: Acks, tag: int, task: ForCelery) -> FieldError | None:
@@ -52,6 +53,6 @@ def give_to_celery(consumer: Any, acks: Acks, tag: int, task: ForCelery) -> Fiel
     except Exception as error:  # noqa: BLE001  # whatever Celery trips over
         held.taken_back = True
         acks.take_back(tag)
-        log.error("task_not_taken", error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
+        log.error(LogEvent.TASK_NOT_TAKEN, error=type(error).__name__)  # noqa: TRY400  # a trace may quote it
         return FieldError("headers", f"cannot be taken by Celery: {type(error).__name__}")
     return None

@@ -18,6 +18,7 @@ from celery import bootsteps
 
 from core.encoding import WHOLE_DOCUMENT
 from core.errors import FieldError
+from core.process.log_events import LogEvent
 from core.process.redis_clients import PROBING, open_redis
 from worker.configuration import configured
 from worker.envelopes.celery_queue import read_scheduled
@@ -114,7 +115,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             for consumer in self._consumers:
                 consumer.cancel()
         except (*parent.connection_errors, *parent.channel_errors) as error:
-            log.warning("intake_cancelled_by_the_broker", error=type(error).__name__)
+            log.warning(LogEvent.INTAKE_CANCELLED_BY_THE_BROKER, error=type(error).__name__)
         self._let_go()  # what came while the broker answered
 
     def give_back(self, parent: Any) -> None:
@@ -127,7 +128,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             for consumer in consumers:
                 consumer.channel.close()
         except (*parent.connection_errors, *parent.channel_errors) as error:
-            log.warning("acknowledgement_lost", error=type(error).__name__)
+            log.warning(LogEvent.ACKNOWLEDGEMENT_LOST, error=type(error).__name__)
 
     def stop(self, parent: Any) -> None:
         """Stop consuming where a shutdown has not done so; the same when the connection is lost."""
@@ -179,7 +180,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         try:
             return delivery.opened(opener)
         except Exception as error:  # an exception here would end the worker, and then the next one
-            log.exception("delivery_not_read", bytes=len(delivery.body))
+            log.exception(LogEvent.DELIVERY_NOT_READ, bytes=len(delivery.body))
             return Refused(FieldError(WHOLE_DOCUMENT, f"cannot be read: {type(error).__name__}"))
 
     def _park(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery, error: FieldError) -> None:
@@ -267,7 +268,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             try:
                 gathered.acks.give_back([delivery.tag for delivery in gathered.deliveries])
             except errors as error:  # the channel is gone, and the broker delivers again
-                log.warning("giving_back_lost", error=type(error).__name__)
+                log.warning(LogEvent.GIVING_BACK_LOST, error=type(error).__name__)
 
         def begin_anew() -> None:
             gathered.begun = True
@@ -305,6 +306,6 @@ def _acknowledge(gathered: Gathered) -> Callable[..., None]:
         try:
             gathered.acks.acknowledge([delivery.tag for delivery in gathered.deliveries])
         except errors as error:  # the channel is gone, and the broker delivers again
-            log.warning("acknowledgement_lost", error=type(error).__name__)
+            log.warning(LogEvent.ACKNOWLEDGEMENT_LOST, error=type(error).__name__)
 
     return acknowledge

@@ -19,6 +19,7 @@ from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
 
 from core.process.lasting import LastingThread
+from core.process.log_events import LogEvent
 from core.process.watch import Watch
 from worker.configuration import configured
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
@@ -204,7 +205,7 @@ def _make_due(claims: Source, claim_ids: list[str]) -> None:
         for claim_id in claim_ids:
             claims.make_due(claim_id)
     except redis.RedisError as error:
-        log.warning("claims_wait_for_their_deadline", claims=len(claim_ids), error=type(error).__name__)
+        log.warning(LogEvent.CLAIMS_WAIT_FOR_THEIR_DEADLINE, claims=len(claim_ids), error=type(error).__name__)
 
 
 def _start_claimed(consumer: Any, state: IntakeState) -> None:

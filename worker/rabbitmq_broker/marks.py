@@ -14,6 +14,7 @@ import redis
 import structlog
 
 from core.cache.breaker import Breaker
+from core.process.log_events import LogEvent
 from worker.handoff.keys import Keys
 from worker.handoff.script_headers import ReserveHeader
 from worker.handoff.scripts import Scripts
@@ -93,9 +94,9 @@ class Marks:
             if found is not None:
                 return {marks[place - 1] for place in found}
             self._sleep(POLL_S)
-        log.warning("repeats_pass_after_a_long_wait", marks=len(marks))
+        log.warning(LogEvent.REPEATS_PASS_AFTER_A_LONG_WAIT, marks=len(marks))
         return set()
 
     def _trip(self) -> None:
-        log.warning("repeats_pass_while_redis_is_away")
+        log.warning(LogEvent.REPEATS_PASS_WHILE_REDIS_IS_AWAY)
         self._breaker.trip()

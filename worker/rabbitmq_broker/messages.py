@@ -19,6 +19,7 @@ from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
 from core.parked.record import parked_document
 from core.parked.store import ParkedDocument
+from core.process.log_events import LogEvent
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.rabbitmq_broker.marks import Marks
@@ -108,7 +109,7 @@ class RabbitMessages:
             if kept:
                 self._store.park(kept)
         except StoreUnavailableError:
-            log.warning("parked_documents_wait_for_sql", count=len(kept))
+            log.warning(LogEvent.PARKED_DOCUMENTS_WAIT_FOR_SQL, count=len(kept))
             return None
         return kept
 

@@ -11,6 +11,7 @@ import structlog
 from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
+from core.process.log_events import LogEvent
 from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
 from worker.rabbitmq_broker.confirms import Confirms
 from worker.rabbitmq_broker.frames import PublishFrames
@@ -73,7 +74,7 @@ class ConfirmedPublisher:
             waiting = [place for n, place in enumerate(waiting) if n in refused]
             self._sleep(pauses.next(sorted({messages[place].queue for place in waiting}), len(waiting)))
         if pauses.begun:
-            log.info("publishing_goes_on")
+            log.info(LogEvent.PUBLISHING_GOES_ON)
 
     def _tried(self, messages: Sequence[Outgoing]) -> set[int]:
         """Send once, and once more to a queue that had to be declared anew; the places of those that were not taken."""
@@ -149,12 +150,12 @@ class ConfirmedPublisher:
         return self._writers[queue]
 
     def _on_blocked(self, reason: str) -> None:
-        log.warning("publishing_blocked_by_the_broker", reason=reason)
+        log.warning(LogEvent.PUBLISHING_BLOCKED_BY_THE_BROKER, reason=reason)
         self._blocked_since = time.monotonic()
 
     def _on_unblocked(self) -> None:
         self._blocked_since = None
-        log.info("publishing_goes_on")
+        log.info(LogEvent.PUBLISHING_GOES_ON)
 
 
 class _Pauses:
@@ -168,7 +169,7 @@ class _Pauses:
         if self._left_s <= 0:
             raise NotConfirmedError(f"{count} messages were not taken by {', '.join(queues)}")
         if not self.begun:
-            log.warning("publishing_waits", queues=queues, messages=count, reason="the broker takes no more")
+            log.warning(LogEvent.PUBLISHING_WAITS, queues=queues, messages=count, reason="the broker takes no more")
         self.begun, pause = True, self._pause_s
         self._left_s -= pause
         self._pause_s = min(2 * pause, REFUSED_PAUSE_MOST_S)

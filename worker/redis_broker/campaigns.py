@@ -15,6 +15,7 @@ from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
 from core.moments import utc_now
 from core.parked.store import ParkedDocument
+from core.process.log_events import LogEvent
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
@@ -64,7 +65,7 @@ class RedisBatches(CampaignTasks):
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}
         if claim.attempt > self._settings.claim_attempts and len(claim.documents) > 1:
-            log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
+            log.warning(LogEvent.CLAIM_SPLIT, claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
             return NOTHING_DONE | {"split": self._claims.split(claim)}
         counts: Counter[str] = Counter(dispatched=0, parked=0)
         try:

@@ -14,6 +14,7 @@ from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
 from core.parked.record import parked_document
 from core.parked.store import ParkedDocument
+from core.process.log_events import LogEvent
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
@@ -168,7 +169,7 @@ class RedisMessages:
     def _give_up(self, claim: Claim) -> Counts:
         """A claim that was begun too often: each document alone once more, and the one to blame is parked."""
         if len(claim.documents) > 1:
-            log.warning("claim_split", claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
+            log.warning(LogEvent.CLAIM_SPLIT, claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
             return NOTHING_DONE | {"split": self._claims.split(claim)}
         detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
         known = self._ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}

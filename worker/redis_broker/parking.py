@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import StoreUnavailableError
 from core.parked.record import decode_parked, parked_notice
 from core.parked.store import ParkedDocument, ParkedStore
+from core.process.log_events import LogEvent
 from worker.envelopes.sealing import Sealer
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,7 @@ class Parking:
         try:
             return self._keep(documents)
         except StoreUnavailableError:
-            log.warning("parked_documents_wait_for_sql", count=len(documents))
+            log.warning(LogEvent.PARKED_DOCUMENTS_WAIT_FOR_SQL, count=len(documents))
             return 0
 
     def sweep(self) -> int:
@@ -94,4 +95,4 @@ class Parking:
             if len(self._told) >= MOST_TOLD:
                 self._told.clear()
             self._told.add(parked_id)
-            log.warning("record_left_to_a_newer_version", parked_id=parked_id, reason=str(error)[:200])
+            log.warning(LogEvent.RECORD_LEFT_TO_A_NEWER_VERSION, parked_id=parked_id, reason=str(error)[:200])

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import NotFoundError, StoreUnavailableError
+from core.process.log_events import LogEvent
 from core.storage.schema import current_version, is_behind
 from core.store import Store
 from worker.configuration import Configured
@@ -39,7 +40,9 @@ def shortcoming(store: Store) -> str | None:
 def wait_for_database(store: Store, sleep: Callable[[float], None] = time.sleep) -> None:
     """Returns once the database has this program's schema, or a newer one, and rules; tells every 5 s what it lacks."""
     while (words := shortcoming(store)) is not None:
-        log.warning("waiting_for_database", reason=f"the database {words}", remedy="run: smart-assign db upgrade")
+        log.warning(
+            LogEvent.WAITING_FOR_DATABASE, reason=f"the database {words}", remedy="run: smart-assign db upgrade"
+        )
         sleep(WAIT_S)
 
 

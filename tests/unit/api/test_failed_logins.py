@@ -87,7 +87,7 @@ def test_it_logs_once_a_window_and_names_no_account(failures: FailedLogins) -> N
         for _ in range(MAX_OF_ACCOUNT + 5):
             failures.note("a secret typed in the wrong place", HOME)
     (line,) = logs
-    assert (line["event"], line["address"]) == ("api.wrong_keys", HOME)
+    assert (line["event"], line["address"]) == ("api_wrong_keys", HOME)
     assert "secret" not in str(line)
 
 

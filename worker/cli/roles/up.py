@@ -12,6 +12,7 @@ import structlog
 from rich.text import Text
 
 from core.errors import RefusedError
+from core.process.log_events import LogEvent
 from worker.addresses import masked
 from worker.cli.output import command, console, json_option, print_json, say
 from worker.cli.roles.celery_programs import ready_database
@@ -85,7 +86,7 @@ def _revive(settings: Settings, urls: ResolvedUrls) -> None:
         return
     if back.redis_url != urls.embedded.redis_url:
         raise EmbeddedRedisError("the embedded Redis died, and came back at another address: start `up` again")
-    log.warning("embedded.revived", data_dir=str(settings.data_dir))
+    log.warning(LogEvent.EMBEDDED_REDIS_REVIVED, data_dir=str(settings.data_dir))
 
 
 class _Heard:
