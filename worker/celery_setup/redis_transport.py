@@ -170,21 +170,21 @@ CONNECTION_ERRORS = (*redis.Transport.connection_errors, ResponseError)
 class Transport(redis.Transport):  # type: ignore[misc]  # kombu is untyped
     """kombu's transport, with our channel for our application."""
 
+    connection_errors = CONNECTION_ERRORS  # kombu asks the class
+
     def __init__(self, client: Any, *args: Any, **options: Any) -> None:
         self.Channel = Channel if _of_ours(client) else redis.Channel
-        if _of_ours(client):
-            self.connection_errors = CONNECTION_ERRORS
         super().__init__(client, *args, **options)
 
 
 class SentinelTransport(redis.SentinelTransport):  # type: ignore[misc]  # kombu is untyped
     """The same behind Sentinel."""
 
+    connection_errors = CONNECTION_ERRORS
+
     def __init__(self, client: Any, *args: Any, **options: Any) -> None:
         self.Channel = SentinelChannel if _of_ours(client) else redis.SentinelChannel
         super().__init__(client, *args, **options)
-        if _of_ours(client):
-            self.connection_errors = CONNECTION_ERRORS
 
 
 def register() -> None:
