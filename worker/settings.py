@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from worker.addresses import fault_of
 from worker.transport_options import RedisOptions, options_of
 
 ENV_PREFIX = "SMART_ASSIGN_"
@@ -116,6 +117,13 @@ class Settings(BaseSettings):
         ):
             if url is not None and url.partition("://")[0] not in schemes:
                 raise ValueError(f"{ENV_PREFIX}{name} must begin with one of: {', '.join(s + '://' for s in schemes)}")
+        return self
+
+    @model_validator(mode="after")
+    def _urls_can_be_read(self) -> Settings:
+        for name, url in (("BROKER_URL", self.broker_url), ("REDIS_URL", self.redis_url)):
+            if url is not None and (fault := fault_of(url)) is not None:
+                raise ValueError(f"{ENV_PREFIX}{name} {fault}")
         return self
 
     @model_validator(mode="after")

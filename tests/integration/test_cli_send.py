@@ -165,6 +165,29 @@ def test_it_streams_a_file_from_stdin_in_order(deployment: Deployment) -> None:
     assert [each["message_id"] for each in received(deployment, count)] == [f"m{number}" for number in range(count)]
 
 
+def test_it_takes_the_text_from_stdin_or_from_a_file(redis_url: str, tmp_path: Path) -> None:
+    made = Deployment(redis_url, redis_url, f"sqlite:///{tmp_path}/unused.sqlite3")
+    cli, one = Cli(made.environment), ["send", "--account", "acme", "--to", "+61491570156"]
+    (tmp_path / "body").write_bytes("\ufeffGrüße\r\n\r\nA\r\n".encode())
+    cli.done(*one, "--body", "-", stdin="Hello\n world\n")
+    cli.done(*one, "--body-file", str(tmp_path / "body"))
+    cli.done(*one, "--body-file", "-", stdin="Hi")
+    assert [each["body"] for each in received(made, 3)] == ["Hello\n world", "Grüße\r\n\r\nA", "Hi"]
+
+
+WRONG_BODIES = [
+    (["--body", "x", "--body-file", "-"], b"y", "either --body or --body-file"),
+    (["--body", "-"], b"\xff\xfe", "not UTF-8"),
+    (["--body", "-", "--file", "-"], b"", "not both"),
+]
+
+
+@pytest.mark.parametrize(("options", "stdin", "said"), WRONG_BODIES, ids=lambda value: str(value)[:20])
+def test_it_refuses_a_text_that_it_cannot_read(options: list[str], stdin: bytes, said: str, tmp_path: Path) -> None:
+    one = ["send", "--account", "acme", "--to", "+61491570156"]
+    assert said in embedded_cli(tmp_path).refused(*one, *options, stdin=stdin, exit_code=2)
+
+
 def test_it_says_how_far_it_came_when_the_broker_is_away(tmp_path: Path) -> None:
     away = {"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": "redis://127.0.0.1:1/0"}
     done = Cli(away).run("send", "--file", "-", stdin=json.dumps(message(1)))

@@ -22,7 +22,7 @@ def upgrade(as_json: bool) -> None:
         before = database_version(session.store)
         migrate(session.store)
         rules = session.store.ensure_rules()
-    url = masked(str(session.store.engine.url))
+    url = masked(session.settings.database_url or str(session.store.engine.url))
     if as_json:
         print_json({"database": url, "from": before, "to": newest_version(), "rules_version": rules})
     else:

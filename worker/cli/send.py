@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from core.encoding import encode_json
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
+from worker.cli.body import body_options
 from worker.cli.interrupts import telling, whole
 from worker.cli.output import command, fail, json_option, print_json, say, stderr, warn
 from worker.cli.parameters import enum_option
@@ -75,7 +76,7 @@ def _send_trip(sending: Sending, producer: Producer, queue: str, trip: Sequence[
 @click.option("--file", "source_file", type=click.File("rb"), help="JSON lines, one message each; '-' is stdin.")
 @click.option("--account", "account_id", help="Account that sends.")
 @click.option("--to", help="Recipient: E.164 with '+', or a national number with --country.")
-@click.option("--body", help="Text, 1 to 1600 characters.")
+@body_options("Text, 1 to 1600 characters")
 @click.option("--subaccount", "subaccount_id", help="Sub-account that sends.")
 @click.option("--sender-id", help="Sender to use; left out: Smart Assign decides.")
 @enum_option("--sender-type", kind=SenderType, metavar="TYPE", says="Type of --sender-id")

@@ -78,7 +78,7 @@ class Fitness:
         if version != newest_version():
             words = "is empty" if version is None else f"has version {version}, this program needs {newest_version()}"
             raise UnfitError(f"{words}: run `smart-assign db upgrade`")
-        return f"version {version} at {masked(str(self._store.engine.url))}"
+        return f"version {version} at {masked(self._settings.database_url or str(self._store.engine.url))}"
 
     def queues(self) -> str:
         """Exist, and the dispatch queue has room."""

@@ -14,6 +14,7 @@ from core.contract.models import CampaignBatch
 from core.encoding import ContractError, decode_json
 from core.errors import FieldError, RefusedError
 from core.sender import Product, SenderType, TrafficClass
+from worker.cli.body import body_options
 from worker.cli.output import warn
 from worker.cli.parameters import account_option, country_option, enum_option, known_country
 from worker.sending.encoding import as_utf8, refuse_foreign
@@ -74,7 +75,7 @@ def campaign_options(function: _F) -> _F:
         click.option("--encoding", metavar="NAME", help="Of the file, where it is neither UTF-8 nor marked as UTF-16."),
         click.option("--column", metavar="NAME", help="The one with the telephone numbers, if it is not called `to`."),
         click.option("--ignore-other-columns", is_flag=True, help="Pass on no column but those that mean something."),
-        click.option("--body", help="Text for all rows without a body of their own."),
+        body_options("Text for all rows without a body of their own"),
         click.option("--subaccount", "--subaccount-id", "subaccount_id", metavar="ACCOUNT", help="That sends."),
         click.option("--sender-id", metavar="SENDER", help="For all recipients; left out: Smart Assign decides."),
         enum_option("--sender-type", kind=SenderType, metavar="TYPE", says="Type of --sender-id"),
