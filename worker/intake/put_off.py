@@ -8,6 +8,7 @@ import structlog
 
 from core.moments import utc_now
 from core.process.lasting import Attempts
+from core.process.log_events import LogEvent
 from worker.envelopes.later import waits
 from worker.envelopes.opening import ForCelery, Opened
 from worker.handoff.errors import PUBLISH_ERRORS
@@ -79,4 +80,4 @@ def _acknowledge(parent: Any, batch: list[_Came]) -> None:
         for each in batch:
             each.acks.acknowledge([each.tag])
     except (*parent.connection_errors, *parent.channel_errors) as error:  # the broker delivers again
-        log.warning("acknowledgement_lost", error=type(error).__name__)
+        log.warning(LogEvent.ACKNOWLEDGEMENT_LOST, error=type(error).__name__)
