@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-b
 install = $(PIP) --require-hashes $(addprefix --requirement ,$(1)) && $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test fuzz check fmt bench lock clean
+.PHONY: help demo up test fuzz check fmt bench lock audit clean
 
 # Most tests wait, so a whole run is divided among more processes than a small machine has cores.
 TEST_PROCESSES := 3
@@ -27,6 +27,7 @@ help:
 	@echo "make bench   measurements (ARGS=... to choose)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make lock    resolve the locks anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make audit   ask of every locked package whether a vulnerability is known"
 	@echo "make clean   remove .venv and caches; the data in .smart-assign stays"
 
 demo: $(VENV)/.base
@@ -59,6 +60,11 @@ lock: $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/lock
 	$(VENV)/lock/bin/pip --disable-pip-version-check install --quiet uv
 	$(BIN)/python deploy/lock.py $(VENV)/lock/bin/uv $(UPGRADE)
+
+audit: $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip --disable-pip-version-check install --quiet --only-binary :all: --require-hashes --requirement deploy/audit.lock
+	@$(BIN)/python -m deploy.audit $(VENV)/audit/bin/pip-audit
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -19,20 +19,30 @@ LOCKS: Mapping[str, Sequence[str]] = {
     "tests/requirements.lock": ("dev",),
     "benchmarks/requirements.lock": ("dev", "bench"),
 }
+#: The tool of `make audit`, apart from all else.
+AUDIT_LOCK, AUDIT_TOOL = "deploy/audit.lock", "pip-audit>=2.9"
 #: The build tool is locked too, and used as installed: a build in isolation would fetch another.
 BUILD_TOOL = "setuptools>=77"
 _ENTRY = re.compile(r"(?m)^[a-z0-9].*(?:\n +--hash=.*)+$", re.IGNORECASE)
 
 
-def resolved(uv: str, extras: Sequence[str], known: str, options: Sequence[str]) -> list[str]:
-    """The entries of one set: a version, its markers, its hashes. `known` are versions to keep to."""
-    more = [word for extra in extras for word in ("--extra", extra)]
+def compiled(uv: str, asked: str, *more: str) -> list[str]:
+    """The entries that uv finds for what is asked: each a version, its markers, its hashes."""
     command = [uv, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
-    command += ["--no-header", "--no-annotate", *options, *more, "pyproject.toml", "-"]
-    if known:
-        command += ["--constraint", known]
-    done = subprocess.run(command, cwd=ROOT, input=BUILD_TOOL, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603  # our own words
+    command += ["--no-header", "--no-annotate", *more, "-"]
+    done = subprocess.run(command, cwd=ROOT, input=asked, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603  # our own words
     return _ENTRY.findall(done.stdout)
+
+
+def resolved(uv: str, extras: Sequence[str], known: Path, options: Sequence[str] = ()) -> list[str]:
+    """The entries of one set; `known` has versions to keep to."""
+    more = [word for extra in extras for word in ("--extra", extra)]
+    return compiled(uv, BUILD_TOOL, "--constraint", str(known), *options, *more, "pyproject.toml")
+
+
+def without_hashes(entries: str) -> str:
+    """The versions alone."""
+    return re.sub(r" \\\n +--hash=\S+", "", entries)
 
 
 def main() -> None:
@@ -40,14 +50,15 @@ def main() -> None:
     uv, *options = sys.argv[1:]
     together = ROOT / ".venv" / "together.lock"
     before = "\n".join((ROOT / name).read_text("utf-8") for name in LOCKS if (ROOT / name).exists())
-    together.write_text("" if "--upgrade" in options else re.sub(r" \\\n +--hash=\S+", "", before), "utf-8")
-    everything = resolved(uv, ("dev", "bench"), str(together), options)
-    together.write_text("\n".join(entry.partition(" \\\n")[0] for entry in everything), "utf-8")
+    together.write_text("" if "--upgrade" in options else without_hashes(before), "utf-8")
+    everything = resolved(uv, ("dev", "bench"), together, options)
+    together.write_text(without_hashes("\n".join(everything)), "utf-8")
     written: set[str] = set()
     for name, extras in LOCKS.items():
-        entries = [entry for entry in resolved(uv, extras, str(together), ()) if entry not in written]
+        entries = [entry for entry in resolved(uv, extras, together) if entry not in written]
         written.update(entries)
         (ROOT / name).write_text("\n".join(entries) + "\n", "utf-8")
+    (ROOT / AUDIT_LOCK).write_text("\n".join(compiled(uv, AUDIT_TOOL)) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

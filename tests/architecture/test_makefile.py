@@ -23,6 +23,7 @@ SETS = {
     "dev": ("requirements.lock", "tests/requirements.lock"),
     "dev bench": ("requirements.lock", "tests/requirements.lock", "benchmarks/requirements.lock"),
 }
+AUDIT_LOCK = "deploy/audit.lock"
 LOCKS = SETS["dev bench"]
 
 
@@ -90,14 +91,14 @@ def test_every_locked_version_has_hashes_and_is_the_same_in_all_locks() -> None:
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, AUDIT_LOCK])
 def test_its_lock_names_no_address_and_no_file(name: str) -> None:
     line = r"(?:\w[\w.-]*==[\w.]+(?: ; [^/]+?)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?)"
     assert [each for each in (ROOT / name).read_text().splitlines() if not re.fullmatch(line, each)] == []
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize("target", ["help", "demo", "up", "test", "check", "bench", "fmt", "lock", "clean"])
+@pytest.mark.parametrize("target", ["help", "demo", "up", "test", "check", "bench", "fmt", "lock", "audit", "clean"])
 def test_it_has_the_target(target: str) -> None:
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -265,15 +265,30 @@ def test_it_publishes_nothing_beyond_this_machine(name: str) -> None:
     assert ON_REDIS["networks"]["services"] == {"internal": True}
 
 
-@OUR_SERVICES
-def test_it_gives_roles_no_rights(name: str) -> None:
-    service = ours(ON_REDIS)[name]
+@pytest.mark.parametrize("name", ON_RABBITMQ["services"])
+def test_it_gives_nobody_rights(name: str) -> None:
+    service = ON_RABBITMQ["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
+    assert not [volume for volume in service.get("volumes", []) if volume.startswith(("/", "."))]
+    # Ours run as the image's user, a server as the one that owns its data.
+    assert service.get("user") == (None if "build" in service else name)
+
+
+@OUR_SERVICES
+def test_it_reaps_orphans_and_bounds_what_runs(name: str) -> None:
+    service = ours(ON_REDIS)[name]
     assert service["init"] is True
-    assert "privileged" not in service
-    assert "user" not in service  # the image's
+    if name != "migrate":
+        assert set(service["deploy"]["resources"]["limits"]) == {"memory", "pids"}
+        assert service["healthcheck"]
+
+
+@pytest.mark.parametrize("name", OLDEST)
+def test_it_pins_servers_by_digest(name: str) -> None:
+    assert re.fullmatch(rf"{name}:[\w.-]+@sha256:[0-9a-f]{{64}}", ON_RABBITMQ["services"][name]["image"])
 
 
 def test_it_keeps_what_must_outlive_a_container() -> None:
@@ -302,7 +317,7 @@ def test_it_runs_two_schedulers_that_take_turns() -> None:
 
 @pytest.mark.parametrize("name", OLDEST)
 def test_it_pins_servers_that_are_new_enough(name: str) -> None:
-    image, _, tag = ON_REDIS["services"][name]["image"].partition(":")
+    image, tag, _ = re.split("[:@]", ON_RABBITMQ["services"][name]["image"], maxsplit=2)
     version = tuple(int(part) for part in tag.partition("-")[0].split("."))
     assert image == name
     assert version >= OLDEST[name]
@@ -313,7 +328,8 @@ def test_it_pins_servers_that_are_new_enough(name: str) -> None:
 
 def test_it_builds_in_one_stage_and_runs_in_another() -> None:
     assert (len(IMAGE_STAGES), BUILD.name) == (2, "build")
-    assert BUILD.base == IMAGE.base == "python:3.13-slim-bookworm"
+    assert BUILD.base == IMAGE.base
+    assert re.fullmatch(r"python:3\.13-slim-bookworm@sha256:[0-9a-f]{64}", IMAGE.base)
     requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     assert requires == ">=3.11"
 
@@ -370,6 +386,10 @@ def test_it_runs_as_a_user_without_rights() -> None:
     [useradd] = [words for words in made if words[0] == "useradd"]
     assert useradd[useradd.index("--uid") + 1] == uid
     assert [name for name, _ in IMAGE.instructions][-3:] == ["USER", "ENTRYPOINT", "CMD"]
+
+
+def test_no_program_in_it_may_change_its_user() -> None:
+    assert any('"/6000"' in line and '"a-s"' in line for line in IMAGE.all("RUN"))
 
 
 def test_it_makes_the_data_folder_for_that_user() -> None:
