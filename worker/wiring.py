@@ -29,6 +29,7 @@ from core.store import Store
 from worker.configuration import configured
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.broker import Broker, BrokerHealth
+from worker.handoff.first_edition import FirstEdition
 from worker.rabbitmq_broker.health import RabbitHealth
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.redis_broker.health import RedisHealth
@@ -76,7 +77,13 @@ class Runtime:
             prefix=settings.key_prefix,
             size=settings.decision_cache_size,
         )
-        return Assigner(decisions, max_bytes=settings.document_max_bytes, clock=self.clock)
+        first_edition = FirstEdition(self.broker.progress_redis, settings)
+        return Assigner(
+            decisions,
+            max_bytes=settings.document_max_bytes,
+            clock=self.clock,
+            beside_first_edition=first_edition.may_be_about,
+        )
 
     @cached_property
     def default_warnings(self) -> DefaultWarnings:

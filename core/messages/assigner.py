@@ -71,11 +71,12 @@ class Group:
 
     __slots__ = ("account", "account_alone", "country", "example", "key", "verdict", "writer")
 
-    def __init__(self, key: _Key, example: Message) -> None:
+    def __init__(self, key: _Key, example: Message, *, beside_first_edition: bool) -> None:
         self.key, self.example, self.country = key, example, key[2]
         subaccount_id = example.subaccount_id
         self.account = account_hash(example.account_id, subaccount_id)
-        self.account_alone = None if subaccount_id is None else account_hash(example.account_id)
+        second = beside_first_edition and subaccount_id is not None
+        self.account_alone = account_hash(example.account_id) if second else None
         self.verdict: Verdict | None = None
         self.writer: Writer | SpreadWriter | None = None
 
@@ -88,8 +89,14 @@ Entry = tuple[int, Group, str, str, str, bytes]
 class Messages:
     """The messages of one batch that can be sent to somebody, by group; and those that are parked before that."""
 
-    def __init__(self, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> None:
-        self.now, self._overrides = now, overrides
+    def __init__(
+        self,
+        now: datetime,
+        overrides: Mapping[str, SenderRef] = _NO_OVERRIDES,
+        *,
+        beside_first_edition: bool = True,
+    ) -> None:
+        self.now, self._overrides, self._beside_first_edition = now, overrides, beside_first_edition
         self.groups: dict[_Key, Group] = {}
         self.entries: list[Entry] = []
         self.parked: list[Parked] = []
@@ -109,7 +116,7 @@ class Messages:
         key = _key(message, country, self._overrides.get(country))
         found = self.groups.get(key)
         if found is None:
-            found = self.groups[key] = Group(key, message)
+            found = self.groups[key] = Group(key, message, beside_first_edition=self._beside_first_edition)
         return found
 
 
@@ -117,9 +124,16 @@ class Assigner:
     """Gives every message of a batch its sender."""
 
     def __init__(
-        self, decisions: Verdicts, *, max_bytes: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        decisions: Verdicts,
+        *,
+        max_bytes: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        beside_first_edition: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`beside_first_edition`: whether workers may take the same messages that know no ids of sub-accounts."""
         self._decisions, self._max_bytes, self._clock = decisions, max_bytes, clock
+        self._beside_first_edition = beside_first_edition
 
     def assign(self, documents: Sequence[bytes]) -> Outcome:
         """Assign a batch of JSON documents. Total: no document, however broken, makes it raise."""
@@ -133,7 +147,7 @@ class Assigner:
 
     def new_batch(self, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> Messages:
         """An empty batch; `overrides` are its own senders by country."""
-        return Messages(self._clock(), overrides)
+        return Messages(self._clock(), overrides, beside_first_edition=self._beside_first_edition())
 
     def finish(self, batch: Messages) -> Outcome:
         """Write every message of a batch with the verdict of its group."""
@@ -146,7 +160,10 @@ class Assigner:
             digest = digest_of(group.account, message_id)
             dispatch_id = hexlify(digest)
             outcome.payloads.append(group.writer.write(message_id, e164, body, tail, dispatch_id))
-            outcome.marks.append(_mark(group, message_id, digest))
+            mark = digest[:MARK_BYTES]
+            if group.account_alone is not None:  # the second mark, by which workers of the first edition know it
+                mark += digest_of(group.account_alone, message_id)[:MARK_BYTES]
+            outcome.marks.append(mark)
             outcome.dispatch_ids.append(dispatch_id)
             outcome.indexes.append(place)
         return outcome
@@ -164,13 +181,6 @@ class Assigner:
             reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
             raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
         return decode_message(document)
-
-
-def _mark(group: Group, message_id: str, digest: bytes) -> bytes:
-    """The mark of a message of a sub-account ends with the one that workers of the first edition give it."""
-    if group.account_alone is None:
-        return digest[:MARK_BYTES]
-    return digest[:MARK_BYTES] + digest_of(group.account_alone, message_id)[:MARK_BYTES]
 
 
 def _not_sent(place: int, group: Group, message_id: str, outcome: Outcome) -> None:

@@ -18,7 +18,9 @@ from core.campaigns.batch import Batch, read_batch
 from core.contract.ids import MARK_BYTES
 from tests.support.first_edition import FirstMarks, FirstOnRedis, first_mark
 from tests.support.ids import message_digest
+from tests.support.services import free_port
 from worker.handoff.chunks import Chunks, OpenBatch
+from worker.handoff.first_edition import LOOK_AGAIN_S, UPGRADE_S, FirstEdition
 from worker.handoff.keys import Keys
 from worker.handoff.settlement import Settlement
 from worker.rabbitmq_broker.marks import Marks
@@ -37,10 +39,10 @@ class Text(NamedTuple):
     subaccount_id: str | None = None
 
 
-def mark(text: Text) -> bytes:
-    """As the assigner makes it."""
+def mark(text: Text, beside_first: bool = True) -> bytes:
+    """As the assigner makes it; with a second mark where workers of the first edition may be about."""
     digest = message_digest("acme", text.message_id, text.subaccount_id)[:MARK_BYTES]
-    return digest if text.subaccount_id is None else digest + first_mark("acme", text.message_id)
+    return digest + first_mark("acme", text.message_id) if text.subaccount_id and beside_first else digest
 
 
 def first(text: Text) -> bytes:
@@ -52,7 +54,7 @@ class Editions(Protocol):
 
     def by_first(self, texts: Sequence[Text]) -> list[Text]: ...
 
-    def by_this(self, texts: Sequence[Text]) -> list[Text]: ...
+    def by_this(self, texts: Sequence[Text], beside_first: bool = True) -> list[Text]: ...
 
 
 class OnRedis:
@@ -66,8 +68,8 @@ class OnRedis:
         self._first.hand_off([b"%d" % texts.index(text) for text in once.values()], list(once))
         return self._came(texts)
 
-    def by_this(self, texts: Sequence[Text]) -> list[Text]:
-        once = {mark(text): text for text in texts}
+    def by_this(self, texts: Sequence[Text], beside_first: bool = True) -> list[Text]:
+        once = {mark(text, beside_first): text for text in reversed(texts)}
         sealed = [b"%d" % texts.index(text) for text in once.values()]
         self._claims.settle_task(str(uuid.uuid4()), Settlement(sealed, list(once)))
         return self._came(texts)
@@ -95,8 +97,8 @@ class OnRabbitMQ:
         self._first.remember([list(once)[place] for place in fresh])
         return [list(once.values())[place] for place in fresh]
 
-    def by_this(self, texts: Sequence[Text]) -> list[Text]:
-        marks = [mark(text) for text in texts]
+    def by_this(self, texts: Sequence[Text], beside_first: bool = True) -> list[Text]:
+        marks = [mark(text, beside_first) for text in texts]
         known = self._marks.reserve(marks)
         fresh = [place for place in range(len(marks)) if place not in known]
         self._marks.remember([marks[place] for place in fresh])
@@ -159,14 +161,74 @@ def test_it_dispatches_each_once_whoever_takes_it(editions: Editions, seed: int)
 
 @pytest.mark.parametrize("seed", range(6))
 def test_it_dispatches_every_subaccounts_once_after_the_upgrade(editions: Editions, seed: int) -> None:
+    """Some workers still write second marks, others do so no longer."""
     draw = random.Random(seed)
     texts = [Text(str(number), whose) for number in range(20) for whose in (None, "sydney", "perth")]
     deliveries = texts * 3
     draw.shuffle(deliveries)
     came: Counter[Text] = Counter()
     for at in range(0, len(deliveries), 7):
-        came.update(editions.by_this(deliveries[at : at + 7]))
+        came.update(editions.by_this(deliveries[at : at + 7], draw.random() < 0.5))
     assert came == Counter(texts)
+
+
+@pytest.mark.parametrize("between", [[SYDNEY], [PERTH], [SYDNEY, PERTH]])
+def test_it_knows_as_long_as_it_must_for_whom_a_second_mark_stands(
+    editions: Editions, redis_client: redis.Redis, between: list[Text]
+) -> None:
+    assert editions.by_this([SYDNEY]) == [SYDNEY]
+    a_half_window_later(redis_client)
+    came = editions.by_this(between)
+    assert came == [text for text in between if text is PERTH]
+    a_half_window_later(redis_client)
+    a_half_window_later(redis_client)
+    assert editions.by_this([ALONE]) == [ALONE]
+
+
+def a_half_window_later(client: redis.Redis) -> None:
+    """As if what is there had been written half a window before it was."""
+    stem = Keys(SETTINGS.key_prefix).seen_stem
+    for key in sorted(name.decode() for name in client.scan_iter(f"{stem}*")):
+        kind, _, half = key.removeprefix(stem).rpartition(":")
+        client.rename(key, f"{stem}{kind}{':' if kind else ''}{int(half) - 1}")
+
+
+def first_edition(client: redis.Redis, since_s: int = 0) -> FirstEdition:
+    (seconds, _) = client.time()  # type: ignore[misc]
+    client.set(Keys(SETTINGS.key_prefix).edition, seconds - since_s)
+    return FirstEdition(client, SETTINGS)
+
+
+def test_the_first_edition_may_be_about_for_a_day(redis_client: redis.Redis) -> None:
+    assert FirstEdition(redis_client, SETTINGS).may_be_about()
+    assert first_edition(redis_client, UPGRADE_S - 60).may_be_about()
+    assert not first_edition(redis_client, UPGRADE_S + 1).may_be_about()
+
+
+def test_the_first_edition_is_about_where_it_marks_messages(editions: Editions, redis_client: redis.Redis) -> None:
+    editions.by_this([SYDNEY, ALONE, PERTH])
+    editions.by_this([SYDNEY, Text("2", "sydney")], False)
+    assert not first_edition(redis_client, UPGRADE_S + 1).may_be_about()
+    editions.by_first([Text("3")])
+    assert first_edition(redis_client, UPGRADE_S + 1).may_be_about()
+
+
+def test_it_asks_once_a_minute_whether_the_first_edition_is_about(redis_client: redis.Redis) -> None:
+    now = [0.0]
+    client = redis_client
+    client.set(Keys(SETTINGS.key_prefix).edition, 1)
+    asked = FirstEdition(client, SETTINGS, lambda: now[0])
+    assert not asked.may_be_about()
+    FirstMarks(client, SETTINGS.key_prefix, SETTINGS.idempotency_window).remember([first(ALONE)])
+    assert not asked.may_be_about()
+    now[0] = LOOK_AGAIN_S
+    assert asked.may_be_about()
+
+
+def test_it_takes_the_first_edition_to_be_about_while_redis_is_away() -> None:
+    with redis.Redis(port=free_port()) as away:
+        assert FirstEdition(away, SETTINGS).may_be_about()
+        assert not FirstEdition(away, Settings(idempotency_window=0)).may_be_about()
 
 
 def batch_of(subaccount_id: str | None, batch_id: str = "b1") -> Batch:

@@ -10,6 +10,7 @@ import redis
 
 from core.campaigns.batch import Batch
 from worker.handoff.keys import Keys
+from worker.handoff.mark_arguments import MarkArguments, mark_arguments
 from worker.handoff.script_headers import ChunkHeader
 from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import Settled, Settlement
@@ -105,16 +106,21 @@ class Chunks:
 
     def settle_chunk(self, chunk: Chunk, outcome: Settlement) -> SettledChunk:
         """Hand off one chunk of a campaign batch, and count it; once for each batch, whoever works on it."""
+        marks, sent_marks = mark_arguments(outcome.marks), mark_arguments(chunk.sent_marks)
         answer = self._scripts.run(
-            self._header(chunk, outcome),
-            *chunk.sent_marks,
+            self._header(chunk, outcome, marks, sent_marks),
+            *sent_marks.first,
+            *sent_marks.second,
             *outcome.sealed,
-            *outcome.marks,
+            *marks.first,
+            *marks.second,
             *(part for entry in outcome.parked for part in entry),
         )
         return SettledChunk(*answer)
 
-    def _header(self, chunk: Chunk, outcome: Settlement) -> ChunkHeader:
+    def _header(
+        self, chunk: Chunk, outcome: Settlement, marks: MarkArguments, sent_marks: MarkArguments
+    ) -> ChunkHeader:
         keys = self._keys
         return ChunkHeader(
             batch=keys.batch(chunk.batch_key),
@@ -136,4 +142,7 @@ class Chunks:
             sent_marks=len(chunk.sent_marks),
             sent_dispatched=chunk.sent.dispatched,
             sent_duplicates=chunk.sent.duplicates + outcome.repeats,
+            second_marks=len(marks.second),
+            flags=marks.flags,
+            sent_second_marks=len(sent_marks.second),
         )

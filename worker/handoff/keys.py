@@ -52,6 +52,11 @@ class Keys:
         return f"{self.prefix}:seen:"
 
     @property
+    def edition(self) -> str:
+        """String: since when, in s of the server's clock, workers that know the ids of sub-accounts have worked here."""
+        return f"{self.prefix}:edition"
+
+    @property
     def reserved(self) -> str:
         """Sorted set: marks of messages that are being published to RabbitMQ, by when they are free again."""
         return f"{self.prefix}:reserved"

@@ -43,6 +43,9 @@ class ChunkHeader(ScriptHeader, kw_only=True):
     sent_marks: int
     sent_dispatched: int
     sent_duplicates: int
+    second_marks: int = 0
+    flags: str | None = None
+    sent_second_marks: int = 0
     claim_id: str | None = None
     progress: str | None = None
     total_batches: int | None = None
@@ -58,6 +61,13 @@ class ClaimHeader(ScriptHeader):
     most: int
     most_bytes: int
     takes_up: bool
+
+
+class FirstEditionHeader(ScriptHeader):
+    """How long an upgrade from the first edition may take."""
+
+    script = "first_edition"
+    upgrade_s: int
 
 
 class PostponeHeader(ScriptHeader):
@@ -84,12 +94,23 @@ class RecoverHeader(ScriptHeader):
     tasks: Mapping[str, TaskTemplate]
 
 
+class RememberHeader(ScriptHeader):
+    """Second marks, where there are any."""
+
+    script = "remember"
+    second_marks: int = 0
+    flags: str | None = None
+
+
 class ReserveHeader(ScriptHeader):
     """For how long marks are reserved, and how many of them, at the end, came in a redelivery."""
 
     script = "reserve"
     reserved_ms: int
     redelivered: int
+    second_redelivered: int = 0
+    second_marks: int = 0
+    flags: str | None = None
 
 
 class SettleHeader(ScriptHeader, kw_only=True):
@@ -102,6 +123,8 @@ class SettleHeader(ScriptHeader, kw_only=True):
     deferred: int
     deferred_ms: int
     repeats: int
+    second_marks: int = 0
+    flags: str | None = None
     claim_id: str | None = None
     task_mark: str | None = None
     deferred_id: str | None = None

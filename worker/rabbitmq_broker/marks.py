@@ -16,7 +16,8 @@ import structlog
 from core.cache.breaker import Breaker
 from core.process.log_events import LogEvent
 from worker.handoff.keys import Keys
-from worker.handoff.script_headers import ReserveHeader
+from worker.handoff.mark_arguments import mark_arguments
+from worker.handoff.script_headers import RememberHeader, ReserveHeader
 from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
@@ -61,7 +62,8 @@ class Marks:
         if not marks or not self._window or self._breaker.open:
             return
         try:
-            self._scripts.run_bare("remember", *marks)
+            given = mark_arguments(marks)
+            self._scripts.run(RememberHeader(len(given.second), given.flags), *given.first, *given.second)
         except redis.RedisError:
             self._trip()
 
@@ -82,12 +84,15 @@ class Marks:
 
     def _reserved(self, marks: Sequence[bytes], redelivered: int) -> set[bytes]:
         """Those of `marks`, of which the last `redelivered` came again, that were dispatched; the rest is reserved."""
+        given, fresh = mark_arguments(marks), mark_arguments(marks[: len(marks) - redelivered])
+        seconds = len(given.second)
+        header = ReserveHeader(RESERVED_MS, redelivered, seconds - len(fresh.second), seconds, given.flags)
         # Others may reserve in between, so there is an end to it: then a repeat is better than to wait for ever.
         for _ in range(int(2 * RESERVED_MS / 1000 / POLL_S)):
             if self._breaker.open:
                 return set()
             try:
-                found = self._scripts.run(ReserveHeader(RESERVED_MS, redelivered), *marks)
+                found = self._scripts.run(header, *given.first, *given.second)
             except redis.RedisError:
                 self._trip()
                 return set()

@@ -18,6 +18,7 @@ import redis
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.handoff.keys import Keys
+from worker.handoff.mark_arguments import mark_arguments
 from worker.handoff.script_headers import (
     BeginHeader,
     ClaimHeader,
@@ -143,6 +144,7 @@ class Claims:
         task_mark: str | None = None,
         deferred_id: str | None = None,
     ) -> Settled | None:
+        marks = mark_arguments(outcome.marks)
         header = SettleHeader(
             messages=len(outcome.sealed),
             parked=len(outcome.parked),
@@ -150,6 +152,8 @@ class Claims:
             deferred=len(outcome.deferred),
             deferred_ms=int(outcome.deferred_s * 1000),
             repeats=outcome.repeats,
+            second_marks=len(marks.second),
+            flags=marks.flags,
             claim_id=claim_id,
             task_mark=task_mark,
             deferred_id=deferred_id,
@@ -157,7 +161,8 @@ class Claims:
         answer = self._scripts.run(
             header,
             *outcome.sealed,
-            *outcome.marks,
+            *marks.first,
+            *marks.second,
             *(part for entry in outcome.parked for part in entry),
             *outcome.for_celery,
             *outcome.deferred,

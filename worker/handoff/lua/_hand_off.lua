@@ -10,192 +10,183 @@ local HALF_WINDOW_S = math.max(1, WINDOW_S / 2)
 -- The number of the half window that it is now; by the server's clock, for workers' clocks differ.
 local function bucket_now() return math.floor(redis.call('TIME')[1] / HALF_WINDOW_S) end
 
--- Marks of messages that were dispatched, in sets of half a window each. A mark has 14 bytes: a digest of account and
--- message id. That of a message of a sub-account has 28: a digest of all three ids, then the one without the sub-account,
--- by which workers of the first edition know it (docs/decisions/0021). Keys, with the number of the half window:
---   SEEN_STEM          the short marks: all that workers of the first edition ask and write, and that we write for them
---   the same 'own:'    what we know beside: long marks, and the short ones that we wrote for sub-accounts alone
---   the same 'ours:'   how many members of the first set are ours: if it has more, such a worker was here
-local SHORT = 14
+-- Marks of messages that were dispatched, in sets of half a window each. A mark has 14 bytes: a digest of account,
+-- sub-account and message id. While workers of the first edition may be about, which know no sub-accounts, a message of
+-- one has a second, of account and message id alone, by which they know it (docs/decisions/0021). Keys, with the number
+-- of the half window:
+--   SEEN_STEM          all marks
+--   the same 'own:'    the second marks that stand for messages of sub-accounts alone
+--   the same 'ours:'   how many members of the first set are ours: if it has more, a worker of the first edition was here
 
-local function short_of(mark) return string.sub(mark, -SHORT) end
-
--- The places, from 0, of the long ones among the `n` marks from ARGV[first] on; nil where there are none. They are looked
--- for once: a script asks whether marks are known, and then writes them.
-local longs_from = {}
-local function long_ones(first, n)
-  if longs_from[first] == nil then
-    local places = nil
-    for i = 0, n - 1 do
-      if #ARGV[first + i] > SHORT then
-        places = places or {}
-        places[#places + 1] = i
-      end
-    end
-    longs_from[first] = places or false
-  end
-  return longs_from[first] or nil
+-- The arguments that are marks: `n` from `first` on, then the `m` second ones of those of them that have one. `flags` has a 1
+-- or 0 for each of the `n`, or nothing where either all or none have one.
+local function marks_at(first, n, m, flags)
+  return {first = first, n = n, seconds = first + n, m = m or 0, flags = flags or ''}
 end
 
--- Whether each of `members` is in a set of the stem in one of the last three half windows; `counts` may leave one out.
-local function found(stem, bucket, members, counts)
-  local known = {}
+-- The places, from 1, of the messages that the second marks belong to.
+local function places_of_seconds(marks)
+  local places = {}
+  for i = 1, marks.n do
+    if marks.flags == '' or string.sub(marks.flags, i, i) == '1' then places[#places + 1] = i end
+  end
+  return places
+end
+
+-- The places, from 1, of those of `n` members of `list` from `first` on that are in a set of the stem in one of the last
+-- three half windows; nil where none is. `counts` may leave one out.
+local function found(stem, bucket, list, first, n, counts)
+  local places = nil
   for age = 0, 2 do
     if not counts or counts(bucket - age) then
-      for from = 1, #members, CHUNK do
-        local to = math.min(from + CHUNK - 1, #members)
-        local flags = redis.call('SMISMEMBER', stem .. (bucket - age), unpack(members, from, to))
-        for i = 1, #flags do known[from + i - 1] = known[from + i - 1] or flags[i] == 1 end
-      end
-    end
-  end
-  return known
-end
-
-local function add(key, members)
-  local added = 0
-  for from = 1, #members, CHUNK do
-    added = added + redis.call('SADD', key, unpack(members, from, math.min(from + CHUNK - 1, #members)))
-  end
-  return added
-end
-
--- Writes the long marks of ARGV at `places` from `first` on. A short one that nobody had dispatched before is ours for
--- sub-accounts alone: a message of the account itself with that id is another one.
-local function write_long(bucket, first, places)
-  local shorts, own = {}, {}
-  for i, place in ipairs(places) do shorts[i] = short_of(ARGV[first + place]) end
-  local known = found(SEEN_STEM, bucket, shorts)
-  for i, place in ipairs(places) do
-    own[#own + 1] = ARGV[first + place]
-    if not known[i] then own[#own + 1] = shorts[i] end
-  end
-  add(SEEN_STEM .. 'own:' .. bucket, own)
-  return add(SEEN_STEM .. bucket, shorts)
-end
-
--- Writes the short marks of ARGV at `places` from `first` on, or all `n` where `places` is nil.
-local function write_short(bucket, first, n, places)
-  local added = 0
-  local function write(...)
-    added = added + redis.call('SADD', SEEN_STEM .. bucket, ...)
-    for age = 0, 2 do
-      local own = SEEN_STEM .. 'own:' .. (bucket - age)
-      if redis.call('EXISTS', own) == 1 then redis.call('SREM', own, ...) end
-    end
-  end
-  if not places then
-    in_chunks(first, n, function(from, to) write(unpack(ARGV, from, to)) end)
-    return added
-  end
-  for from = 1, #places, CHUNK do
-    local marks = {}
-    for i = from, math.min(from + CHUNK - 1, #places) do marks[#marks + 1] = ARGV[first + places[i]] end
-    write(unpack(marks))
-  end
-  return added
-end
-
--- Remembers as dispatched the `n` marks from ARGV[first] on, but those whose place, from 1, is in `left_out`.
-local function write_marks(first, n, left_out)
-  local bucket = bucket_now()
-  local longs, shorts = long_ones(first, n), nil
-  if longs or left_out then
-    longs, shorts = {}, {}
-    for i = 0, n - 1 do
-      if not (left_out and left_out[i + 1]) then
-        local places = #ARGV[first + i] > SHORT and longs or shorts
-        places[#places + 1] = i
-      end
-    end
-  end
-  local lives, ours = math.ceil(HALF_WINDOW_S * 3), 0
-  if longs and #longs > 0 then
-    ours = write_long(bucket, first, longs)
-    redis.call('EXPIRE', SEEN_STEM .. 'own:' .. bucket, lives)
-  end
-  ours = ours + write_short(bucket, first, n, shorts)
-  if ours == 0 then return end
-  redis.call('INCRBY', SEEN_STEM .. 'ours:' .. bucket, ours)
-  redis.call('EXPIRE', SEEN_STEM .. 'ours:' .. bucket, lives)
-  redis.call('EXPIRE', SEEN_STEM .. bucket, lives)
-end
-
--- Remembers the `n` marks from ARGV[first] on as dispatched, and reserved no longer.
-local function remember(first, n)
-  if n == 0 then return end
-  write_marks(first, n)
-  in_chunks(first, n, function(from, to)
-    local shorts = {}
-    for i = from, to do shorts[#shorts + 1] = short_of(ARGV[i]) end
-    redis.call('ZREM', RESERVED, unpack(shorts))
-  end)
-end
-
--- Of short marks that are known, those that only stand for messages of sub-accounts are no repeats.
-local function without_those_of_subaccounts(bucket, first, places)
-  local marks, at = {}, {}
-  for place in pairs(places) do
-    marks[#marks + 1] = ARGV[first + place - 1]
-    at[#at + 1] = place
-  end
-  for i, own in pairs(found(SEEN_STEM .. 'own:', bucket, marks)) do
-    if own then places[at[i]] = nil end
-  end
-  return next(places) and places or nil
-end
-
--- Adds the places of long marks that are known, or whose short one a worker of the first edition may have written: that
--- one did not say for which sub-account, and it is taken for a repeat, as that worker would take it.
-local function with_repeats_of_subaccounts(bucket, first, longs, places)
-  local marks, shorts = {}, {}
-  for i, place in ipairs(longs) do
-    marks[i] = ARGV[first + place]
-    shorts[i] = short_of(marks[i])
-  end
-  local known = found(SEEN_STEM .. 'own:', bucket, marks)
-  local theirs = found(SEEN_STEM, bucket, shorts, function(each)
-    return redis.call('SCARD', SEEN_STEM .. each) > tonumber(redis.call('GET', SEEN_STEM .. 'ours:' .. each) or '0')
-  end)
-  local ours = next(theirs) and found(SEEN_STEM .. 'own:', bucket, shorts) or {}
-  for i, place in ipairs(longs) do
-    if known[i] or (theirs[i] and not ours[i]) then
-      places = places or {}
-      places[place + 1] = true
+      in_chunks(first, n, function(from, to)
+        local flags = redis.call('SMISMEMBER', stem .. (bucket - age), unpack(list, from, to))
+        for i = 1, #flags do
+          if flags[i] == 1 then
+            places = places or {}
+            places[from - first + i] = true
+          end
+        end
+      end)
     end
   end
   return places
 end
 
--- The places, from 1, of the `n` marks from ARGV[first] on that were dispatched before; nil where there are none.
-local function repeated(bucket, first, n)
-  local places = nil
-  for age = 0, 2 do
-    in_chunks(first, n, function(from, to)
-      local flags = redis.call('SMISMEMBER', SEEN_STEM .. (bucket - age), unpack(ARGV, from, to))
-      for i = 1, #flags do
-        if flags[i] == 1 then
-          places = places or {}
-          places[from - first + i] = true
-        end
-      end
-    end)
+-- Takes those that stand for messages of sub-accounts alone out of the known places, and gives them: they are no repeats.
+local function take_those_of_subaccounts(bucket, marks, known)
+  local members, at, taken = {}, {}, {}
+  for place in pairs(known) do
+    members[#members + 1] = ARGV[marks.first + place - 1]
+    at[#at + 1] = place
   end
-  if places then places = without_those_of_subaccounts(bucket, first, places) end
-  local longs = long_ones(first, n)
-  return longs and with_repeats_of_subaccounts(bucket, first, longs, places) or places
+  for i in pairs(found(SEEN_STEM .. 'own:', bucket, members, 1, #members) or {}) do
+    known[at[i]] = nil
+    taken[#taken + 1] = members[i]
+  end
+  return taken
 end
 
--- Pushes the `n` envelopes from ARGV[first] on; their marks follow them. A message whose mark is known is dropped.
--- The marks of half a window (WINDOW_S 0: no marks) share one set. Gives the number of dropped ones.
-local function dispatch(first, n)
+local function has_members_of_first_edition(bucket)
+  return redis.call('SCARD', SEEN_STEM .. bucket) > tonumber(redis.call('GET', SEEN_STEM .. 'ours:' .. bucket) or '0')
+end
+
+-- Adds the places whose second mark a worker of the first edition may have written: it did not say for which sub-account,
+-- and is taken for a repeat, as that worker would take it.
+local function with_repeats_of_first_edition(bucket, marks, known)
+  local theirs = found(SEEN_STEM, bucket, ARGV, marks.seconds, marks.m, function(each)
+    return has_members_of_first_edition(each)
+  end)
+  if not theirs then return known end
+  local ours, places = found(SEEN_STEM .. 'own:', bucket, ARGV, marks.seconds, marks.m) or {}, places_of_seconds(marks)
+  for i in pairs(theirs) do
+    if not ours[i] then
+      known = known or {}
+      known[places[i]] = true
+    end
+  end
+  return known
+end
+
+-- The places, from 1, of the marks that were dispatched before, nil where there are none; and those of marks that were
+-- found, but stand for messages of sub-accounts alone.
+local function repeated(bucket, marks)
+  local known, of_subaccounts = found(SEEN_STEM, bucket, ARGV, marks.first, marks.n), nil
+  if known then
+    of_subaccounts = take_those_of_subaccounts(bucket, marks, known)
+    if not next(known) then known = nil end
+  end
+  if marks.m > 0 then known = with_repeats_of_first_edition(bucket, marks, known) end
+  return known, of_subaccounts
+end
+
+-- Says of second marks, before they are written, that they stand for sub-accounts alone: where nobody had dispatched the
+-- account's own message of that id, and it is not among `marks` either.
+local function claim_for_subaccounts(bucket, marks, list, first, m)
+  local key, mine = SEEN_STEM .. 'own:' .. bucket, {}
+  local known = found(SEEN_STEM, bucket, list, first, m)
+  local ours = known and found(SEEN_STEM .. 'own:', bucket, list, first, m) or {}
+  if marks.flags ~= '' then
+    for i = marks.first, marks.first + marks.n - 1 do mine[ARGV[i]] = true end
+  elseif not known then
+    return in_chunks(first, m, function(from, to) redis.call('SADD', key, unpack(list, from, to)) end)
+  end
+  for i = 1, m do
+    local mark = list[first + i - 1]
+    if not mine[mark] and (not known or not known[i] or ours[i]) then redis.call('SADD', key, mark) end
+  end
+end
+
+local function release(bucket, list, first, n)
+  for age = 0, 2 do
+    in_chunks(first, n, function(from, to) redis.call('SREM', SEEN_STEM .. 'own:' .. (bucket - age), unpack(list, from, to)) end)
+  end
+end
+
+-- The marks and second marks but for those of the places left out.
+local function rest_of(marks, left_out)
+  local firsts, seconds = {}, {}
+  for i = 1, marks.n do
+    if not left_out[i] then firsts[#firsts + 1] = ARGV[marks.first + i - 1] end
+  end
+  if marks.m > 0 then
+    for i, place in ipairs(places_of_seconds(marks)) do
+      if not left_out[place] then seconds[#seconds + 1] = ARGV[marks.seconds + i - 1] end
+    end
+  end
+  return firsts, seconds
+end
+
+local EXPIRE_EVERY = 1000  -- members: that both keys expire is said when they are new, and again after so many
+
+-- Remembers marks as dispatched, but those whose place, from 1, is in `left_out`.
+local function write_marks(bucket, marks, left_out)
+  local key, added, lives = SEEN_STEM .. bucket, 0, math.ceil(HALF_WINDOW_S * 3)
+  local function add(list, first, n)
+    in_chunks(first, n, function(from, to) added = added + redis.call('SADD', key, unpack(list, from, to)) end)
+  end
+  local firsts, from, n, seconds, seconds_from, m = ARGV, marks.first, marks.n, ARGV, marks.seconds, marks.m
+  if left_out then
+    firsts, seconds = rest_of(marks, left_out)
+    from, n, seconds_from, m = 1, #firsts, 1, #seconds
+  end
+  if m > 0 then
+    claim_for_subaccounts(bucket, marks, seconds, seconds_from, m)
+    redis.call('EXPIRE', SEEN_STEM .. 'own:' .. bucket, lives)
+    add(seconds, seconds_from, m)
+  end
+  add(firsts, from, n)
+  if added == 0 then return end
+  local ours = redis.call('INCRBY', SEEN_STEM .. 'ours:' .. bucket, added)
+  if ours == added or math.floor(ours / EXPIRE_EVERY) > math.floor((ours - added) / EXPIRE_EVERY) then
+    redis.call('EXPIRE', SEEN_STEM .. 'ours:' .. bucket, lives)
+    redis.call('EXPIRE', key, lives)
+  end
+end
+
+-- Remembers marks as dispatched, and reserved no longer.
+local function remember(marks)
+  if marks.n == 0 then return end
+  local bucket = bucket_now()
+  local own = SEEN_STEM .. 'own:'
+  if redis.call('EXISTS', own .. bucket, own .. bucket - 1, own .. bucket - 2) > 0 then
+    release(bucket, ARGV, marks.first, marks.n)
+  end
+  write_marks(bucket, marks)
+  in_chunks(marks.first, marks.n + marks.m, function(from, to) redis.call('ZREM', RESERVED, unpack(ARGV, from, to)) end)
+end
+
+-- Pushes the `n` envelopes from ARGV[first] on; their marks follow them, `m` second ones with `flags` of whom among them. A
+-- message whose mark is known is dropped. The marks of half a window (WINDOW_S 0: no marks) share one set. Gives the
+-- number of dropped ones.
+local function dispatch(first, n, m, flags)
   if n == 0 then return 0 end
   if WINDOW_S == 0 then
     in_chunks(first, n, function(from, to) redis.call('LPUSH', DISPATCH_QUEUE, unpack(ARGV, from, to)) end)
     return 0
   end
-  local marks, dropped = first + n, 0
-  local places = repeated(bucket_now(), marks, n)
+  local marks, bucket, dropped = marks_at(first + n, n, m, flags), bucket_now(), 0
+  local places, of_subaccounts = repeated(bucket, marks)
   if places then
     for i = 0, n - 1 do
       if places[i + 1] then
@@ -207,7 +198,10 @@ local function dispatch(first, n)
   else
     in_chunks(first, n, function(from, to) redis.call('LPUSH', DISPATCH_QUEUE, unpack(ARGV, from, to)) end)
   end
-  if dropped < n then write_marks(marks, n, places) end
+  if dropped < n then
+    if of_subaccounts then release(bucket, of_subaccounts, 1, #of_subaccounts) end
+    write_marks(bucket, marks, places)
+  end
   return dropped
 end
 

@@ -3,8 +3,10 @@
 --         work_id; claim_id, the claim that is worked on, where there is one; account_id, campaign_id; progress, its key,
 --         where it is known whose; accounts, the key of the campaign's accounts; total_batches, where it is known; at, the time;
 --         part_reason, why a part that is sent again was parked; parked_by_reason; messages, parked, sent_marks: how many
---         are in the lists; sent_dispatched, sent_duplicates: what another broker has taken and dropped already.
--- Lists: the marks of what another broker has taken, the envelopes of the messages, their marks, id and record of each parked.
+--         are in the lists; sent_dispatched, sent_duplicates: what another broker has taken and dropped already;
+--         second_marks, sent_second_marks, how many, and flags of whose the former are, where there are any.
+-- Lists: the marks and second marks of what another broker has taken, the envelopes of the messages, their marks, their
+--        second marks, id and record of each parked.
 -- Returns {outcome, dispatched, duplicates, queues of single messages that are not empty, completed}; outcome 0: settled
 --         before by the same work, 1: settled now, 2: settled before by another delivery of the batch.
 local header = cjson.decode(ARGV[1])
@@ -36,10 +38,11 @@ if progress and redis.call('HSETNX', progress, 'started_at', header.at) == 1 the
 end
 
 local at = 2
-remember(at, header.sent_marks)
-at = at + header.sent_marks
-local duplicates = dispatch(at, header.messages)
-park(at + 2 * header.messages, header.parked)
+local seconds, sent_seconds = header.second_marks or 0, header.sent_second_marks or 0
+remember(marks_at(at, header.sent_marks, sent_seconds))
+at = at + header.sent_marks + sent_seconds
+local duplicates = dispatch(at, header.messages, seconds, header.flags)
+park(at + 2 * header.messages + seconds, header.parked)
 local dispatched = header.messages - duplicates + header.sent_dispatched
 duplicates = duplicates + header.sent_duplicates
 count(dispatched, header.parked, duplicates)

@@ -1,3 +1,6 @@
 -- Remembers as dispatched what had been reserved.
--- Lists: the marks.
-remember(1, #ARGV)
+-- Header: second_marks, how many, and flags of whose they are, where there are any.
+-- Lists: the marks, the second marks.
+local header = cjson.decode(ARGV[1])
+local seconds = header.second_marks or 0
+remember(marks_at(2, #ARGV - 1 - seconds, seconds, header.flags))

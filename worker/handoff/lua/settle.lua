@@ -1,9 +1,10 @@
 -- Hands off all that became of a piece of work, once: what is settled already is left alone.
 -- Header: claim_id, or task_mark, the key by which a task that Celery runs is known as settled;
 --         messages, parked, for_celery, deferred: how many are in the lists; repeats, dropped before;
+--         second_marks, how many, and flags of whose they are, where there are any;
 --         deferred_id, of the claim of what was deferred, where there is any; deferred_ms, for how long.
--- Lists: the envelopes of the messages, their marks, id and record of each parked one, the envelopes for Celery, the
---        deferred documents.
+-- Lists: the envelopes of the messages, their marks, the second marks, id and record of each parked one, the envelopes for
+--        Celery, the deferred documents.
 -- Returns {dispatched, duplicates}, or nothing where it was settled before.
 local header = cjson.decode(ARGV[1])
 if header.claim_id then
@@ -15,8 +16,9 @@ elseif not redis.call('SET', header.task_mark, 1, 'NX', 'EX', TASK_MARK_S) then
 end
 
 local n, parked, at = header.messages, header.parked, 2
-local duplicates = dispatch(at, n)
-at = at + 2 * n
+local seconds = header.second_marks or 0
+local duplicates = dispatch(at, n, seconds, header.flags)
+at = at + 2 * n + seconds
 park(at, parked)
 at = at + 2 * parked
 in_chunks(at, header.for_celery, function(from, to) redis.call('LPUSH', WORK_QUEUE, unpack(ARGV, from, to)) end)
