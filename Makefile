@@ -41,7 +41,7 @@ test: $(VENV)/.dev
 
 # A few minutes of envelopes that nobody has written yet; EFFORT=... for longer.
 fuzz: $(VENV)/.dev
-	@SMART_ASSIGN_TEST_EFFORT=$(or $(EFFORT),40) $(BIN)/python -m pytest tests/unit/worker/envelopes/test_fuzz.py tests/integration/test_worker_fuzz.py $(ARGS)
+	@SMART_ASSIGN_TEST_EFFORT=$(or $(EFFORT),100) $(BIN)/python -m pytest tests/unit/worker/envelopes/test_fuzz.py tests/integration/test_worker_fuzz.py $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ import redis
 from hypothesis import strategies as st
 
 from tests.support.accounts import message
-from tests.support.effort import EFFORT
+from tests.support.effort import EFFORT, FULL
 from tests.support.envelopes_fuzz import anything, bodies, drawn, elements, headers, raw_properties
 from tests.support.running_worker import Deployment, until
 from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(900)
 
 QUEUES = ("ingress", "campaign_ingress", "messages", "campaigns", "work")
 #: Envelopes for each queue; more by `make fuzz`.
-COUNT = 40 * EFFORT
+COUNT = 160 * max(EFFORT, 2) // FULL
 GOOD = 200
 
 

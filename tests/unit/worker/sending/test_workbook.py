@@ -200,5 +200,5 @@ def most_memory(rows: int) -> int:
 
 
 def test_it_holds_no_more_of_many_rows_than_of_few() -> None:
-    few, many = most_memory(10_000), most_memory(40_000)
+    few, many = most_memory(6_000), most_memory(12_000)
     assert many < few * 1.1
