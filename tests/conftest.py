@@ -25,6 +25,7 @@ from tests.support.effort import EFFORT, FULL, examples
 from tests.support.parallel import BySharedFixtureOrFile, longest_first
 from tests.support.services import (
     MissingServiceError,
+    PgBouncerProcess,
     PostgresProcess,
     RabbitProcess,
     RedisProcess,
@@ -39,7 +40,7 @@ POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 MISSING = "missing"
 SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
-_Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess)
+_Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess, PgBouncerProcess)
 
 both_brokers = [pytest.param("redis", marks=pytest.mark.redis), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
 both_databases = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]

@@ -161,7 +161,7 @@ class Database:
     @contextmanager
     def single(self) -> Iterator[Connection]:
         """A connection where each statement commits by itself: reads and one-statement writes, without BEGIN trips."""
-        with _as_unavailable_error(), self._single.connect() as connection:
+        with as_unavailable_error(), self._single.connect() as connection:
             yield connection
 
     def refresh_statistics(self, *tables: str) -> None:
@@ -195,12 +195,13 @@ class Database:
 def transaction(engine: Engine) -> Iterator[Connection]:
     """A transaction; on SQLite it takes the write lock at once, since a lock taken later can fail without waiting."""
     writer = engine.execution_options(**{_SQLITE_BEGIN: "BEGIN IMMEDIATE"})
-    with _as_unavailable_error(), writer.connect() as connection, connection.begin():
+    with as_unavailable_error(), writer.connect() as connection, connection.begin():
         yield connection
 
 
 @contextmanager
-def _as_unavailable_error() -> Iterator[None]:
+def as_unavailable_error() -> Iterator[None]:
+    """Raises StoreUnavailableError for what a database refuses and may do tomorrow, in the words that it said."""
     try:
         yield
     except PoolTimeoutError as error:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
+UNPREPARED_REMEDY: Final = "behind PgBouncer in transaction mode set SMART_ASSIGN_DATABASE_PREPARED_STATEMENTS=false"
 #: Code -> the remedy. Beside these, whatever a driver calls an operational error is passing: no connection, too many
 #: of them, a disk that is full, time-outs of locks and statements, deadlocks and serialization failures.
 PASSING: Final[Mapping[str, str]] = {
@@ -20,8 +21,10 @@ PASSING: Final[Mapping[str, str]] = {
     "42P01": "run `smart-assign db upgrade`",
     "42703": "run `smart-assign db upgrade`",
     "3F000": "run `smart-assign db upgrade`",
-    "26000": "behind PgBouncer in transaction mode set SMART_ASSIGN_DATABASE_PREPARED_STATEMENTS=false",
-    "42P05": "behind PgBouncer in transaction mode set SMART_ASSIGN_DATABASE_PREPARED_STATEMENTS=false",
+    "26000": UNPREPARED_REMEDY,
+    "42P05": UNPREPARED_REMEDY,
+    "53100": "its disk is full",
+    "53300": "raise its max_connections, or run fewer processes",
 }
 #: Those whose connection is of no use any more, nor are the others of the pool: they lead to a server, or were opened
 #: with settings, that would refuse the same for as long as they live.

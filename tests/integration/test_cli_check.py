@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import create_engine, text
 
+from tests.conftest import started
 from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import run_cli
 from tests.support.running_worker import Deployment
+from tests.support.services import RedisProcess
 from worker.embedded.binary import installed_binaries
 
 NAMES = ["broker", "redis", "database", "queues", "rules"]
@@ -117,3 +121,61 @@ def test_it_finds_a_running_deployment_fit_on_either_broker(deployment: Deployme
 def test_it_misses_the_workers(tmp_path: Path, redis_url: str) -> None:
     cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url})
     assert checks(cli, "--workers", exit_code=1)["workers"]["detail"] == "no worker answers"
+
+
+REFUSALS = {
+    "read-only": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "READONLY"),
+    "memory full": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OOM"),
+    "no replicas": (
+        ("CONFIG", "SET", "min-replicas-to-write", "1"),
+        ("CONFIG", "SET", "min-replicas-to-write", "0"),
+        "NOREPLICAS",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def refusing_redis(absent: Callable[[str, Exception | str], None]) -> Iterator[RedisProcess]:
+    with started(RedisProcess(), "a Redis server to start", absent) as server:
+        yield server
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_it_says_that_redis_takes_no_writes_and_leaves_nothing(
+    refusing_redis: RedisProcess, tmp_path: Path, kind: str
+) -> None:
+    broken, mended, code = REFUSALS[kind]
+    cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": refusing_redis.url})
+    with refusing_redis.client() as client:
+        client.lpush("smart-assign.ingress", "1", "2")
+        client.execute_command(*broken)
+        found = checks(cli, exit_code=1)
+        client.execute_command(*mended)
+        assert [name for name in NAMES if not found[name]["ok"]][:2] == ["broker", "redis"]
+        assert code in found["broker"]["detail"]
+        checks(cli, exit_code=0)
+        assert client.lrange("smart-assign.ingress", 0, -1) == [b"2", b"1"]
+        client.delete("smart-assign.ingress")
+        assert [key for key in client.scan_iter() if b"epoch" not in key] == []
+
+
+@pytest.mark.redis
+@pytest.mark.postgres
+def test_it_says_that_sql_takes_no_writes_and_leaves_nothing(postgres_url: str, redis_url: str) -> None:
+    cli = Cli({"SMART_ASSIGN_BROKER_URL": redis_url, "SMART_ASSIGN_DATABASE_URL": postgres_url})
+    cli.done("db", "upgrade")
+    engine = create_engine(postgres_url)
+    tables = ("decisions", "parked", "epochs", "default_warnings")
+
+    def rows() -> list[int]:
+        with engine.connect() as connection:
+            return [connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in tables]
+
+    before = rows()
+    assert "version" in checks(cli, exit_code=0)["database"]["detail"]
+    assert rows() == before
+    read_only = f"{postgres_url}?options=-c%20default_transaction_read_only%3Don"
+    found = checks(Cli({**cli.settings, "SMART_ASSIGN_DATABASE_URL": read_only}), exit_code=1)
+    assert "it is read-only" in found["database"]["detail"]
+    engine.dispose()

@@ -245,6 +245,60 @@ class PostgresProcess:
 
 
 @dataclass
+class PgBouncerProcess:
+    """A private PgBouncer in transaction mode before a server of ours, with two server connections a database."""
+
+    server_port: int
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-pgbouncer-")))
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+        if not program:
+            raise MissingServiceError("PgBouncer is not installed")
+        lines = [
+            "[databases]",
+            f"* = host=127.0.0.1 port={self.server_port} user=postgres",
+            "[pgbouncer]",
+            "listen_addr = 127.0.0.1",
+            f"listen_port = {self.port}",
+            "unix_socket_dir =",
+            "auth_type = any",
+            "pool_mode = transaction",
+            "default_pool_size = 2",
+            f"logfile = {self.folder}/log",
+        ]
+        (self.folder / "pgbouncer.ini").write_text("\n".join([*lines, ""]))
+        if os.geteuid() == 0:  # it refuses to run as root
+            for path in (self.folder, self.folder / "pgbouncer.ini"):
+                shutil.chown(path, "postgres", "postgres")
+        self.process = subprocess.Popen(
+            as_postgres([program, "--quiet", str(self.folder / "pgbouncer.ini")]),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(self._answers, START_S, "the private PgBouncer")
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def url(self, database_url: str) -> str:
+        """The way to a database of the server by this pooler."""
+        return database_url.replace(f":{self.server_port}/", f":{self.port}/")
+
+    def remove(self) -> None:
+        if self.process:
+            signal_group(self.process, signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
 class RabbitProcess:
     """A private RabbitMQ: node name, port and folder of its own, no plugins; with `certificates` on a TLS port too.
 

@@ -116,5 +116,8 @@ class BrokerHealth(Protocol):
     def queue_lengths(self) -> dict[str, int]:
         """How many messages wait on each of our queues. Raises UnfitError where one is missing."""
 
+    def try_writing(self) -> None:
+        """Have each queue written to, in a way that leaves nothing. Raises UnfitError where that is refused."""
+
     def unread(self) -> dict[str, int]:
         """How many messages stand where producers with other transport options put them, and nobody reads them."""

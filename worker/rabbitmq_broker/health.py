@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -49,6 +50,24 @@ class RabbitHealth:
         if missing:
             raise UnfitError(f"not there yet, the first worker makes them: {', '.join(missing)}")
         return {name: length or 0 for name, length in lengths.items()}
+
+    def try_writing(self) -> None:
+        """Publish a message that leads to no queue, and comes back. Raises UnfitError where RabbitMQ does not take it."""
+        taken: list[str] = []
+        with _connected(self._url()) as connection:
+            channel = connection.channel()
+            channel.confirm_select()
+            channel.events["basic_ack"].add(lambda *_: taken.append("ack"))
+            channel.events["basic_return"].add(lambda *_: None)  # as is meant
+            try:
+                channel.basic_publish(amqp.Message(b""), "", f"smart-assign.check.{uuid.uuid4().hex}", mandatory=True)
+                while not taken:
+                    connection.drain_events(timeout=CONNECT_TIMEOUT_S)
+            except amqp.AccessRefused as error:
+                raise UnfitError(f"RabbitMQ refuses messages: {error.reply_text}") from error
+            except TimeoutError:
+                words = "takes no messages at present: an alarm of its memory or disk (rabbitmq-diagnostics alarms)"
+                raise UnfitError(f"RabbitMQ {words}") from None
 
     def unread(self) -> dict[str, int]:
         """Nothing: on RabbitMQ a queue is one, whatever the priorities in it."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import cast
 
@@ -12,8 +12,10 @@ import redis
 from redis.exceptions import AuthenticationError
 
 from core.process.redis_clients import PROBING, open_redis
+from core.process.redis_refusals import refusal_words
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
+from worker.handoff.keys import Keys
 from worker.queues import our_queues
 from worker.settings import Settings
 
@@ -36,8 +38,14 @@ class RedisHealth:
         self._url, self._settings = url, settings
 
     def describe(self) -> str:
-        """Its version and its address. Raises UnfitError where it is too old."""
-        return describe_redis(self._url())
+        """Its version and its address. Raises UnfitError where it is too old, or refuses to be written to."""
+        return describe_redis(self._url(), self._settings)
+
+    def try_writing(self) -> None:
+        """Cut each list to its whole length, which changes nothing. Raises UnfitError where that is refused."""
+        with refusals_as_unfit(), open_redis(self._url(), PROBING) as client:
+            for name in our_queues(self._settings):
+                client.ltrim(name, 0, -1)
 
     def refusal(self) -> str | None:
         """Why it answers and cannot be used, as a sentence."""
@@ -85,12 +93,26 @@ def _is_like(name: str, queue: str) -> bool:
     return name.endswith(queue) or bool(re.fullmatch(rf"{re.escape(queue)}\W{{1,16}}\d{{1,3}}", name, re.ASCII))
 
 
-def describe_redis(url: str) -> str:
-    """The version and address of a Redis. Raises redis.RedisError; UnfitError where it is too old."""
-    with open_redis(url, PROBING) as client:
+@contextmanager
+def refusals_as_unfit() -> Iterator[None]:
+    """Raises UnfitError, with the remedy, for what Redis refuses."""
+    try:
+        yield
+    except redis.RedisError as error:
+        words = refusal_words(error)
+        if words is None:
+            raise
+        raise UnfitError(f"Redis refuses: {words}") from error
+
+
+def describe_redis(url: str, settings: Settings) -> str:
+    """The version and address of a Redis. Raises redis.RedisError; UnfitError where it is too old, or refuses a write."""
+    with refusals_as_unfit(), open_redis(url, PROBING) as client:
         told = client.info("server")
-    if (words := _mode_words(told, url)) is not None:
-        raise UnfitError(words)
+        if (words := _mode_words(told, url)) is not None:
+            raise UnfitError(words)
+        # Nothing of that name is there, so nothing is written; but it is refused where a write would be.
+        client.zadd(Keys(settings.key_prefix).claims, {"": 0}, xx=True)
     version = str(told.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2]) < REDIS_MINIMUM:
         raise UnfitError(f"Redis {version} at {masked(url)} is too old: 6.2 or newer is needed")

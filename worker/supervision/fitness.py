@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import SmartAssignError
 from core.rules.documents import version_date
 from core.rules.store import RuleVersion
+from core.storage.probe import try_prepared_statements, try_writing
 from core.storage.schema import current_version, newest_version
 from core.store import Store
 from worker.addresses import masked
@@ -69,19 +70,22 @@ class Fitness:
 
     def redis(self) -> str:
         """The same for the Redis of cache, idempotency and progress."""
-        return describe_redis(self._urls().redis_url)
+        return describe_redis(self._urls().redis_url, self._settings)
 
     def database(self) -> str:
-        """Answers, and has this program's schema."""
+        """Answers, has this program's schema, and takes what a worker writes; nothing is left of it."""
         with self._store.single() as connection:
             version = current_version(connection)
         if version != newest_version():
             words = "is empty" if version is None else f"has version {version}, this program needs {newest_version()}"
             raise UnfitError(f"{words}: run `smart-assign db upgrade`")
+        try_prepared_statements(self._store.engine)
+        try_writing(self._store.engine, self._store.clock())
         return f"version {version} at {masked(self._settings.database_url or str(self._store.engine.url))}"
 
     def queues(self) -> str:
-        """Exist, and the dispatch queue has room."""
+        """Exist, take messages, and the dispatch queue has room."""
+        self._broker.try_writing()
         lengths = self._broker.queue_lengths()
         words = ", ".join(f"{name} {length}" for name, length in lengths.items())
         limit = self._settings.dispatch_max_length
