@@ -53,6 +53,10 @@ class LogEvent(StrEnum):
         "redeliveries_not_counted",
         "Redis is away, so that what RabbitMQ delivers again and again is not given up meanwhile.",
     )
+    EARLIER_WORK_NOT_KNOWN = (
+        "earlier_work_not_known",
+        "Redis is away: what was parked just before a crash may be parked under a second id.",
+    )
     BROADCAST_REFUSED = (
         "broadcast_refused",
         "A command or an answer on Celery's control channel is none that is obeyed; it was dropped.",

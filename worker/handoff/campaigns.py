@@ -18,6 +18,7 @@ from core.parked.record import parked_document, parked_id
 from core.parked.store import ParkedDocument
 from worker.handoff.broker import Counts
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
+from worker.handoff.keys import content_key
 from worker.settings import Settings
 
 NOTHING_DONE: dict[str, int] = {"dispatched": 0, "parked": 0}
@@ -25,6 +26,9 @@ NOTHING_DONE: dict[str, int] = {"dispatched": 0, "parked": 0}
 
 class HandOff(Protocol):
     """How a broker takes the outcome of a chunk."""
+
+    def same_work(self, attempt: BatchAttempt, content: str) -> BatchAttempt:
+        """The attempt under the id that earlier attempts at a document of this content had, as far as is known."""
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Hand off and settle. Raises what the broker raises, and StoreUnavailableError; then nothing is settled."""
@@ -89,6 +93,7 @@ class BatchWork:
             batch = decode_batch(document)
         except ContractError as error:
             return BatchResult(self.refuse(attempt, document, ParkReason.INVALID_MESSAGE, error))
+        attempt = self._hand_off.same_work(attempt, batch.key)
         result, opened = BatchResult(), self._chunks.open_batch(batch)
         for number in range(batch.chunks):
             if attempt.has_settled(opened.settled.get(number)):
@@ -139,7 +144,8 @@ class BatchWork:
         lane: str | None = None,
     ) -> Counter[str]:
         """Park a batch as a whole; it counts for its campaign as far as its ids can be read."""
-        known = error.known
+        known, content = error.known, content_key(document)
+        attempt = self._hand_off.same_work(attempt, content)
         ids = replace(MessageIds(**known), message_id=None, country=None)
         entry = Parked(0, reason, str(error), error.errors, ids)
         from_lane = lane or self._settings.campaign_ingress_queue
@@ -155,6 +161,7 @@ class BatchWork:
             campaign_id=known.get("campaign_id", "") if "account_id" in known else "",
             at=rfc3339(self._clock()),
             parked_by_reason={str(reason): 1},
+            content=content,
         )
         self._settle(chunk, Outcome(), kept)
         return Counter(parked=1)
@@ -182,6 +189,7 @@ def _chunk(attempt: BatchAttempt, batch: Batch, key: str, number: int, at: str) 
         at=at,
         part_reason=batch.part.reason if batch.part else "",
         redelivered=attempt.redelivered,
+        content=batch.key,
     )
 
 

@@ -21,7 +21,8 @@ from worker.settings import Settings
 class Chunk:
     """One chunk of a campaign batch that is to be settled.
 
-    `sent` counts what another broker has taken already, `sent_marks` names it; `part_reason` is why a part that is sent again was parked.
+    `sent` counts what another broker has taken already, `sent_marks` names it; `part_reason` is why a part that is sent again was parked;
+    `content` tells the batch by what it says.
     """
 
     batch_key: str
@@ -39,6 +40,7 @@ class Chunk:
     sent_marks: Sequence[bytes] = ()
     redelivered: bool = False
     parked_by_reason: Mapping[str, int] = field(default_factory=dict)
+    content: str = ""
 
 
 SETTLED_NOW = 1

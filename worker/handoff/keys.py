@@ -5,9 +5,15 @@ The keys of decisions and epochs are core's own, and so are those of a campaign'
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from core.campaigns.progress import campaign_accounts_key, counts_key, progress_key
+
+
+def content_key(document: bytes) -> str:
+    """What tells a document by what it says, in the place of a name that its broker does not give it."""
+    return hashlib.blake2b(document, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +118,7 @@ class Keys:
     def redelivered_stem(self) -> str:
         """What the keys of counted redeliveries begin with; a digest of the document follows. Strings."""
         return f"{self.prefix}:redelivered:"
+
+    def parked_as(self, content: str) -> str:
+        """String: the id under which a document that says this was parked, or of the work that parked parts of it."""
+        return f"{self.prefix}:parked-as:{content}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 import redis
@@ -10,7 +9,7 @@ import structlog
 
 from core.cache.breaker import Breaker
 from core.process.log_events import LogEvent
-from worker.handoff.keys import Keys
+from worker.handoff.keys import Keys, content_key
 from worker.rabbitmq_broker.deliveries import Delivery
 
 log = structlog.get_logger(__name__)
@@ -32,7 +31,7 @@ class DeliveryCounts:
         """One more redelivery of `document`; gives how many there were."""
         if self._breaker.open:
             return 0
-        key = self._stem + hashlib.blake2b(document, digest_size=16).hexdigest()
+        key = self._stem + content_key(document)
         try:
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.incr(key)

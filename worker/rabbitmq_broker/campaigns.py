@@ -14,6 +14,7 @@ from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchWork, CampaignTasks
 from worker.handoff.chunks import Chunk, Chunks, SettledChunk
 from worker.handoff.settlement import Settled, Settlement
+from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing, Publisher
 from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_messages, exhausted_ids, parked_notices
@@ -30,10 +31,18 @@ class RabbitHandOff:
         publisher: Publisher,
         *,
         marks: Marks,
+        earlier: EarlierWork,
         settings: Settings,
     ) -> None:
         self._chunks, self._store, self._publisher = chunks, store, publisher
-        self._marks, self._settings = marks, settings
+        self._marks, self._earlier, self._settings = marks, earlier, settings
+
+    def same_work(self, attempt: BatchAttempt, content: str) -> BatchAttempt:
+        """The attempt under the id under which parts of this batch were parked before, where it comes again."""
+        if not attempt.redelivered:
+            return attempt
+        (found,) = self._earlier.find([content])
+        return replace(attempt, id=found) if found else attempt
 
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Reserve, park, publish, count; in this order, so that nothing is reported before it is safe."""
@@ -42,6 +51,7 @@ class RabbitHandOff:
         known = self._marks.reserve(marks, range(len(marks)) if chunk.redelivered else ())
         fresh = [place for place in range(len(marks)) if place not in known]
         if kept:
+            self._earlier.note({chunk.content: chunk.work_id})
             self._store.park(kept)
         self._publisher.publish(
             dispatched_messages(settings.dispatch_queue, outcome, fresh) + parked_notices(settings.parked_queue, kept),
@@ -64,11 +74,12 @@ class RabbitBatches(CampaignTasks):
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one delivery to its end, or park it where it cannot be opened or was delivered too often."""
         (document,) = work.documents
+        attempt = BatchAttempt(work.id, redelivered=bool(work.redelivered))
         if work.refused:
-            return self._park_refused(work.id, document, work.refused[0])
+            return self._park_refused(attempt, document, work.refused[0])
         if work.exhausted:
-            return self._park_exhausted(work.id, document, exhausted_ids(work))
-        return self._on_batch(BatchAttempt(work.id, redelivered=bool(work.redelivered)), document)
+            return self._park_exhausted(attempt, document, exhausted_ids(work))
+        return self._on_batch(attempt, document)
 
     def _on_batch(self, attempt: BatchAttempt, document: bytes) -> Counts:
         """A batch that must wait for SQL is enqueued again.
@@ -82,11 +93,10 @@ class RabbitBatches(CampaignTasks):
             self._publisher.publish([Outgoing(self._settings.campaign_ingress_queue, document, AGAIN)])
             return NOTHING_DONE | {"deferred": 1}
 
-    def _park_exhausted(self, delivery_id: str, document: bytes, known: Mapping[str, str]) -> Counts:
+    def _park_exhausted(self, attempt: BatchAttempt, document: bytes, known: Mapping[str, str]) -> Counts:
         error = ContractError([FieldError(WHOLE_DOCUMENT, EXHAUSTED)], known)
-        attempt = BatchAttempt(delivery_id)
         return {"dispatched": 0} | self._work.refuse(attempt, document, ParkReason.RETRIES_EXHAUSTED, error)
 
-    def _park_refused(self, delivery_id: str, document: bytes, refused: FieldError) -> Counts:
-        attempt, error = BatchAttempt(delivery_id), ContractError([refused])
+    def _park_refused(self, attempt: BatchAttempt, document: bytes, refused: FieldError) -> Counts:
+        error = ContractError([refused])
         return {"dispatched": 0} | self._work.refuse(attempt, document, ParkReason.INVALID_MESSAGE, error)

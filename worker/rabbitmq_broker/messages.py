@@ -22,6 +22,7 @@ from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
+from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import DEFER_PAUSE_S, Outgoing, Publisher
 from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_messages, exhausted_ids, parked_notices
@@ -41,11 +42,13 @@ class RabbitMessages:
         marks: Marks,
         settings: Settings,
         *,
+        earlier: EarlierWork,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
         self._settings, self._clock, self._sleep = settings, clock, sleep
+        self._earlier = earlier
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on the documents of one batch; park what cannot be opened, and an only one that was delivered too often."""
@@ -53,10 +56,10 @@ class RabbitMessages:
             return self._park_refused(work)
         if work.exhausted:
             entry = parked_unread(0, ParkReason.RETRIES_EXHAUSTED, EXHAUSTED, exhausted_ids(work))
-            return self._park_unread(work.id, work.documents[0], entry)
+            return self._park_unread(work, entry)
         outcome = self._assigner.assign(work.documents)
         deferred = list(outcome.deferred)
-        kept = self._park(work.id, work.documents, outcome.parked)
+        kept = self._park(work, outcome.parked)
         if kept is None:
             deferred += [entry.index for entry in outcome.parked]
             kept = []
@@ -71,7 +74,7 @@ class RabbitMessages:
         if self._marks.task_settled(task_id):
             return NOTHING_DONE | {"settled_before": 1}
         outcome = self._assigner.assign([document])
-        kept = self._park(task_id, [document], outcome.parked)
+        kept = self._park(PoolWork(task_id, [document]), outcome.parked)
         if outcome.deferred or kept is None:
             raise StoreUnavailableError("the message waits until the database can be used")
         counts = self._hand_off(outcome, kept, [])
@@ -80,34 +83,37 @@ class RabbitMessages:
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it. Raises StoreUnavailableError."""
-        return self._park_unread(task_id, document, parked_unread(0, reason, detail, ids_in(document)))
+        return self._park_unread(PoolWork(task_id, [document]), parked_unread(0, reason, detail, ids_in(document)))
 
     def _park_refused(self, work: PoolWork) -> Counts:
         parked = [
             Parked(place, ParkReason.INVALID_MESSAGE, f"{error.field}: {error.reason}", (error,))
             for place, error in enumerate(work.refused)
         ]
-        kept = self._park(work.id, work.documents, parked)
+        kept = self._park(work, parked)
         if kept is None:
             raise StoreUnavailableError("what was refused cannot be parked until the database can be used")
         return self._hand_off(Outcome(), kept, [])
 
-    def _park_unread(self, work_id: str, document: bytes, parked: Parked) -> Counts:
-        kept = self._park(work_id, [document], [parked])
+    def _park_unread(self, work: PoolWork, parked: Parked) -> Counts:
+        kept = self._park(work, [parked])
         if kept is None:
             raise StoreUnavailableError("the document cannot be parked until the database can be used")
         return self._hand_off(Outcome(), kept, [])
 
-    def _park(self, work_id: str, documents: Sequence[bytes], parked: Sequence[Parked]) -> list[ParkedDocument] | None:
+    def _park(self, work: PoolWork, parked: Sequence[Parked]) -> list[ParkedDocument] | None:
         """The records of what is parked, safe in SQL; None where SQL is away."""
+        if not parked:
+            return []
         now, lane = self._clock(), self._settings.ingress_queue
         kept = [
-            parked_document(entry, work_id=work_id, lane=lane, document=documents[entry.index], now=now)
+            parked_document(entry, work_id=work.id, lane=lane, document=work.documents[entry.index], now=now)
             for entry in parked
         ]
+        came_again = set(work.redelivered)
+        kept = self._earlier.same(kept, [entry.index in came_again for entry in parked])
         try:
-            if kept:
-                self._store.park(kept)
+            self._store.park(kept)
         except StoreUnavailableError:
             log.warning(LogEvent.PARKED_DOCUMENTS_WAIT_FOR_SQL, count=len(kept))
             return None

@@ -13,6 +13,7 @@ from worker.handoff.chunks import Chunks
 from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
 from worker.rabbitmq_broker.access import RabbitAccess
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
+from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.events import RabbitEvents
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
@@ -42,11 +43,22 @@ class RabbitBroker(RabbitAccess):
         return Marks(self._shared.cache_redis, self._settings)
 
     @cached_property
+    def earlier(self) -> EarlierWork:
+        """Ids under which documents were parked before."""
+        return EarlierWork(self._shared.cache_redis, self._settings)
+
+    @cached_property
     def messages(self) -> RabbitMessages:
         """Work on batches of single messages."""
         shared = self._shared
         return RabbitMessages(
-            shared.assigner, shared.store, self.publisher, self.marks, self._settings, clock=shared.clock
+            shared.assigner,
+            shared.store,
+            self.publisher,
+            self.marks,
+            self._settings,
+            earlier=self.earlier,
+            clock=shared.clock,
         )
 
     @cached_property
@@ -54,7 +66,9 @@ class RabbitBroker(RabbitAccess):
         """Work on campaign batches."""
         shared, settings = self._shared, self._settings
         chunks = Chunks(shared.cache_redis, settings)
-        hand_off = RabbitHandOff(chunks, shared.store, self.publisher, marks=self.marks, settings=settings)
+        hand_off = RabbitHandOff(
+            chunks, shared.store, self.publisher, marks=self.marks, earlier=self.earlier, settings=settings
+        )
         work = BatchWork(shared.assigner, chunks, hand_off, self.event_outbox, settings, clock=shared.clock)
         return RabbitBatches(work, self.publisher, settings)
 

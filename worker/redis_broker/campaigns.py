@@ -38,6 +38,10 @@ class RedisHandOff:
         self._sealer = Sealer(settings.dispatch_queue)
         self._window = settings.idempotency_window
 
+    def same_work(self, attempt: BatchAttempt, content: str) -> BatchAttempt:  # noqa: ARG002  # a claim keeps its id
+        """The attempt as it is: a claim has the same id at every attempt."""
+        return attempt
+
     def hand_off(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Hand off and settle; then take what was parked to its store."""
         settlement = settlement_of(outcome, kept, self._sealer, self._window)
