@@ -16,6 +16,7 @@ from core.encoding import CONTENT_TYPE
 from core.process.redis_clients import REPLAYING, REQUEST, open_redis
 
 CONNECT_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10
 PERSISTENT = 2
 
 #: What sending raises when the broker is away, or has no such queue.
@@ -82,6 +83,8 @@ class RabbitBroker:
         confirmed = {"confirm_publish": True}
         with Connection(self._url, connect_timeout=CONNECT_TIMEOUT_S, transport_options=confirmed) as connection:
             channel = connection.default_channel
+            # Every answer of RabbitMQ, and room for every piece of what is sent, has to come within this time.
+            connection.connection.sock.settimeout(ANSWER_TIMEOUT_S)
             channel.queue_declare(lane, passive=True)
             for original in originals:
                 message = amqp.Message(

@@ -27,6 +27,7 @@ from core.defaults.views import DefaultViews
 from core.erasures.erasures import Erasures
 from core.parked.replay import Replay
 from core.process.redis_clients import REQUEST, open_redis
+from core.process.silence import Silence
 from core.storage.database import open_engine
 from core.store import Store
 
@@ -49,7 +50,8 @@ class Services:
     def store(self) -> Store:
         """SQL; what is written is told to the workers through Redis."""
         url, prepared = self.settings.database_url, self.settings.database_prepared_statements
-        return Store(open_engine(url, pool_size=THREADS, prepared_statements=prepared), self._epochs)
+        silence = Silence(self.settings.silence_s)
+        return Store(open_engine(url, pool_size=THREADS, prepared_statements=prepared, silence=silence), self._epochs)
 
     @cached_property
     def _epochs(self) -> RedisEpochs:

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.silence import SILENCE_S
 
 ENV_PREFIX = "SMART_ASSIGN_"
 
@@ -35,6 +36,14 @@ class ApiSettings(BaseSettings):
     invalid_override: InvalidOverride = InvalidOverride.REVERT
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
+
+    silence_s: float = Field(
+        SILENCE_S,
+        ge=8,
+        le=60,
+        description="seconds of silence after which a connection to broker, Redis or database is dialled anew; a quarter "
+        "of it where Redis owes an answer, half where RabbitMQ does, twice where the database does",
+    )
 
     log_format: str = Field("console", pattern="^(console|json)$")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

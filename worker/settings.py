@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.silence import SILENCE_S
 from worker.addresses import fault_of
 from worker.transport_options import RedisOptions, options_of
 
@@ -76,6 +77,13 @@ class Settings(BaseSettings):
     history_retention_days: int = Field(1095, ge=0, description="who changed which default sender goes then; 0: kept")
     erasure_retention_days: int = Field(1095, ge=0, description="the accounts of erasures go after that; 0: kept")
 
+    silence_s: float = Field(
+        SILENCE_S,
+        ge=8,
+        le=60,
+        description="seconds of silence after which a connection to broker, Redis or database is dialled anew; a quarter "
+        "of it where Redis owes an answer, half where RabbitMQ does, twice where the database does",
+    )
     scheduler_lease_s: float = Field(
         15.0, ge=1, le=60, description="seconds after which another scheduler takes over from one that was killed"
     )

@@ -22,7 +22,8 @@ from core.defaults.at_risk import AtRisk
 from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
 from core.moments import utc_now
-from core.process.redis_clients import WORKING, open_redis
+from core.process.redis_clients import open_redis, working
+from core.process.silence import Silence
 from core.process.watch import Watch
 from core.storage.database import open_engine
 from core.store import Store
@@ -53,7 +54,7 @@ class Runtime:
     @cached_property
     def cache_redis(self) -> redis.Redis:
         """The Redis of cache and epochs, and on RabbitMQ of marks and progress."""
-        return open_redis(self.urls.redis_url, WORKING)
+        return open_redis(self.urls.redis_url, working(self.settings.silence_s))
 
     @cached_property
     def epochs(self) -> RedisEpochs:
@@ -63,8 +64,13 @@ class Runtime:
     @cached_property
     def store(self) -> Store:
         """SQL."""
-        prepared = self.settings.database_prepared_statements
-        return Store(open_engine(self.urls.database_url, prepared_statements=prepared), self.epochs)
+        settings = self.settings
+        engine = open_engine(
+            self.urls.database_url,
+            prepared_statements=settings.database_prepared_statements,
+            silence=Silence(settings.silence_s),
+        )
+        return Store(engine, self.epochs)
 
     @cached_property
     def assigner(self) -> Assigner:

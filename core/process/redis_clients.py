@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import redis
-from redis.backoff import NoBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
 
 from core.process.redis_packing import BulkPacker
 from core.process.redis_refusals import leave_after_refusals
+from core.process.silence import Silence
+
+_T = TypeVar("_T")
 
 _CERTIFICATE_WORD = re.compile(r"(?<=[?&]ssl_cert_reqs=)CERT_(NONE|OPTIONAL|REQUIRED)\b")
 
@@ -32,36 +37,70 @@ def client_url(url: str) -> str:
 class Patience:
     """How long a client waits for a connection and for an answer, and how often it tries again.
 
-    `answer_s` None: without end. `tries_again` None: as often as redis-py does by itself. `bulk`: its commands have
-    thousands of arguments.
+    `tries_again` None: as often as redis-py does by itself, for as long as an answer may take and half of it. `bulk`: its
+    commands have thousands of arguments.
     """
 
     connect_s: float
-    answer_s: float | None
+    answer_s: float
     tries_again: int | None
-    health_check_s: int = 0
+    health_check_s: float = 0
     bulk: bool = False
 
+    def retry(self) -> Retry:
+        """What redis-py is to do about a connection that fails."""
+        if self.tries_again is not None:
+            return Retry(NoBackoff(), self.tries_again)
+        return RetryForAWhile(1.5 * self.answer_s)
 
-#: A worker's: Redis answers within a millisecond or is away, but a blocking command may wait for a second.
-WORKING = Patience(connect_s=10.0, answer_s=10.0, tries_again=None, health_check_s=30, bulk=True)
+
+class RetryForAWhile(Retry):
+    """As often as redis-py does by itself, but for so many seconds at most: of a silent peer each try is a time-out."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(ExponentialWithJitterBackoff(base=0.01, cap=1), retries=10)
+        self._seconds = seconds
+
+    def call_with_retry(
+        self,
+        do: Callable[[], _T],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> _T:
+        """As redis-py's."""
+        until = time.monotonic() + self._seconds
+
+        def may_be_tried(error: Exception) -> bool:
+            return time.monotonic() < until and (is_retryable is None or is_retryable(error))
+
+        return super().call_with_retry(do, fail, may_be_tried, with_failure_count)
+
+
+def working(silence_s: float) -> Patience:
+    """A worker's: Redis answers within a millisecond or is away, but a blocking command may wait for a second."""
+    answer_s = Silence(silence_s).redis_s
+    return Patience(connect_s=answer_s, answer_s=answer_s, tries_again=None, health_check_s=answer_s, bulk=True)
+
+
 #: A command that a person waits for: it answers or fails within two seconds.
 PROBING = Patience(connect_s=2.0, answer_s=2.0, tries_again=0)
 #: A request to the API. Tries once more, since the connection may have been closed while it was idle.
 REQUEST = Patience(connect_s=2.0, answer_s=2.0, tries_again=1)
 #: Documents of any size that are put back on a queue.
-REPLAYING = Patience(connect_s=5.0, answer_s=None, tries_again=None)
+REPLAYING = Patience(connect_s=5.0, answer_s=30.0, tries_again=0)
 
 
 def open_redis(url: str, patience: Patience) -> redis.Redis:
     """A client, which connects when it is first used; `url` may be kombu's."""
-    options: dict[str, Any] = {}
-    if patience.tries_again is not None:
-        options["retry"] = Retry(NoBackoff(), patience.tries_again)
+    place, options = client_url(url), dict[str, Any]()
+    if not place.startswith("unix:"):
+        options |= {"socket_keepalive": True, "socket_keepalive_options": Silence(4 * patience.answer_s).keep_alive()}
     if patience.bulk:
         options["command_packer"] = BulkPacker()
     client = redis.Redis.from_url(
-        client_url(url),
+        place,
+        retry=patience.retry(),
         socket_timeout=patience.answer_s,
         socket_connect_timeout=patience.connect_s,
         health_check_interval=patience.health_check_s,

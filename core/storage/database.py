@@ -18,7 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from core.errors import EpochPublishError, StoreUnavailableError
 from core.moments import utc_now
 from core.process.private_files import create_private
+from core.process.silence import Silence
 from core.storage.addresses import database_url, host_options, prepare_options
+from core.storage.dialling import COMMAND_STATEMENT_S, dialling, kernel_options
 from core.storage.epochs import EpochSink, NoSink, increment, increment_families
 from core.storage.refusals import is_passing, leave_pool, words_of
 from core.storage.scopes import PLATFORM_SCOPE
@@ -42,8 +44,13 @@ _PUBLISH_CHUNK = 1000
 _SQLITE_BEGIN = "smart_assign_sqlite_begin"
 
 
-def open_engine(url: str, *, pool_size: int = 5, prepared_statements: bool = True) -> Engine:
-    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement. Raises ArgumentError."""
+def open_engine(
+    url: str, *, pool_size: int = 5, prepared_statements: bool = True, silence: Silence | None = None
+) -> Engine:
+    """An engine for a SQLite or PostgreSQL URL; nothing connects before the first statement. Raises ArgumentError.
+
+    Statements may take as long as `silence` allows; without it, as long as those of a command, which may be large.
+    """
     parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
@@ -53,12 +60,14 @@ def open_engine(url: str, *, pool_size: int = 5, prepared_statements: bool = Tru
         pool_size=pool_size,
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"}
+        | kernel_options(silence or Silence())
         | host_options(bare)
         | prepare,
     )
+    event.listen(engine, "do_connect", dialling(silence.statement_s if silence else COMMAND_STATEMENT_S))
     event.listen(engine, "handle_error", leave_pool)
     event.listen(engine, "checkin", _note_use)
-    event.listen(engine, "checkout", _pinging(engine.dialect.loaded_dbapi.Error))
+    event.listen(engine, "checkout", _pinging(engine.dialect.loaded_dbapi.Error, (silence or Silence()).ping_s))
     return engine
 
 
@@ -66,15 +75,14 @@ def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
     record.info[_USED_AT] = time.monotonic()
 
 
-def _pinging(driver_error: type[Exception]) -> Callable[[Any, ConnectionPoolEntry, object], None]:
+def _pinging(driver_error: type[Exception], ping_s: float) -> Callable[[Any, ConnectionPoolEntry, object], None]:
     """Replaces a connection that broke while nobody used it; a ping at every use would cost a round trip each."""
 
     def ping_if_idle(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
         if time.monotonic() - record.info.get(_USED_AT, time.monotonic()) < IDLE_S:
             return
         try:
-            connection.execute("")
-            connection.rollback()
+            connection.ping(ping_s)
         except driver_error as error:
             raise DisconnectionError from error
 

@@ -12,6 +12,7 @@ from core.errors import RedisUnavailableError, StoreUnavailableError
 from core.phone import load_prefixes
 from core.process.garbage import freeze
 from core.process.lasting import Attempts
+from core.process.silence import Silence
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
@@ -175,14 +176,22 @@ def celery_settings() -> dict[str, Any]:
 
 
 def _on_redis(settings: Settings) -> dict[str, Any]:
-    names = (settings.work_queue, settings.campaign_work_queue)
+    names, silence = (settings.work_queue, settings.campaign_work_queue), Silence(settings.silence_s)
     return {
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
+            "socket_timeout": silence.redis_s,
+            "socket_connect_timeout": silence.redis_s,
+            "socket_keepalive": True,
+            "socket_keepalive_options": silence.keep_alive(),
+            # kombu drops a connection that is silent for one to two of these intervals.
+            "health_check_interval": silence.redis_s,
             "unacked_restore_throttle": 1,
             # Single messages first: a free child takes a campaign's chunk only where no single message waits.
             "queue_order_strategy": "priority",
             "foreign_queue": settings.messages_queue,
+            "key_prefix": settings.key_prefix,
+            "back_after_s": 1.5 * settings.silence_s,
             "callbacks_to": sorted(settings.callback_queues),
             "our_queues": sorted(settings.queue_names),
             **settings.broker_transport_options,
@@ -194,7 +203,12 @@ def _on_redis(settings: Settings) -> dict[str, Any]:
 def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
     name = settings.work_queue
     return {
-        "broker_transport_options": {"confirm_publish": True, **settings.broker_transport_options},
+        "broker_transport_options": {
+            "confirm_publish": True,
+            "silence_s": settings.silence_s,
+            **settings.broker_transport_options,
+        },
+        "broker_heartbeat": Silence(settings.silence_s).heartbeat_s,
         "task_queues": [QuorumQueue(name, routing_key=name)],
     }
 

@@ -7,11 +7,13 @@ so, and the message is delivered with it. Commands of the control channel are wr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from struct import pack
 from typing import Any
 
 import structlog
+from amqp.exceptions import RecoverableConnectionError, ResourceLocked
 from amqp.method_framing import frame_handler
 from amqp.serialization import decode_properties_basic
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
@@ -19,6 +21,7 @@ from kombu.transport import TRANSPORT_ALIASES, pyamqp
 from core.process.log_events import LogEvent
 from worker.celery_setup.control import obeyed
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast_delivery
+from worker.rabbitmq_broker import connections
 from worker.rabbitmq_broker.deliveries import UNREADABLE
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,8 @@ log = structlog.get_logger(__name__)
 #: The queues of events of other workers.
 _EVENTS = "celeryev"
 _HEADER = 2
+#: How long one waits for RabbitMQ to notice that a connection is dead, before one asks again.
+LOCKED_PAUSE_S = 1.0
 #: Bytes of a content header before its properties: class, weight, size of the body.
 _BEFORE_PROPERTIES = 12
 _HEADERS_FLAG = 1 << 13
@@ -65,8 +70,21 @@ def _properties_that_say(reason: str) -> bytes:
     return pack(">HI", _HEADERS_FLAG, len(entry)) + entry
 
 
-class Channel(pyamqp.Channel):  # type: ignore[misc]  # kombu is untyped
+class Channel(connections.Channel):
     """A channel whose consumers of commands, answers and events get what was written anew, and may fail over none."""
+
+    def queue_declare(self, *args: Any, **options: Any) -> Any:
+        """As py-amqp's. Raises RecoverableConnectionError while the queue is held by a connection that is dead already.
+
+        RabbitMQ may notice its end later than this side does, and Celery takes the refusal for a fault of its own.
+        """
+        try:
+            return super().queue_declare(*args, **options)
+        except ResourceLocked as error:
+            time.sleep(LOCKED_PAUSE_S)
+            raise RecoverableConnectionError(
+                "RabbitMQ still holds a queue of the connection before this one"
+            ) from error
 
     def basic_consume(self, queue: str = "", *args: Any, callback: Any = None, **options: Any) -> Any:
         """As py-amqp's."""
@@ -113,7 +131,7 @@ def _reading_callback(
     return read
 
 
-class Connection(pyamqp.Connection):  # type: ignore[misc]  # kombu is untyped
+class Connection(connections.Connection):
     """A connection with our channel, which reads all properties."""
 
     Channel = Channel

@@ -6,6 +6,7 @@ worker, and meets the next one. Here each is read and written anew (`worker.enve
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from queue import Empty
 from typing import Any
@@ -17,7 +18,9 @@ from redis import ResponseError
 
 from core.encoding import encode_json
 from core.process.log_events import LogEvent
+from core.process.silence import SILENCE_S
 from worker.celery_setup.control import obeyed
+from worker.celery_setup.taking import QoS, Taking
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
 from worker.envelopes.celery_queue import CeleryQueue
 from worker.envelopes.task_messages import NOT_TAKEN
@@ -35,6 +38,8 @@ class _ReadsFirst:
     foreign_queue: str | None = None
     callbacks_to: Sequence[str] = ()
     our_queues: Sequence[str] = ()
+    key_prefix: str = ""
+    back_after_s: float = 1.5 * SILENCE_S
 
     # Of kombu's channel, which is untyped.
     client: Any
@@ -44,21 +49,35 @@ class _ReadsFirst:
     sep: str
     _flush_brpop_reauth: Any
     _in_poll: Any
+    _q_for_pri: Any
     _queue_cycle: Any
+    active_queues: Any
+    priority_steps: Sequence[int]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._tasks = CeleryQueue(callbacks_to=frozenset(self.callbacks_to), ours=frozenset(self.our_queues))
+        self.taking = Taking(self.key_prefix, self.back_after_s)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:  # noqa: ARG002  # kombu's signature
+        """Ask for an element, and have Redis keep it until it is written down (`worker.celery_setup.taking`)."""
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues or self.taking.pauses():
+            return
+        keys = [self._q_for_pri(queue, priority) for priority in self.priority_steps for queue in queues]
+        self._in_poll, self._brpop_sent_at = self.client.connection, time.monotonic()
+        self.client.connection.send_command(*self.taking.command(keys))
 
     def _brpop_read(self, **options: Any) -> bool:
         """As kombu's, but for what becomes of the element."""
         try:
             try:
-                answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
+                answer = self.client.parse_response(self.client.connection, "EVAL", **options)
             except self.connection_errors:
                 self.client.connection.disconnect()
                 raise
             if not answer:
+                self.taking.nothing_came()
                 raise Empty
             name, element = answer
             queue = name.decode().rsplit(self.sep, 1)[0]
@@ -88,8 +107,8 @@ class _ReadsFirst:
     def _get(self, queue: str) -> Any:
         """As kombu's, but for what cannot be read: the next element is taken instead."""
         with self.conn_or_acquire() as client:
-            for priority in self.priority_steps:  # type: ignore[attr-defined]  # kombu's
-                while element := client.rpop(self._q_for_pri(queue, priority)):  # type: ignore[attr-defined]  # kombu's
+            for priority in self.priority_steps:
+                while element := client.rpop(self._q_for_pri(queue, priority)):
                     read = self._read(queue, element)
                     if read is not None:
                         self._maybe_update_queues_expire(client, queue)  # type: ignore[attr-defined]  # kombu's
@@ -107,9 +126,11 @@ class _ReadsFirst:
 
     def _set_aside(self, queue: str, element: bytes) -> None:
         log.warning(LogEvent.FOREIGN_ELEMENT, queue=queue, bytes=len(element), kept=self.foreign_queue is not None)
-        if self.foreign_queue is not None and self.foreign_queue != queue:
-            with self.conn_or_acquire() as client:
-                client.lpush(self.foreign_queue, element)
+        with self.conn_or_acquire() as client, client.pipeline() as pipe:
+            if self.foreign_queue is not None and self.foreign_queue != queue:
+                pipe.lpush(self.foreign_queue, element)
+            self.taking.forget(pipe)
+            pipe.execute()
 
     def _handle_message(self, client: Any, response: Any) -> Any:
         """As kombu's, with the data written anew; without data, kombu delivers nothing."""
@@ -143,17 +164,21 @@ def _text(value: bytes | str) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
-_OPTIONS = ("foreign_queue", "callbacks_to", "our_queues")
+_OPTIONS = ("foreign_queue", "callbacks_to", "our_queues", "key_prefix", "back_after_s")
 
 
 class Channel(_ReadsFirst, redis.Channel):  # type: ignore[misc]  # kombu is untyped
     """A channel on one Redis."""
+
+    QoS = QoS
 
     from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
 
 
 class SentinelChannel(_ReadsFirst, redis.SentinelChannel):  # type: ignore[misc]  # kombu is untyped
     """A channel on the primary that Sentinel names."""
+
+    QoS = QoS
 
     from_transport_options = (*redis.SentinelChannel.from_transport_options, *_OPTIONS)
 

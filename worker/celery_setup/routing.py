@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from amqp.exceptions import RecoverableConnectionError
 from celery.app.amqp import AMQP, Queues
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
 
 from worker.configuration import configured
 
@@ -18,9 +19,24 @@ class UndeclaredQueues(Queues):  # type: ignore[misc]  # celery is untyped
         return Queue(name, Exchange(""), name, no_declare=True)
 
 
+class WatchedConnection(Connection):  # type: ignore[misc]  # kombu is untyped
+    """A connection whose heartbeat tells of its end."""
+
+    def heartbeat_check(self, rate: int = 2) -> Any:
+        """As kombu's, which would dial anew instead: what is dialled so has no consumers, and its heart beats."""
+        if not self.connected:
+            raise RecoverableConnectionError("the connection to the broker has ended")
+        return super().heartbeat_check(rate)
+
+    def ensure(self, obj: Any, fun: Any, errback: Any = None, max_retries: int | None = 1, **policy: Any) -> Any:
+        """As kombu's, which tries for ever unless told otherwise, and so does Celery's event of its heart, in the event loop."""
+        return super().ensure(obj, fun, errback, 1 if max_retries is None else max_retries, **policy)
+
+
 class Routing(AMQP):  # type: ignore[misc]  # celery is untyped
     """Celery's routing over queues that are declared elsewhere."""
 
+    Connection = WatchedConnection
     queues_cls = UndeclaredQueues
 
     def TaskConsumer(self, channel: Any, queues: Any = None, accept: Any = None, **options: Any) -> Any:  # noqa: N802  # celery's name

@@ -73,6 +73,16 @@ class Keys:
         return f"{self.prefix}:events-outbox"
 
     @property
+    def taken(self) -> str:
+        """Hash: tasks that Celery's consumers took from its queues and have not written down yet, by an id of each taking."""
+        return f"{self.prefix}:taken"
+
+    @property
+    def taken_index(self) -> str:
+        """Sorted set: those ids by when, in ms of the server's clock."""
+        return f"{self.prefix}:taken-index"
+
+    @property
     def scheduler_lease(self) -> str:
         """String: there while a scheduler leads, its token."""
         return f"{self.prefix}:scheduler-lease"

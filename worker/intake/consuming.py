@@ -23,6 +23,12 @@ class Consuming:
     def _on_raw(self, raw: Any) -> None:
         self._take(read_delivery(raw))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether deliveries can still come."""
+        connection = self.channel.connection
+        return connection is not None and bool(connection.connected)
+
     def cancel(self) -> None:
         """Consume no more."""
         tags, self._tags = self._tags, []

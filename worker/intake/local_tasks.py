@@ -47,14 +47,19 @@ def start_task(
 def start_for_celery(
     consumer: Any, task: ForCelery, *, acknowledge: Callable[..., None], reject: Callable[..., None]
 ) -> None:
-    """Give a task that a client sent to Celery's `consumer`, which waits for its time, keeps its result, and so on."""
+    """Give a task that a client sent to Celery's `consumer`, which waits for its time, keeps its result, and so on.
+
+    Where it has to be tried again, Celery enqueues it on the queue that its delivery names.
+    """
+    conf = consumer.app.conf
+    queue = conf.task_routes.get(task.task, {}).get("queue", conf.task_default_queue)
     message = LocalMessage(
         body=task.body,
         content_type=CONTENT_TYPE,
         content_encoding="utf-8",
         headers=task.headers,
         properties=task.properties,
-        delivery_info={"exchange": "", "routing_key": task.task},
+        delivery_info={"exchange": "", "routing_key": queue},
     )
     consumer.strategies[task.task](message, None, acknowledge, reject, [])
 

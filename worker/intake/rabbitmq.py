@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from amqp.exceptions import NotFound, PreconditionFailed, ResourceLocked
+from amqp.exceptions import NotFound, PreconditionFailed, RecoverableConnectionError, ResourceLocked
 from celery import bootsteps
 
 from core.encoding import WHOLE_DOCUMENT
@@ -44,6 +44,8 @@ log = structlog.get_logger(__name__)
 CHANNEL_LOST = (PreconditionFailed, NotFound, ResourceLocked)
 #: How long the first delivery of a batch waits for others.
 GATHER_S = 0.004
+#: How often one looks whether deliveries can still come.
+LOOK_EVERY_S = 2.0
 #: How long a batch waits where the dispatch queue is full.
 FULL_PAUSE_S = 0.25
 #: How long a batch that failed waits before it is delivered again.
@@ -76,6 +78,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         self._counts = DeliveryCounts(open_redis(urls.redis_url, PROBING), settings.key_prefix)
         self._release_timer: Any = None
         self._putting_off = PuttingOff(LaterQueues(urls.broker_url))
+        self._look_timer: Any = None
 
     def include_if(self, parent: Any) -> bool:
         """Only on RabbitMQ, and only where the worker consumes the queue of claims."""
@@ -107,9 +110,20 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             Consuming(parent, channel, names, partial(take, parent, settings, acks))
             for (channel, names, take), acks in zip(ways, self._acks, strict=True)
         ]
+        self._look_timer = parent.timer.call_repeatedly(LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        """Raises where a channel has ended: kombu dials anew by itself, and what it dials has no consumers.
+
+        Raised in the event loop, it has Celery start its consumer again, and this intake with it.
+        """
+        if not all(consumer.is_open for consumer in self._consumers):
+            raise RecoverableConnectionError("the intake has lost its connection")
 
     def stop_intake(self, parent: Any) -> None:
         """Stop consuming, at the beginning of a shutdown; nothing that came is submitted from here on."""
+        if self._look_timer is not None:
+            self._look_timer.cancel()
         self._let_go()
         try:
             for consumer in self._consumers:

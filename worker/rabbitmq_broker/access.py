@@ -6,7 +6,7 @@ from functools import cached_property
 
 import redis
 
-from core.process.redis_clients import WORKING, open_redis
+from core.process.redis_clients import open_redis, working
 from worker.embedded.urls import ResolvedUrls
 from worker.rabbitmq_broker.producer import RabbitProducer
 from worker.rabbitmq_broker.publisher import ConfirmedPublisher
@@ -28,7 +28,7 @@ class RabbitAccess:
     @cached_property
     def progress_redis(self) -> redis.Redis:
         """The Redis of cache and marks."""
-        return open_redis(self._urls.redis_url, WORKING)
+        return open_redis(self._urls.redis_url, working(self._settings.silence_s))
 
     @cached_property
     def producer(self) -> RabbitProducer:

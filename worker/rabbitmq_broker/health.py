@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
 from worker.queues import our_queues
+from worker.rabbitmq_broker.connections import open_rabbitmq
 from worker.rabbitmq_broker.queues import queue_length
 from worker.settings import Settings
 
@@ -75,6 +76,6 @@ class RabbitHealth:
 
 
 def _connected(url: str) -> Connection:
-    connection = Connection(url, connect_timeout=CONNECT_TIMEOUT_S)
+    connection = open_rabbitmq(url, 2 * CONNECT_TIMEOUT_S, connect_s=CONNECT_TIMEOUT_S)
     connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT_S)
     return connection

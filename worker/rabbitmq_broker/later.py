@@ -17,6 +17,7 @@ from worker.envelopes.opening import ForCelery
 from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
 from worker.queues import QUORUM
 from worker.rabbitmq_broker.confirms import Confirms
+from worker.rabbitmq_broker.connections import open_rabbitmq
 
 #: How long a task stays there: less than the 30 minutes after which RabbitMQ takes a held delivery for lost.
 RETURNS_AFTER_S = 600
@@ -77,7 +78,7 @@ class LaterQueues:
 
     def _open(self, queues: set[str]) -> None:
         if self._channel is None:
-            self._connection = Connection(self._url, connect_timeout=CONFIRM_TIMEOUT_S, heartbeat=0)
+            self._connection = open_rabbitmq(self._url, 2 * CONFIRM_TIMEOUT_S, connect_s=CONFIRM_TIMEOUT_S)
             self._channel = self._connection.channel()
             self._confirms = Confirms(self._channel)
         for queue in queues - self._declared:

@@ -12,8 +12,10 @@ from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
 from core.process.log_events import LogEvent
+from core.process.silence import Silence
 from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
 from worker.rabbitmq_broker.confirms import Confirms
+from worker.rabbitmq_broker.connections import open_rabbitmq
 from worker.rabbitmq_broker.frames import PublishFrames
 from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.rabbitmq_broker.queues import declare_queues
@@ -21,8 +23,6 @@ from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: How long the broker may take to confirm a batch, unless it says that it takes nothing at present.
-CONFIRM_TIMEOUT_S = 60.0
 #: How long one waits before a queue that took no more is asked again: at first, and at most.
 REFUSED_PAUSE_S = 0.2
 REFUSED_PAUSE_MOST_S = 2.0
@@ -110,8 +110,9 @@ class ConfirmedPublisher:
     def _open(self) -> None:
         if self._channel is not None:
             return
-        told = {"on_blocked": self._on_blocked, "on_unblocked": self._on_unblocked}
-        self._connection = Connection(self._url, connect_timeout=10, heartbeat=0, transport_options=told)
+        self._connection = open_rabbitmq(
+            self._url, self._settings.silence_s, on_blocked=self._on_blocked, on_unblocked=self._on_unblocked
+        )
         declare_queues(self._connection, self._settings)
         channel = self._connection.channel()
         self._channel, self._writers, self._confirms, self._blocked_since = channel, {}, Confirms(channel), None
@@ -135,7 +136,8 @@ class ConfirmedPublisher:
     def _drain(self) -> None:
         assert self._connection is not None
         try:
-            self._connection.drain_events(timeout=min(CONFIRM_TIMEOUT_S, self._waits_s))
+            # Confirms come in pieces; a broker that is well is not silent for so long while it owes some.
+            self._connection.drain_events(timeout=min(Silence(self._settings.silence_s).rabbitmq_s, self._waits_s))
         except TimeoutError:
             # What was sent stands before a broker that does not read on: sent again, it would be there twice.
             if self._blocked_since is None or time.monotonic() - self._blocked_since > self._waits_s:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from kombu import Connection
-
 from worker.handoff.tail import PIECE, Pieces, pieces
+from worker.rabbitmq_broker.connections import open_rabbitmq
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
 
@@ -53,7 +52,7 @@ class RabbitTail:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        with Connection(self._url, connect_timeout=10) as connection:
+        with open_rabbitmq(self._url, self._settings.silence_s) as connection:
             declare_queues(connection, self._settings)
             channel = connection.channel()
             try:

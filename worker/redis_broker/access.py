@@ -6,7 +6,7 @@ from functools import cached_property
 
 import redis
 
-from core.process.redis_clients import WORKING, open_redis
+from core.process.redis_clients import open_redis, working
 from worker.embedded.urls import ResolvedUrls
 from worker.redis_broker.producer import RedisProducer
 from worker.redis_broker.tail import RedisTail
@@ -22,7 +22,7 @@ class RedisAccess:
     @cached_property
     def client(self) -> redis.Redis:
         """The Redis that is the broker."""
-        return open_redis(self._urls.broker_url, WORKING)
+        return open_redis(self._urls.broker_url, working(self._settings.silence_s))
 
     @property
     def progress_redis(self) -> redis.Redis:

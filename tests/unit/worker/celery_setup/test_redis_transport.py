@@ -33,7 +33,17 @@ class FakeChannel(_ReadsFirst):
 
     @contextmanager
     def conn_or_acquire(self) -> Iterator[Any]:
-        yield SimpleNamespace(lpush=lambda queue, element: self.pushed.append((queue, element)))
+        yield self
+
+    @contextmanager
+    def pipeline(self) -> Iterator[Any]:
+        yield self
+
+    def lpush(self, queue: str, element: bytes) -> None:
+        self.pushed.append((queue, element))
+
+    def execute(self) -> None:
+        return
 
     def basic_ack(self, tag: str) -> None:
         self.acknowledged.append(tag)

@@ -35,7 +35,13 @@ def consumer(failure: Exception | None, kept: list[Callable[..., None]]) -> Any:
         if failure:
             raise failure
 
-    return SimpleNamespace(strategies={MESSAGE_TASK: strategy}, connection_errors=(OSError,), channel_errors=())
+    conf = SimpleNamespace(task_routes={MESSAGE_TASK: {"queue": "t.messages"}}, task_default_queue="t.work")
+    return SimpleNamespace(
+        app=SimpleNamespace(conf=conf),
+        strategies={MESSAGE_TASK: strategy},
+        connection_errors=(OSError,),
+        channel_errors=(),
+    )
 
 
 def test_it_takes_back_what_celery_trips_over() -> None:
