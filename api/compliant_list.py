@@ -15,7 +15,7 @@ from core.sender import Product
 
 
 @dataclass(frozen=True, slots=True)
-class _Worked:
+class _Computed:
     """The documents of one book and product; `until` None: until the book changes."""
 
     book: RuleBook
@@ -32,7 +32,7 @@ class CompliantList:
 
     def __init__(self, rules: Callable[[], RuleBook], clock: Callable[[], datetime]) -> None:
         self._rules, self._clock = rules, clock
-        self._worked: dict[Product, _Worked] = {}
+        self._worked: dict[Product, _Computed] = {}
 
     def knows(self, country: str) -> bool:
         """Whether the rules speak of the country."""
@@ -48,12 +48,12 @@ class CompliantList:
         return [worked.by_country.get(each) or _document(book, each, product, now) for each in wanted]
 
 
-def _work(book: RuleBook, product: Product, now: datetime) -> _Worked:
+def _work(book: RuleBook, product: Product, now: datetime) -> _Computed:
     boundaries = [
         boundary for country in book.countries() if (boundary := book.next_boundary(country, now)) is not None
     ]
     by_country = {country: _document(book, country, product, now) for country in book.countries()}
-    return _Worked(book, now, min(boundaries, default=None), by_country)
+    return _Computed(book, now, min(boundaries, default=None), by_country)
 
 
 def _document(book: RuleBook, country: str, product: Product, now: datetime) -> msgspec.Raw:

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
 
 ENV_PREFIX = "SMART_ASSIGN_"
@@ -45,8 +46,8 @@ class ApiSettings(BaseSettings):
         "of it where Redis owes an answer, half where RabbitMQ does, twice where the database does",
     )
 
-    log_format: str = Field("console", pattern="^(console|json)$")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: LogFormat = LogFormat.CONSOLE
+    log_level: LogLevel = LogLevel.INFO
     api_rate_limit: int = Field(
         6_000, ge=0, description="API requests a minute that an account may make in each process; 0: any number"
     )

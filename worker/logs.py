@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from core.process.log_choices import LogLevel
 from core.process.logs import send_logs_to_stderr
 from worker.settings import Settings
 
@@ -14,6 +15,6 @@ _EVERY_TASK = ("celery.worker.strategy", "celery.app.trace")
 def set_up_logs(settings: Settings) -> None:
     """Send structlog's and the standard library's records to stderr in one format; every task's only with DEBUG."""
     send_logs_to_stderr(settings.log_format, settings.log_level)
-    if settings.log_level != "DEBUG":
+    if settings.log_level is not LogLevel.DEBUG:
         for name in _EVERY_TASK:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
 from worker.addresses import fault_of
 from worker.transport_options import RedisOptions, options_of
@@ -89,8 +90,8 @@ class Settings(BaseSettings):
     )
     at_risk_days: int = Field(14, ge=0, le=366, description="how long before its end a default sender is warned of")
 
-    log_format: str = Field("console", pattern="^(console|json)$")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    log_format: LogFormat = LogFormat.CONSOLE
+    log_level: LogLevel = LogLevel.INFO
     flower_host: str = "127.0.0.1"
     flower_port: int = 5555
     flower_basic_auth: str | None = Field(None, description="user:password that Flower asks for")

@@ -11,7 +11,7 @@ from api.envelope import Success, failures, success
 from api.services import Services
 from api.v1.documents import SenderPage
 from api.v1.parameters import AccountId, Country, PerPage, known_country
-from core.accounts.accounts import Account
+from core.accounts.accounts import Account, AccountOrId
 from core.documents import sender_document
 from core.sender import SenderStatus, SenderType
 
@@ -44,7 +44,7 @@ def list_senders(
     return success(data, "Senders retrieved.")
 
 
-def _holder(parts: Services, viewer: Account, account_id: str | None) -> Account | str:
+def _holder(parts: Services, viewer: Account, account_id: str | None) -> AccountOrId:
     """A sub-account sees its account's senders only where it may use them now. Raises NotFoundError."""
     if account_id is not None and account_id == viewer.parent and parts.accounts.get(viewer.account_id).may_borrow:
         return account_id

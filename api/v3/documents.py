@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,16 +11,9 @@ from core.countries import normal_country
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
 from core.encoding import storable
-from core.engine.decision import DISABLED, ENABLED
+from core.engine.decision import DefaultStatus
 from core.moments import rfc3339
 from core.sender import Product, SenderType
-
-
-class Status(StrEnum):
-    """Of a default sender or a strategy; a disabled strategy is passed over."""
-
-    ENABLED = ENABLED
-    DISABLED = DISABLED
 
 
 def _checked_text(text: str) -> str:
@@ -52,7 +44,9 @@ class StrategyIn(BaseModel):
         None, description="required for numbers: own_number, longcode, tollfree, 10DLC, and whatever begins with +1"
     )
     note: _Note | None = None
-    status: Status = Field(Status.ENABLED, description="ours: a disabled strategy is kept, and passed over")
+    status: DefaultStatus = Field(
+        DefaultStatus.ENABLED, description="ours: a disabled strategy is kept, and passed over"
+    )
 
     @property
     def strategy(self) -> Strategy:
@@ -100,7 +94,7 @@ class StrategyOut(BaseModel):
     sender_country_code: str | None = Field(examples=["AU"])
     note: str | None
     priority: int = Field(ge=1, le=MAX_STRATEGIES)
-    status: Status
+    status: DefaultStatus
 
 
 class DefaultSenderOut(BaseModel):
@@ -112,7 +106,7 @@ class DefaultSenderOut(BaseModel):
     country_code: str = Field(examples=["AU"])
     product_type: Product
     default_sender_strategies: list[StrategyOut]
-    status: Status
+    status: DefaultStatus
     created_timestamp: str = Field(examples=["2026-01-31T12:00:00.000000Z"])
     updated_timestamp: str = Field(examples=["2026-01-31T12:00:00.000000Z"])
 

@@ -43,6 +43,10 @@ class Account:
     created_at: datetime
 
 
+#: An account, for whoever has it at hand, or its id, which is looked up.
+AccountOrId = Account | str
+
+
 def account_id_error(account_id: str) -> str | None:
     """What is wrong with the form of an account id, as a clause for people, or None."""
     if not 1 <= len(account_id) <= ACCOUNT_ID_MAX_CHARACTERS:
@@ -62,7 +66,7 @@ class Accounts:
             return account_row(connection, account_id)
 
     def page(
-        self, *, parent: Account | str | None = None, after: str | None = None, limit: int = 100
+        self, *, parent: AccountOrId | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Account]:
         """Accounts by id; `parent`, at hand or its id: its sub-accounts only; `after`: those behind this id."""
         query = accounts_query().order_by(AccountRow.account_id).limit(limit)
@@ -70,10 +74,10 @@ class Accounts:
             query = query.where(AccountRow.account_id > after)
         with self._database.single() as connection:
             if parent is not None:
-                query = query.where(AccountRow.parent_ref == account_at_hand(connection, parent).user_id)
+                query = query.where(AccountRow.parent_ref == resolved_account(connection, parent).user_id)
             return [account_from_row(row) for row in connection.execute(query)]
 
-    def sub_account_ids(self, account: Account | str) -> Iterator[str]:
+    def sub_account_ids(self, account: AccountOrId) -> Iterator[str]:
         """The ids of all sub-accounts of an account, page by page."""
         after: str | None = None
         while page := self.page(parent=account, after=after):
@@ -138,12 +142,12 @@ def account_row(connection: Connection, account_id: str) -> Account:
     return account_from_row(row)
 
 
-def account_at_hand(connection: Connection, account: Account | str) -> Account:
+def resolved_account(connection: Connection, account: AccountOrId) -> Account:
     """The account itself, or the one of that id. Raises NotFoundError."""
     return account_row(connection, account) if isinstance(account, str) else account
 
 
-def account_id_of(account: Account | str) -> str:
+def account_id_of(account: AccountOrId) -> str:
     """The id of an account that is given by it, or whole."""
     return account if isinstance(account, str) else account.account_id
 

@@ -27,7 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from core.accounts.accounts import AccountStatus
 from core.accounts.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS, registration_of, sender_of
 from core.encoding import storable
-from core.engine.decision import ENABLED, AccountProblem, DefaultSender, Facts, Request, SenderRef
+from core.engine.decision import AccountProblem, DefaultSender, DefaultStatus, Facts, Request, SenderRef
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.storage.database import Database
@@ -280,9 +280,9 @@ def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
     default = and_(
         DefaultRow.account_ref == family.c.user_id,
         among(DefaultRow.country, "countries"),
-        DefaultRow.status == ENABLED,
+        DefaultRow.status == DefaultStatus.ENABLED,
     )
-    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == ENABLED)
+    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == DefaultStatus.ENABLED)
     return (
         select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS)
         .select_from(family)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, false, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts.accounts import Account, account_at_hand, account_row
+from core.accounts.accounts import AccountOrId, account_row, resolved_account
 from core.accounts.sender_rows import (
     REGISTRATION_COLUMNS,
     SENDER_COLUMNS,
@@ -64,7 +64,7 @@ class Senders:
 
     def page(
         self,
-        account: Account | str | None,
+        account: AccountOrId | None,
         *,
         sender_type: SenderType | None = None,
         status: SenderStatus | None = None,
@@ -79,7 +79,7 @@ class Senders:
         wanted = {SenderRow.sender_type: sender_type, SenderRow.status: status, SenderRow.country: country}
         matches = [column == value for column, value in wanted.items() if value is not None]
         with self._database.single() as connection:
-            holder = None if account is None else account_at_hand(connection, account)
+            holder = None if account is None else resolved_account(connection, account)
             owner = _owned_by(None if holder is None else holder.user_id)
             query = _senders().where(owner, SenderRow.id > after, *matches)
             rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()

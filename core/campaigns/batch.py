@@ -80,7 +80,7 @@ class _PlainBatch(_Shared, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReplayedRecipient:
     """A recipient of a batch that was parked, sent again: where it stood, and why it had been parked."""
 
     part_id: str
@@ -97,7 +97,7 @@ class Batch:
     overrides: Mapping[str, SenderRef] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     senders: Sequence[Any] | None = None
-    part: Part | None = None
+    part: ReplayedRecipient | None = None
 
     @property
     def chunks(self) -> int:
@@ -220,7 +220,14 @@ def _read_part(document: bytes) -> Batch:
     except (ValueError, RecursionError):
         raise ContractError([FieldError(WHOLE_DOCUMENT, "must be a campaign batch")]) from None
     batch = decode_batch(bytes(raw))
-    return Batch(batch.shared, batch.rows, batch.overrides, batch.extra, batch.senders, Part(part_id, position, reason))
+    return Batch(
+        batch.shared,
+        batch.rows,
+        batch.overrides,
+        batch.extra,
+        batch.senders,
+        ReplayedRecipient(part_id, position, reason),
+    )
 
 
 def assign_chunk(assigner: Assigner, batch: Batch, chunk: int) -> Outcome:

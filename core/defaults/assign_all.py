@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from core.accounts.accounts import Account, account_at_hand
+from core.accounts.accounts import Account, AccountOrId, resolved_account
 from core.countries import country_errors, normal_country
 from core.defaults.default_senders import as_conflict_error, facts_for_defaults
-from core.defaults.rows import ASSIGNED, MANUAL, DefaultChange, StoredDefault, find_defaults, write_changes
+from core.defaults.rows import DefaultChange, DefaultOrigin, StoredDefault, find_defaults, write_changes
 from core.defaults.strategies import Strategy
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
@@ -71,7 +71,7 @@ class AssignAll:
 
     def run(
         self,
-        account: Account | str,
+        account: AccountOrId,
         countries: Iterable[str] | None = None,
         product: Product = Product.SMS,
         *,
@@ -92,11 +92,11 @@ class AssignAll:
         job = _Job(rules, self._policy, moment, product, overwrite)
         if dry_run:
             with self._database.single() as connection:
-                return tuple(found for found, _ in job.assign(connection, account_at_hand(connection, account), asked))
+                return tuple(found for found, _ in job.assign(connection, resolved_account(connection, account), asked))
         with as_conflict_error(), self._database.writing() as write:
-            assigned = job.assign(write.connection, account_at_hand(write.connection, account), asked, lock=True)
+            assigned = job.assign(write.connection, resolved_account(write.connection, account), asked, lock=True)
             changes = [change for _, change in assigned if change is not None]
-            write_changes(write, changes, origin=ASSIGNED, by=by, now=moment)
+            write_changes(write, changes, origin=DefaultOrigin.ASSIGNED, by=by, now=moment)
         return tuple(found for found, _ in assigned)
 
 
@@ -120,7 +120,7 @@ class _Standing:
     def by_hand(self, country: str) -> StoredDefault | None:
         """The one that a person set and a message would meet first."""
         found = self.own.get(country) or self.inherited.get(country)
-        return found if found is not None and found.origin == MANUAL else None
+        return found if found is not None and found.origin == DefaultOrigin.MANUAL else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection
 
-from core.accounts.accounts import Account, account_at_hand
+from core.accounts.accounts import AccountOrId, resolved_account
 from core.defaults.default_senders import facts_for_defaults
 from core.defaults.judge import ComplianceJudge, first_failure, meant_senders
 from core.defaults.rows import StoredDefault, defaults_after
 from core.defaults.strategies import STRATEGIES_FIELD, Strategy
 from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.country_rules import RuleBook
-from core.engine.decision import ENABLED, Facts, Policy, Rejection, Request
+from core.engine.decision import DefaultStatus, Facts, Policy, Rejection, Request
 from core.errors import FieldError
 from core.moments import rfc3339, rfc3339_or_none
 from core.storage.database import Database
@@ -88,7 +88,7 @@ class AtRisk:
     ) -> None:
         self._database, self._rules, self._policy, self._notice = database, rules, policy, notice
 
-    def find(self, account: Account | str | None = None) -> Iterator[EndangeredDefault]:
+    def find(self, account: AccountOrId | None = None) -> Iterator[EndangeredDefault]:
         """The enabled defaults at risk, of one account or of all, page by page. Raises NotFoundError."""
         judge, page = self.judge(), RiskPage((), (), None)
         while True:
@@ -103,7 +103,7 @@ class AtRisk:
         self, connection: Connection, judge: ComplianceJudge, after: UUID | None, *conditions: ColumnElement[bool]
     ) -> RiskPage:
         """The next defaults behind `after`; two statements."""
-        stored = defaults_after(connection, after, PAGE, DefaultRow.status == ENABLED, *conditions)
+        stored = defaults_after(connection, after, PAGE, DefaultRow.status == DefaultStatus.ENABLED, *conditions)
         requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
         facts = facts_for_defaults(connection, requests)
         judged = (
@@ -122,7 +122,7 @@ class AtRisk:
         self, default: StoredDefault, request: Request, facts: Facts, judge: ComplianceJudge
     ) -> tuple[Risk, ...]:
         outlook = _Outlook(request, facts, judge, judge.now + self._notice)
-        enabled = [each for each in enumerate(default.strategies) if each[1].status == ENABLED]
+        enabled = [each for each in enumerate(default.strategies) if each[1].status == DefaultStatus.ENABLED]
         found = (outlook.risk(position, strategy) for position, strategy in enabled)
         return tuple(risk for risk in found if risk is not None)
 
@@ -154,8 +154,8 @@ def risk_document(risk: Risk) -> dict[str, object]:
     }
 
 
-def _held_by(connection: Connection, account: Account | str) -> ColumnElement[bool]:
-    return DefaultRow.account_ref == account_at_hand(connection, account).user_id
+def _held_by(connection: Connection, account: AccountOrId) -> ColumnElement[bool]:
+    return DefaultRow.account_ref == resolved_account(connection, account).user_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,14 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from core.accounts.accounts import Account, account_at_hand, account_id_of, account_row
+from core.accounts.accounts import Account, AccountOrId, account_id_of, account_row, resolved_account
 from core.accounts.facts import read_facts
 from core.countries import country_error
 from core.defaults.judge import ComplianceJudge, with_country
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import (
-    MANUAL,
     DefaultChange,
+    DefaultOrigin,
     StoredDefault,
     defaults_query,
     find_default,
@@ -30,7 +30,7 @@ from core.defaults.rows import (
 )
 from core.defaults.strategies import MAX_STRATEGIES, STRATEGIES_FIELD, Strategy, form_errors, form_errors_by_place
 from core.engine.country_rules import RuleBook
-from core.engine.decision import ENABLED, Facts, Policy, Request
+from core.engine.decision import DefaultStatus, Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product
 from core.storage.database import Database, Write
@@ -91,7 +91,7 @@ class DefaultSenders:
         self._database, self._rules, self._policy = database, rules, policy
 
     def create(
-        self, account: Account | str, country: str, product: Product, strategies: Sequence[Strategy], by: str
+        self, account: AccountOrId, country: str, product: Product, strategies: Sequence[Strategy], by: str
     ) -> StoredDefault:
         """A new default, under the HTTP API's rules; `account`: at hand, or its id.
 
@@ -104,7 +104,7 @@ class DefaultSenders:
             _refuse(self.problems(account, Draft(country, product, dict(enumerate(strategies)))) or malformed)
         words = f"account {account_id_of(account)!r} has a default for {country} and {product} already"
         with as_conflict_error(words), self._database.writing() as write:
-            frame = _frame(account_at_hand(write.connection, account), country, product, judge.now)
+            frame = _frame(resolved_account(write.connection, account), country, product, judge.now)
             try:
                 return self._write(write, judge, _Wanted(frame, True, True), strategies, by)
             except RefusedError:
@@ -153,7 +153,7 @@ class DefaultSenders:
                 _refuse(self._problems(write.connection, judge, before, draft) or malformed)
             return self._write(write, judge, _Wanted(before, False, True), strategies, by)
 
-    def problems(self, account: Account | str, draft: Draft, default_id: UUID | None = None) -> list[FieldError]:
+    def problems(self, account: AccountOrId, draft: Draft, default_id: UUID | None = None) -> list[FieldError]:
         """All that is wrong with a default, as far as it can be told together; nothing is written.
 
         `default_id`: of the one that would be changed. Raises NotFoundError.
@@ -167,7 +167,7 @@ class DefaultSenders:
             if unknown or draft.country is None or draft.product is None:
                 malformed = form_errors_by_place(draft.strategies, judge.rules, as_http=True)
                 return [*unknown, *malformed]
-            frame = _frame(account_at_hand(connection, account), draft.country, draft.product, judge.now)
+            frame = _frame(resolved_account(connection, account), draft.country, draft.product, judge.now)
             return self._problems(connection, judge, frame, draft)
 
     def _problems(
@@ -212,16 +212,18 @@ class DefaultSenders:
             if account.parent_user_id is None:
                 return []
             refs = [account.user_id, account.parent_user_id]
-            found = read_defaults(connection, DefaultRow.account_ref.in_(refs), DefaultRow.status == ENABLED)
+            found = read_defaults(
+                connection, DefaultRow.account_ref.in_(refs), DefaultRow.status == DefaultStatus.ENABLED
+            )
         own = {each.key[1:] for each in found if each.account_id == account_id}
         parents = [each for each in found if each.account_id != account_id and each.key[1:] not in own]
         return sorted(parents, key=lambda each: each.key[1:])
 
-    def history(self, account: Account | str, *, limit: int = 100) -> list[HistoryEntry]:
+    def history(self, account: AccountOrId, *, limit: int = 100) -> list[HistoryEntry]:
         """The latest changes of the defaults of an account, at hand or by its id, newest first. Raises NotFoundError."""
         columns = [column for column in DefaultHistoryRow.__table__.columns if column.name not in {"id", "account_ref"}]
         with self._database.single() as connection:
-            holder = account_at_hand(connection, account)
+            holder = resolved_account(connection, account)
             query = select(*columns).where(DefaultHistoryRow.account_ref == holder.user_id)
             newest = (DefaultHistoryRow.changed_at.desc(), DefaultHistoryRow.id.desc())
             rows = connection.execute(query.order_by(*newest).limit(limit)).mappings()
@@ -236,7 +238,7 @@ class DefaultSenders:
         _refuse(form_errors(known, judge.rules, as_http=wanted.as_http))
         _refuse(judge.errors(dict(enumerate(known)), request, facts))
         change = DefaultChange(stored.key, None if wanted.new else stored, tuple(known))
-        written = write_changes(write, [change], origin=MANUAL, by=by, now=judge.now)
+        written = write_changes(write, [change], origin=DefaultOrigin.MANUAL, by=by, now=judge.now)
         return _written(stored, written[change.key], change.strategies, judge.now) if written else stored
 
     def _judge(self) -> ComplianceJudge:
@@ -244,7 +246,7 @@ class DefaultSenders:
 
     def _remove(self, write: Write, stored: StoredDefault, by: str) -> None:
         removal = DefaultChange(stored.key, stored, ())
-        write_changes(write, [removal], origin=MANUAL, by=by, now=self._database.clock())
+        write_changes(write, [removal], origin=DefaultOrigin.MANUAL, by=by, now=self._database.clock())
 
 
 @contextmanager
@@ -266,8 +268,8 @@ def _frame(account: Account, country: str, product: Product, now: datetime) -> S
         country=country,
         product=product,
         strategies=(),
-        status=ENABLED,
-        origin=MANUAL,
+        status=DefaultStatus.ENABLED,
+        origin=DefaultOrigin.MANUAL,
         created_timestamp=now,
         updated_timestamp=now,
     )
@@ -277,7 +279,7 @@ def _written(stored: StoredDefault, default_id: UUID, strategies: Sequence[Strat
     """What the database holds now, without asking it again."""
     held = tuple(replace(strategy, sender_id=strategy.sender_id or None) for strategy in strategies)
     fresh = replace(stored, default_id=default_id, strategies=held, updated_timestamp=now)
-    return replace(fresh, status=ENABLED, origin=MANUAL)
+    return replace(fresh, status=DefaultStatus.ENABLED, origin=DefaultOrigin.MANUAL)
 
 
 def _unknown_country(country: str, rules: RuleBook) -> list[FieldError]:

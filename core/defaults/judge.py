@@ -10,9 +10,9 @@ from core.defaults.strategies import STRATEGIES_FIELD, Strategy
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import (
-    ENABLED,
     AlteredSenders,
     Decision,
+    DefaultStatus,
     Facts,
     InvalidOverride,
     Policy,
@@ -51,7 +51,7 @@ class ComplianceJudge:
         problems = {
             index: self.problem(strategy, request, facts)
             for index, strategy in strategies.items()
-            if strategy.status == ENABLED
+            if strategy.status == DefaultStatus.ENABLED
         }
         return [
             FieldError(f"{STRATEGIES_FIELD}[{index}].{problem.field}", problem.reason)

@@ -73,7 +73,7 @@ class DefaultWarnings:
         if mended or found.keys() - known:
             with self._database.writing() as write:
                 _forget(write.connection, mended)
-                told = _tell(write.connection, {key: found[key] for key in found.keys() - known}, tell, judge.now)
+                told = _warn(write.connection, {key: found[key] for key in found.keys() - known}, tell, judge.now)
         return CheckedPage(len(page.judged), len(found), told, len(mended), page.after)
 
     def check(self, after: UUID | None, tell: Tell, pages: int) -> CheckedPage:
@@ -112,7 +112,7 @@ def _forget(connection: Connection, keys: set[_Key]) -> None:
         connection.execute(delete(row).where(tuple_(row.default_ref, row.sender, row.reason).in_(part)))
 
 
-def _tell(
+def _warn(
     connection: Connection, fresh: Mapping[_Key, tuple[EndangeredDefault, Risk]], tell: Tell, now: datetime
 ) -> int:
     """Tells of those that no other check has told of meanwhile, and whose default is still there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import cache, cached_property
 from operator import itemgetter
 from typing import Any
@@ -27,14 +28,18 @@ from sqlalchemy import (
 
 from core.defaults.strategies import Strategy
 from core.encoding import storable
-from core.engine.decision import ENABLED
+from core.engine.decision import DefaultStatus
 from core.sender import Product, SenderType
 from core.storage.database import Database, Write
 from core.storage.statements import AMONG, CHUNK, INSERT, JsonRows, PerDialect, chunks
 from core.storage.tables import AccountRow, DefaultHistoryRow, DefaultRow, StrategyRow
 
-#: Who chose a default: a person (or an inventory file), or assign-all.
-MANUAL, ASSIGNED = "manual", "assigned"
+
+class DefaultOrigin(StrEnum):
+    """Who chose a default: a person (or an inventory file), or assign-all."""
+
+    MANUAL = "manual"
+    ASSIGNED = "assigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,10 @@ class DefaultChange:
     @property
     def idle(self) -> bool:
         """Whether it is so already."""
-        return self.before is not None and (self.before.strategies, self.before.status) == (self.strategies, ENABLED)
+        return self.before is not None and (self.before.strategies, self.before.status) == (
+            self.strategies,
+            DefaultStatus.ENABLED,
+        )
 
 
 _STRATEGY_COLUMNS = (
@@ -129,7 +137,7 @@ def _put_strategies(dialect: str) -> Any:
 
 def _refresh(dialect: str) -> Update:
     chosen = update(DefaultRow).where(AMONG[dialect](DefaultRow.id, "kept"))
-    return chosen.values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=ENABLED)
+    return chosen.values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=DefaultStatus.ENABLED)
 
 
 _REFRESH = PerDialect(_refresh)
@@ -290,7 +298,7 @@ def _created(change: DefaultChange, default_id: UUID, origin: str, now: datetime
         "account_ref": account_ref,
         "country": country,
         "product": product.value,
-        "status": ENABLED,
+        "status": DefaultStatus.ENABLED,
         "origin": origin,
         "created_timestamp": now,
         "updated_timestamp": now,

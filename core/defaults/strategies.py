@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core.countries import country_error
 from core.engine.country_rules import RuleBook
 from core.engine.decision import (
-    ENABLED,
+    DefaultStatus,
     SenderRef,
 )
 from core.errors import FieldError
@@ -32,7 +32,7 @@ class Strategy:
     sender_id: str | None
     sender_country_code: str | None = None
     note: str | None = None
-    status: str = ENABLED
+    status: str = DefaultStatus.ENABLED
 
     @property
     def as_kept(self) -> Strategy:

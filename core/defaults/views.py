@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from core.accounts.accounts import Account
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import StoredDefault, defaults_query, read_defaults, stored_defaults
-from core.engine.decision import ENABLED
+from core.engine.decision import DefaultStatus
 from core.errors import ForbiddenError, NotFoundError
 from core.storage.database import Database
 from core.storage.statements import any_of
@@ -69,7 +69,9 @@ def _visible(viewer: Account) -> ColumnElement[bool]:
         nearer.account_ref == viewer.user_id,
         nearer.country == DefaultRow.country,
         nearer.product == DefaultRow.product,
-        nearer.status == ENABLED,
+        nearer.status == DefaultStatus.ENABLED,
     )
-    inherited = and_(DefaultRow.account_ref == viewer.parent_user_id, DefaultRow.status == ENABLED, ~overridden)
+    inherited = and_(
+        DefaultRow.account_ref == viewer.parent_user_id, DefaultRow.status == DefaultStatus.ENABLED, ~overridden
+    )
     return or_(own, inherited)

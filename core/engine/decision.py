@@ -11,8 +11,12 @@ from core.engine.country_rules import Grade
 from core.errors import ParkReason
 from core.sender import Product, Sender, SenderType, TrafficClass
 
-#: Status of a default or of a strategy.
-ENABLED, DISABLED = "ENABLED", "DISABLED"
+
+class DefaultStatus(StrEnum):
+    """Of a default sender or a strategy; a disabled strategy is kept, and passed over."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
 
 
 class Source(StrEnum):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from core.defaults.default_senders import facts_for_defaults
 from core.defaults.judge import ComplianceJudge, with_country
-from core.defaults.rows import MANUAL, DefaultChange, DefaultKey, StoredDefault, find_defaults, write_changes
+from core.defaults.rows import DefaultChange, DefaultKey, DefaultOrigin, StoredDefault, find_defaults, write_changes
 from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors
-from core.engine.decision import ENABLED, Facts, Request
+from core.engine.decision import DefaultStatus, Facts, Request
 from core.errors import FieldError
 from core.inventory.lines import DefaultLine, Kind
 from core.inventory.result import ImportResult
@@ -36,7 +36,7 @@ def write_defaults(
         strategies = _judged(line, facts[_request(line)], result, judge)
         if strategies is not None and not _same(strategies, known.get(key)):
             changes.append(DefaultChange(key, known.get(key), strategies))
-    write_changes(write, changes, origin=MANUAL, by=by, now=judge.now)
+    write_changes(write, changes, origin=DefaultOrigin.MANUAL, by=by, now=judge.now)
     created = sum(change.before is None for change in changes)
     result.count(Kind.DEFAULT, created=created, updated=len(changes) - created, total=len(keyed))
 
@@ -51,7 +51,7 @@ def _read(write: Write, keys: Sequence[DefaultKey]) -> dict[DefaultKey, StoredDe
 
 def _same(strategies: Sequence[Strategy], stored: StoredDefault | None) -> bool:
     """Whether a line asks for what is stored, apart from notes and from countries that it does not give."""
-    if stored is None or stored.status != ENABLED or len(stored.strategies) != len(strategies):
+    if stored is None or stored.status != DefaultStatus.ENABLED or len(stored.strategies) != len(strategies):
         return False
     return all(map(_same_strategy, strategies, stored.strategies))
 
@@ -59,7 +59,7 @@ def _same(strategies: Sequence[Strategy], stored: StoredDefault | None) -> bool:
 def _same_strategy(wanted: Strategy, stored: Strategy) -> bool:
     countries = (None, stored.sender_country_code)
     names = (wanted.sender_type, wanted.sender_id or None) == (stored.sender_type, stored.sender_id)
-    return names and wanted.sender_country_code in countries and stored.status == ENABLED
+    return names and wanted.sender_country_code in countries and stored.status == DefaultStatus.ENABLED
 
 
 def _judged(
@@ -70,9 +70,9 @@ def _judged(
     errors = form_errors(strategies, judge.rules, as_http=False)
     errors = errors or judge.errors(dict(enumerate(strategies)), _request(line), facts)
     for error in errors:
-        result.refuse(line, *_told(error))
+        result.refuse(line, *_as_of_line(error))
     return None if errors else strategies
 
 
-def _told(error: FieldError) -> tuple[str, str]:
+def _as_of_line(error: FieldError) -> tuple[str, str]:
     return error.field.replace(STRATEGIES_FIELD, "strategies", 1), error.reason

@@ -37,7 +37,7 @@ class Replay:
         before = self.replayed
         for start in range(0, len(parked_ids), TAKE):
             with (
-                self._failure_told(),
+                self._failure_as_error(),
                 self._store.take_for_replay(parked_ids[start : start + TAKE], self._store.clock()) as documents,
             ):
                 self._enqueue(documents)
@@ -55,7 +55,7 @@ class Replay:
             self._send(lane, originals)
 
     @contextmanager
-    def _failure_told(self) -> Iterator[None]:
+    def _failure_as_error(self) -> Iterator[None]:
         try:
             yield
         except self._failures as error:

@@ -21,7 +21,7 @@ from core.defaults.rows import StoredDefault, defaults_after
 from core.engine.country_profile import CountryProfile
 from core.engine.country_rules import REGION_HOMES, CountryRule, RuleBook
 from core.engine.decide import decide
-from core.engine.decision import ENABLED, Decision, Facts, Policy, Request, Source
+from core.engine.decision import Decision, DefaultStatus, Facts, Policy, Request, Source
 from core.rules.diff import RuleChange
 from core.sender import Product, Sender, SenderType
 from core.storage.database import Database
@@ -85,7 +85,10 @@ class WhatIf:
         last: UUID | None = None
         while self.countries:
             with self.database.single() as connection:
-                in_reach = (DefaultRow.status == ENABLED, any_of(connection, DefaultRow.country, self.countries))
+                in_reach = (
+                    DefaultRow.status == DefaultStatus.ENABLED,
+                    any_of(connection, DefaultRow.country, self.countries),
+                )
                 stored = defaults_after(connection, last, CHUNK, *in_reach)
                 requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
                 facts = facts_for_defaults(connection, requests)

@@ -73,10 +73,10 @@ class Attempts:
         kind = f"{type(error).__name__}: {one_line(error).partition(' ')[0]}"
         if kind not in self._kinds and len(self._kinds) < MOST_KINDS:
             self._kinds.add(kind)
-            self._tell(error)
+            self._log_failure(error)
         return float(min(FIRST_PAUSE_S * 2 ** min(failures, 8), LONGEST_PAUSE_S))
 
-    def _tell(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         if isinstance(error, self._passing):
             log.warning(LogEvent.WORK_WAITS, work=self.name, error=type(error).__name__, reason=one_line(error))
         else:

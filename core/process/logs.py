@@ -8,6 +8,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor
 
+from core.process.log_choices import LogFormat, LogLevel
 from core.process.printable import lines_of, one_line
 
 #: What spans several lines on a console.
@@ -21,11 +22,11 @@ _SHARED: tuple[Processor, ...] = (
 )
 
 
-def send_logs_to_stderr(log_format: str, level: str) -> None:
-    """Send structlog's and the standard library's records to stderr in one format, `console` or `json`."""
+def send_logs_to_stderr(log_format: LogFormat, level: LogLevel) -> None:
+    """Send structlog's and the standard library's records to stderr in one format."""
     renderer: Processor = (
         structlog.processors.JSONRenderer()
-        if log_format == "json"
+        if log_format is LogFormat.JSON
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     formatter = structlog.stdlib.ProcessorFormatter(
@@ -33,7 +34,7 @@ def send_logs_to_stderr(log_format: str, level: str) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            *([] if log_format == "json" else [_printable]),  # JSON escapes all that is not printable ASCII
+            *([] if log_format is LogFormat.JSON else [_printable]),  # JSON escapes all that is not printable ASCII
             renderer,
         ],
     )

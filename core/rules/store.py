@@ -6,6 +6,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, text, update
@@ -20,8 +21,13 @@ from core.storage.database import Database
 from core.storage.scopes import RULES_SCOPE
 from core.storage.tables import RuleOverrideRow, RuleVersionRow
 
-#: Who brought a version: the program itself, or an operator, whose choice the program never replaces.
-SHIPPED, OPERATOR = "shipped", "operator"
+
+class RuleOrigin(StrEnum):
+    """Who brought a version: the program itself, or an operator, whose choice the program never replaces."""
+
+    SHIPPED = "shipped"
+    OPERATOR = "operator"
+
 
 #: `imported_by` of the shipped rules.
 PROGRAM = "smart-assign"
@@ -88,10 +94,10 @@ class RuleStore(Database):
             active = _active(write.connection)
             held = _known(write.connection, active.version) if keep_others and active is not None else None
             bare = book.with_overrides(()) if held is None else with_others(book, _unpacked(held))
-            _add(write.connection, bare, OPERATOR, by, self.clock())
-            if active is not None and (active.version, active.origin) == (bare.version, OPERATOR):
+            _add(write.connection, bare, RuleOrigin.OPERATOR, by, self.clock())
+            if active is not None and (active.version, active.origin) == (bare.version, RuleOrigin.OPERATOR):
                 return False
-            _activate(write.connection, bare.version, OPERATOR)
+            _activate(write.connection, bare.version, RuleOrigin.OPERATOR)
             if active is None or active.version != bare.version:
                 write.touch(RULES_SCOPE)
             return True
@@ -108,8 +114,8 @@ class RuleStore(Database):
             active = _active(write.connection)
             if active is not None and not _replaces(write.connection, book, active):
                 return str(active.version)
-            _add(write.connection, book, SHIPPED, PROGRAM, self.clock())
-            _activate(write.connection, book.version, SHIPPED)
+            _add(write.connection, book, RuleOrigin.SHIPPED, PROGRAM, self.clock())
+            _activate(write.connection, book.version, RuleOrigin.SHIPPED)
             write.touch(RULES_SCOPE)
             return book.version
 
@@ -174,7 +180,7 @@ def _known(connection: Connection, version: str) -> bytes | None:
 
 def _replaces(connection: Connection, book: RuleBook, active: Row[str, str]) -> bool:
     newer = version_date(book.version) >= version_date(active.version)
-    return active.origin == SHIPPED and newer and _known(connection, book.version) is None
+    return active.origin == RuleOrigin.SHIPPED and newer and _known(connection, book.version) is None
 
 
 def _add(connection: Connection, book: RuleBook, origin: str, by: str, now: datetime) -> None:

@@ -52,7 +52,7 @@ def with_facts(cell: str, facts: Iterable[Fact]) -> tuple[Phase, ...]:
     statuses = [fact for fact in ordered if fact.field == "status"]
     phases: tuple[Phase, ...] = (Phase(statuses[0].old_value if statuses else cell),)
     for fact in (*statuses, *(fact for fact in ordered if fact.field != "status")):
-        phases = tuple(_told(phase, fact) if _within(phase, fact) else phase for phase in _split(phases, fact))
+        phases = tuple(_with_fact(phase, fact) if _within(phase, fact) else phase for phase in _split(phases, fact))
     return phases
 
 
@@ -77,7 +77,7 @@ def _within(phase: Phase, fact: Fact) -> bool:
     return begun and (end is None or (phase.effective_until is not None and phase.effective_until <= end))
 
 
-def _told(phase: Phase, fact: Fact) -> Phase:
+def _with_fact(phase: Phase, fact: Fact) -> Phase:
     if fact.field == "status" and fact.new_value != phase.cell:
         own = bool(fact.sources)
         return replace(phase, cell=fact.new_value, unregistered=Grade.BLOCKED, facts=(fact,), on_the_line=not own)

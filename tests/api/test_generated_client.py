@@ -21,7 +21,7 @@ from clicksend.models.default_sender import DefaultSender
 from clicksend.models.update_default_sender_request import UpdateDefaultSenderRequest
 
 from core.accounts.accounts import Accounts
-from core.defaults.rows import MANUAL, DefaultChange, write_changes
+from core.defaults.rows import DefaultChange, DefaultOrigin, write_changes
 from core.defaults.strategies import Strategy
 from core.moments import utc_now
 from core.rules.files import shipped_rules
@@ -144,7 +144,9 @@ def family(api: ServedApi) -> Login:
         for number, holder in enumerate([accounts.get(above.account_id), *below]):
             keys = [(holder.user_id, country, Product.SMS) for country in shipped_rules().countries()[:240]]
             changes = [DefaultChange(key, None, (Strategy(SenderType.ALPHA_TAG, NAME),)) for key in keys]
-            write_changes(write, changes, origin=MANUAL, by="test", now=now + timedelta(seconds=max(0, number - 2)))
+            write_changes(
+                write, changes, origin=DefaultOrigin.MANUAL, by="test", now=now + timedelta(seconds=max(0, number - 2))
+            )
     return above
 
 

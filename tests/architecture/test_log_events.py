@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from core.process.log_choices import LogFormat, LogLevel
 from core.process.log_events import LogEvent
 from core.process.logs import send_logs_to_stderr
 
@@ -64,16 +65,16 @@ def test_it_names_every_event_as_its_member() -> None:
     assert [event for event in LogEvent if not (event.meaning[0].isupper() and event.meaning.endswith("."))] == []
 
 
-@pytest.mark.parametrize("log_format", ["json", "console"])
-def test_it_writes_the_name_alone(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_it_writes_the_name_alone(log_format: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     before = (root.handlers[:], root.level, structlog.get_config())
     try:
-        send_logs_to_stderr(log_format, "INFO")
+        send_logs_to_stderr(log_format, LogLevel.INFO)
         structlog.get_logger("test").warning(LogEvent.EVENT_WAITS, error="x")
     finally:
         root.handlers[:], root.level = before[0], before[1]
         structlog.configure(**before[2])
     said = capsys.readouterr().err
     assert "LogEvent" not in said
-    assert "event_waits" in (json.loads(said).values() if log_format == "json" else said.split())
+    assert "event_waits" in (json.loads(said).values() if log_format is LogFormat.JSON else said.split())

@@ -18,7 +18,7 @@ from core.accounts.senders import Senders
 from core.defaults.at_risk import AtRisk
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import PageRequest
-from core.defaults.rows import MANUAL, DefaultChange, find_default, write_changes
+from core.defaults.rows import DefaultChange, DefaultOrigin, find_default, write_changes
 from core.defaults.strategies import Strategy
 from core.defaults.views import DefaultViews
 from core.engine.country_profile import CountryProfile
@@ -291,7 +291,7 @@ def test_it_sees_what_another_wrote_while_it_waited(
             before = find_default(write.connection, "acme", "AU", Product.SMS)
             assert before == created
             change = DefaultChange(before.key, before, () if removed else (SECOND,))
-            write_changes(write, [change], origin=MANUAL, by="bob", now=clock.now)
+            write_changes(write, [change], origin=DefaultOrigin.MANUAL, by="bob", now=clock.now)
             late = another.submit(defaults.update, "acme", created.default_id, [NUMBER], "eve")
             wait_until_blocked(store)
         if removed:

@@ -12,7 +12,7 @@ import pytest
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import ConflictError, EpochPublishError, NotFoundError, RefusedError, StoreUnavailableError
 from core.rules.files import shipped_rules
-from core.rules.store import OPERATOR, SHIPPED
+from core.rules.store import RuleOrigin
 from core.sender import Product, SenderType
 from core.storage.database import open_engine
 from core.storage.scopes import RULES_SCOPE, account_scope
@@ -81,7 +81,7 @@ def test_it_installs_the_shipped_rules_once(store: Store) -> None:
     assert store.ensure_rules() == shipped_rules().version
     assert store.active_rules() == shipped_rules()
     assert [(v.version, v.origin, v.active) for v in store.rule_versions()] == [
-        (shipped_rules().version, SHIPPED, True)
+        (shipped_rules().version, RuleOrigin.SHIPPED, True)
     ]
     assert store.epochs([RULES_SCOPE]) == {RULES_SCOPE: 1}
 
@@ -89,13 +89,13 @@ def test_it_installs_the_shipped_rules_once(store: Store) -> None:
 @pytest.mark.parametrize(
     ("version", "origin", "replaced"),
     [
-        pytest.param("2019-01-01-abcdef", SHIPPED, True, id="older shipped rules"),
-        pytest.param("2099-01-01-abcdef", SHIPPED, False, id="shipped rules of a newer program"),
-        pytest.param("2019-01-01-abcdef", OPERATOR, False, id="an operator's rules, however old"),
+        pytest.param("2019-01-01-abcdef", RuleOrigin.SHIPPED, True, id="older shipped rules"),
+        pytest.param("2099-01-01-abcdef", RuleOrigin.SHIPPED, False, id="shipped rules of a newer program"),
+        pytest.param("2019-01-01-abcdef", RuleOrigin.OPERATOR, False, id="an operator's rules, however old"),
     ],
 )
 def test_it_replaces_shipped_rules_only_by_newer_ones(store: Store, version: str, origin: str, replaced: bool) -> None:
-    if origin == SHIPPED:
+    if origin == RuleOrigin.SHIPPED:
         install_shipped(store, version)
     else:
         store.import_rules(book(version), "ops")

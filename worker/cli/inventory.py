@@ -52,10 +52,10 @@ def _progress(file: IO[bytes], *, shown: bool) -> Iterator[Iterator[bytes]]:
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        yield _told(file, progress)
+        yield _with_progress(file, progress)
 
 
-def _told(file: IO[bytes], progress: Progress) -> Iterator[bytes]:
+def _with_progress(file: IO[bytes], progress: Progress) -> Iterator[bytes]:
     task = progress.add_task("reading", total=size_of(file))
     done = 0
     for number, line in enumerate(file, 1):

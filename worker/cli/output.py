@@ -102,7 +102,7 @@ def interrupted(done: str) -> NoReturn:
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def errors_as_exit_codes() -> Iterator[None]:
     """Turn the errors that a person is meant to read into a sentence and exit code 1."""
     try:
         yield
@@ -120,7 +120,7 @@ def told_errors() -> Iterator[None]:
 
 
 def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Run a command's function with `told_errors`; put it right above the function, below click's decorators.
+    """Run a command's function with `errors_as_exit_codes`; put it right above the function, below click's decorators.
 
     From here on Ctrl-C is a KeyboardInterrupt, which ends the command in a sentence too.
     """
@@ -128,7 +128,7 @@ def command(function: Callable[_P, _R]) -> Callable[_P, _R]:
     @wraps(function)
     def told(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
-            with interruptible(), told_errors():
+            with interruptible(), errors_as_exit_codes():
                 return function(*args, **kwargs)
         except KeyboardInterrupt as interrupt:
             interrupted(str(interrupt))

@@ -18,7 +18,7 @@ from core.parked.store import ParkedEntry, ParkedFilter, ParkedState
 from core.phone import NO_COUNTRY
 from worker.broker_access import queue_access
 from worker.cli.interrupts import telling, whole
-from worker.cli.output import command, json_option, print_json, print_table, say, say_lines, told_errors, warn
+from worker.cli.output import command, errors_as_exit_codes, json_option, print_json, print_table, say, say_lines, warn
 from worker.cli.parameters import enum_option, known_country, limit_option
 from worker.cli.session import Session, open_session
 from worker.handoff.replay import replay_over
@@ -43,7 +43,7 @@ def _filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
         campaign_id: str | None,
         **rest: Any,
     ) -> Any:
-        with told_errors():
+        with errors_as_exit_codes():
             code = _of_country(country) if country else None
         wanted = ParkedFilter(reason=reason, account_id=account_id, country=code, campaign_id=campaign_id)
         return function(wanted=wanted, **rest)
@@ -169,7 +169,7 @@ def replay(*, target: _Target, as_json: bool) -> None:
             for ids in target.pages(session):
                 with whole():
                     again.replay(ids)
-    _tell(target, again.replayed, "replayed", as_json)
+    _report(target, again.replayed, "replayed", as_json)
 
 
 @click.command("drop")
@@ -183,7 +183,7 @@ def drop(*, target: _Target, yes: bool, as_json: bool) -> None:
         if not yes and sys.stdin.isatty():
             click.confirm(f"Drop {target.count(session)} parked messages?", abort=True, err=True)
         dropped = _drop(session, target.pages(session))
-    _tell(target, dropped, "dropped", as_json)
+    _report(target, dropped, "dropped", as_json)
 
 
 def _drop(session: Session, pages: Iterable[Sequence[str]]) -> int:
@@ -195,7 +195,7 @@ def _drop(session: Session, pages: Iterable[Sequence[str]]) -> int:
     return dropped
 
 
-def _tell(target: _Target, done: int, verb: str, as_json: bool) -> None:
+def _report(target: _Target, done: int, verb: str, as_json: bool) -> None:
     """Exit code 1 where ids were given and one of them was not parked any more."""
     missed = len(target.ids) - done if target.ids else 0
     if as_json:

@@ -117,7 +117,7 @@ def _send_one(fields: dict[str, Any], as_json: bool) -> None:
     elif sending.enqueued:
         message_id = (made_up | fields)["message_id"]
         say(f"Enqueued message {message_id} on {parts.settings.ingress_queue}.")
-    _end(sending, as_json)
+    _report(sending, as_json)
 
 
 def _send_file(stream: BinaryIO, as_json: bool) -> None:
@@ -130,10 +130,10 @@ def _send_file(stream: BinaryIO, as_json: bool) -> None:
     else:
         noun = "message" if sending.enqueued == 1 else "messages"
         say(f"Enqueued {sending.enqueued:,} {noun} on {parts.settings.ingress_queue}.")
-    _end(sending, as_json)
+    _report(sending, as_json)
 
 
-def _end(sending: Sending, as_json: bool) -> None:
+def _report(sending: Sending, as_json: bool) -> None:
     """Exit code 1 where anything was refused; what it was stands on stderr, with --json the first of it."""
     if not sending.refused:
         return

@@ -116,7 +116,7 @@ def add(
     )
     with open_session() as session:
         added = session.senders.add(sender)
-    _tell(added, "added", as_json)
+    _report(added, "added", as_json)
 
 
 @click.command("set-status")
@@ -139,7 +139,7 @@ def set_status(
     whose = owner(account_id, platform)
     with open_session() as session:
         changed = session.senders.set_status(whose, sender_id, status, sender_type)
-    _tell(changed, str(status), as_json)
+    _report(changed, str(status), as_json)
 
 
 @click.command("register")
@@ -170,10 +170,10 @@ def register(
     with open_session() as session:
         changed = session.senders.register(whose, sender_id, registration, sender_type)
     only = replace(changed, registrations=(registration,))
-    _tell(changed if as_json else only, f"{status} in {registration.country}", as_json)
+    _report(changed if as_json else only, f"{status} in {registration.country}", as_json)
 
 
-def _tell(sender: Sender, fate: str, as_json: bool) -> None:
+def _report(sender: Sender, fate: str, as_json: bool) -> None:
     if as_json:
         print_json({"sender": sender_document(sender)})
     else:

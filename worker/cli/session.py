@@ -16,6 +16,7 @@ from core.accounts.senders import Senders
 from core.defaults.assign_all import AssignAll
 from core.defaults.default_senders import DefaultSenders
 from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
+from core.process.log_choices import LogLevel
 from core.rules.files import shipped_rules
 from core.storage.schema import current_version, known_versions, newest_version
 from core.store import Store
@@ -69,7 +70,7 @@ def read_settings() -> Settings:
     """The settings; logs are about what went wrong, and on stderr, unless LOG_LEVEL asks for more."""
     settings = Settings()
     if "log_level" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"log_level": "WARNING"})
+        settings = settings.model_copy(update={"log_level": LogLevel.WARNING})
     set_up_logs(settings)
     return settings
 

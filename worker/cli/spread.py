@@ -37,10 +37,10 @@ def spread(*, switch: str | None, account_id: str, country: str | None, product:
         elif switch is not None:
             switches.set_account(account_id, _WORDS[switch])
         found = switches.get(account_id)
-    _tell(account_id, found, as_json)
+    _report(account_id, found, as_json)
 
 
-def _tell(account_id: str, found: Switches, as_json: bool) -> None:
+def _report(account_id: str, found: Switches, as_json: bool) -> None:
     if as_json:
         defaults = [{"country": country, "product": product.value} for country, product in found.defaults]
         print_json({"account_id": account_id, "spread": found.account, "defaults": defaults})

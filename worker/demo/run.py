@@ -24,6 +24,7 @@ from core.accounts.senders import Senders
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError, SmartAssignError
 from core.inventory.importing import InventoryImport, InventorySummary
+from core.process.log_choices import LogLevel
 from core.process.private_files import open_private
 from core.sender import SenderStatus
 from core.storage.upgrade import upgrade
@@ -124,7 +125,7 @@ class Standing:
 def demo_settings(data_dir: Path) -> Settings:
     """Embedded mode under `data_dir` with every setting at its default, whatever the environment says."""
     defaults = {name: each.default for name, each in Settings.model_fields.items()}
-    return Settings(**defaults | {"data_dir": data_dir, "log_level": "WARNING"})
+    return Settings(**defaults | {"data_dir": data_dir, "log_level": LogLevel.WARNING})
 
 
 class Demo:
@@ -152,7 +153,7 @@ class Demo:
             rules = parts.store.ensure_rules()
             self._said(f"Started {server} and SQLite in {self._settings.data_dir}; country rules of {rules}")
             worker = stack.enter_context(running_worker(self._settings.data_dir))
-            self._said(f"Imported {told_inventory(import_sample(parts))}")
+            self._said(f"Imported {inventory_words(import_sample(parts))}")
             consumer = Consuming(urls.broker_url, self._settings.dispatch_queue, self._settings.parked_queue)
             consumer.start()
             stack.callback(consumer.stop)
@@ -244,7 +245,7 @@ def import_sample(parts: Runtime) -> InventorySummary:
     return summary
 
 
-def told_inventory(summary: InventorySummary) -> str:
+def inventory_words(summary: InventorySummary) -> str:
     """`9 accounts, 58 senders, …`."""
     return ", ".join(f"{sum(counts.as_dict().values())} {kind}s" for kind, counts in summary.counts.items())
 

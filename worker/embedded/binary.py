@@ -14,7 +14,7 @@ OLDEST = (6, 2, 0)
 LAST_COMMON = (7, 2)
 """Valkey forked from Redis 7.2; it reads what a Redis up to there wrote."""
 
-_TOLD = re.compile(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)")
+_VERSION = re.compile(r"(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class RedisBinary:
 
 def parse_version(told: str, path: str) -> RedisBinary | None:
     """The server that printed this for `--version`; None if it is none, or older than 6.2."""
-    match = _TOLD.match(told)
+    match = _VERSION.match(told)
     if not match:
         return None
     version = tuple(int(part) for part in match.groups()[1:])

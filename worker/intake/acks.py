@@ -40,17 +40,17 @@ class Acks:
     def acknowledge(self, tags: Iterable[int]) -> None:
         """These deliveries were worked on."""
         if not self._held:
-            self._end(tags, waits=True)
+            self._end_deliveries(tags, waits=True)
             return
         for tag in tags:
             self._channel.basic_ack(tag)
-            self._end([tag], waits=False)
+            self._end_deliveries([tag], waits=False)
 
     def give_back(self, tags: Iterable[int]) -> None:
         """These deliveries are to be delivered again."""
         for tag in tags:
             self._channel.basic_reject(tag, requeue=True)
-            self._end([tag], waits=False)
+            self._end_deliveries([tag], waits=False)
 
     def flush(self) -> None:
         """Acknowledge what has ended behind deliveries that never will: they go back with the channel."""
@@ -61,9 +61,9 @@ class Acks:
 
     def _release(self, tag: int) -> None:
         self._held.discard(tag)
-        self._end([tag], waits=False)
+        self._end_deliveries([tag], waits=False)
 
-    def _end(self, tags: Iterable[int], *, waits: bool) -> None:
+    def _end_deliveries(self, tags: Iterable[int], *, waits: bool) -> None:
         """Note ended deliveries; those that `waits` speaks of are still unacknowledged."""
         self._ended.update(dict.fromkeys(tags, waits))
         # The broker knows no tag that has been acknowledged, so the one named must be one that was not.

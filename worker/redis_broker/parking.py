@@ -87,10 +87,10 @@ class Parking:
             try:
                 documents.append(decode_parked(record))
             except ValueError as error:
-                self._tell(parked_id, error)
+                self._report(parked_id, error)
         return documents
 
-    def _tell(self, parked_id: str, error: ValueError) -> None:
+    def _report(self, parked_id: str, error: ValueError) -> None:
         if parked_id not in self._told:
             if len(self._told) >= MOST_TOLD:
                 self._told.clear()

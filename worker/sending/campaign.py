@@ -220,12 +220,12 @@ class CampaignSender:
             report.write(step.refused)
             _count(ahead, step, report)
             if len(trip) >= TRIP_BATCHES or sum(map(len, trip)) >= TRIP_BYTES or batch is None:
-                state, trip = self._go(trip, state, ahead, save), []
+                state, trip = self._make_trip(trip, state, ahead, save), []
                 ahead = replace(state)
         ahead.finished_at = utc_now()
-        return self._go(trip, state, ahead, save)
+        return self._make_trip(trip, state, ahead, save)
 
-    def _go(
+    def _make_trip(
         self, trip: list[bytes], state: CampaignState, ahead: CampaignState, save: Callable[[CampaignState], None]
     ) -> CampaignState:
         """Make the trip; the state after it."""

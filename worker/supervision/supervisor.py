@@ -155,10 +155,10 @@ class Supervisor:
         signals_before = self._signals
         for child in reversed(self._children):
             if child.running:
-                self._end(child, signals_before)
+                self._end_child(child, signals_before)
             self._let_go(child)
 
-    def _end(self, child: Child, signals_before: int) -> None:
+    def _end_child(self, child: Child, signals_before: int) -> None:
         child.ask_to_end()
         deadline = time.monotonic() + self._limits.grace_s
         while child.running and time.monotonic() < deadline and self._signals == signals_before:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.phone import parse_recipient
+from core.process.log_choices import LogFormat, LogLevel
 from core.process.logs import send_logs_to_stderr
 from core.process.printable import lines_of, one_document_line, one_json_line, one_line, safe_cell
 from tests.support.unsafe import HOSTILE, unsafe_in
@@ -85,10 +86,10 @@ def restored_logs() -> object:
     structlog.reset_defaults()
 
 
-@pytest.mark.parametrize("log_format", ["console", "json"])
+@pytest.mark.parametrize("log_format", LogFormat)
 @pytest.mark.usefixtures("restored_logs")
-def test_a_record_is_one_line_whatever_it_holds(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
-    send_logs_to_stderr(log_format, "INFO")
+def test_a_record_is_one_line_whatever_it_holds(log_format: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
+    send_logs_to_stderr(log_format, LogLevel.INFO)
     structlog.get_logger("ours").warning("parked", detail=HOSTILE, ids=[HOSTILE], pair={HOSTILE: HOSTILE})
     logging.getLogger("foreign").warning("received %s", HOSTILE)
     try:
@@ -98,5 +99,5 @@ def test_a_record_is_one_line_whatever_it_holds(log_format: str, capsys: pytest.
     said = capsys.readouterr().err
     assert unsafe_in(said) == {"\n"}
     assert not [line for line in said.splitlines() if line.startswith("FORGED")]
-    if log_format == "json":
+    if log_format is LogFormat.JSON:
         assert [json.loads(line)["event"] for line in said.splitlines()][::2] == ["parked", "failed"]

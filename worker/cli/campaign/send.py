@@ -73,7 +73,7 @@ def send(
                 _refuse_known(campaign_id, state.account_id)
             kept = RefusalReport(report or _report_path(made, state_file), state.report_bytes)
             state = _send(made, state, state_file, kept, max_waiting=max_waiting, quiet=as_json)
-    _tell(state, kept, as_json)
+    _report(state, kept, as_json)
 
 
 def _begun_size(state_file: StateFile) -> int | None:
@@ -155,7 +155,7 @@ def _so_far(state_file: StateFile) -> str:
     return f"{words}; the same command with --campaign-id {state.campaign_id} --resume goes on"
 
 
-def _tell(state: CampaignState, kept: RefusalReport, as_json: bool) -> None:
+def _report(state: CampaignState, kept: RefusalReport, as_json: bool) -> None:
     path = str(kept.path) if state.refused else None
     if as_json:
         print_json(

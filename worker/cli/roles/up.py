@@ -12,6 +12,7 @@ import structlog
 from rich.text import Text
 
 from core.errors import RefusedError
+from core.process.log_choices import LogLevel
 from core.process.log_events import LogEvent
 from worker.addresses import masked
 from worker.cli.output import command, console, json_option, print_json, say
@@ -120,7 +121,11 @@ def as_role(settings: Settings, part: Part, address: Address | None) -> Role:
         environment[f"{ENV_PREFIX}{part.port_setting.upper()}"] = str(address.port)
         is_ready = port_answers(reachable(address.host), address.port)
     return Role(
-        part.name, line, is_ready, part.ready_text if settings.log_level in {"DEBUG", "INFO"} else None, environment
+        part.name,
+        line,
+        is_ready,
+        part.ready_text if settings.log_level in {LogLevel.DEBUG, LogLevel.INFO} else None,
+        environment,
     )
 
 

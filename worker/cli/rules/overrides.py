@@ -68,7 +68,7 @@ def override(
         if until is not None and until <= session.store.clock():
             raise RefusedError(f"until: {rfc3339(until)} has passed")
         added = session.store.add_override(rule, operator())
-    _tell(added, "stands", as_json)
+    _report(added, "stands", as_json)
 
 
 @click.command("overrides")
@@ -96,10 +96,10 @@ def override_remove(override_id: int, as_json: bool) -> None:
     """Take a local correction back; the rule of the active version holds again."""
     with open_session() as session:
         removed = session.store.remove_override(override_id)
-    _tell(removed, "is taken back", as_json)
+    _report(removed, "is taken back", as_json)
 
 
-def _tell(changed: RuleOverride, fate: str, as_json: bool) -> None:
+def _report(changed: RuleOverride, fate: str, as_json: bool) -> None:
     rule = changed.rule
     if as_json:
         print_json({"override": _override(changed)})

@@ -147,11 +147,11 @@ def _choice(decision: Decision) -> dict[str, Any]:
 
 
 def _smart_row(effect: SmartEffect) -> tuple[object, ...]:
-    before, after = _told(effect.before), _told(effect.after)
+    before, after = _decision_words(effect.before), _decision_words(effect.after)
     return effect.account_id, effect.before.request.country, before, after, effect.after.detail
 
 
-def _told(decision: Decision) -> str:
+def _decision_words(decision: Decision) -> str:
     if decision.sender is None:
         return f"nobody ({decision.park})"
     return f"{label(decision.sender.sender_id, decision.sender.sender_type)} ({decision.grade})"
