@@ -156,14 +156,6 @@ STRATEGY = "default_sender_strategies[0]"
         pytest.param(
             "acme",
             "AU",
-            [Strategy(SenderType.ALPHA_TAG, "+1SHOP")],
-            f"{STRATEGY}.sender_country_code",
-            "required",
-            id="+1 without country",
-        ),
-        pytest.param(
-            "acme",
-            "AU",
             [Strategy(SenderType.SHARED_LONGCODE, "61400000001")],
             f"{STRATEGY}.sender_id",
             "null or empty",
@@ -217,6 +209,14 @@ def test_it_refuses_a_default_and_names_the_field(
     assert error.field == field
     assert re.search(words, error.reason)
     assert defaults.page(account_id, PageRequest()).items == ()
+
+
+def test_it_names_a_sender_of_nobody_beside_the_country_that_it_lacks(defaults: DefaultSenders) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        defaults.create("acme", "AU", Product.SMS, [Strategy(SenderType.ALPHA_TAG, "+1SHOP")], "ops")
+    said = {error.field.rpartition(".")[2]: error.reason for error in refusal.value.errors}
+    assert "required" in said["sender_country_code"]
+    assert "not a sender of this account" in said["sender_id"]
 
 
 @pytest.mark.parametrize(
