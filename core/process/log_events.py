@@ -25,7 +25,7 @@ class LogEvent(StrEnum):
 
     WORK_WAITS = (
         "work_waits",
-        "A service that a thread needs is away; the thread tries again. Once for each kind of failure.",
+        "A service that a thread, or the scheduler, needs is away or refuses; it tries again. Once for each kind of failure.",
     )
     WORK_FAILED = (
         "work_failed",
@@ -132,14 +132,6 @@ class LogEvent(StrEnum):
 
     SCHEDULER_LEADS = "scheduler_leads", "This scheduler enqueues the periodic tasks."
     SCHEDULER_STANDS_BY = "scheduler_stands_by", "Another scheduler enqueues the periodic tasks; this one is ready to."
-    SCHEDULER_WAITS_FOR_REDIS = (
-        "scheduler_waits_for_redis",
-        "Redis is away: nobody knows who leads, and nothing is enqueued meanwhile.",
-    )
-    SCHEDULER_WAITS_FOR_THE_BROKER = (
-        "scheduler_waits_for_the_broker",
-        "A periodic task could not be enqueued; it is tried again.",
-    )
     LEASE_ENDS_BY_ITSELF = (
         "lease_ends_by_itself",
         "A scheduler could not give up its lease; another one leads when it has run out.",

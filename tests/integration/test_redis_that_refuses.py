@@ -29,6 +29,9 @@ REFUSES_S = 2.5
 GOES_ON_S = 5.0 + 2.0
 SETTINGS = {"claim_deadline_s": "2", "claim_attempts": "2", "claim_size": "200"}
 MANY = 10_000
+#: With a pause of LOAD_DELAY_US at each, Redis loads them in 7 s: longer than the others refuse, on a machine that is busy too.
+LOADED_KEYS, LOAD_DELAY_US = 3500, 2000
+USER = ("worker", "on", ">right", "~*", "&*", "+@all")
 
 Break = Callable[[redis.Redis, RedisProcess], None]
 
@@ -105,11 +108,37 @@ def permit(rule: str) -> Break:
     return lambda admin, _: admin.execute_command("ACL", "SETUSER", "worker", rule)
 
 
+def load_slowly(admin: redis.Redis, server: RedisProcess) -> None:
+    """Save, end, and start again with a pause at each of many keys."""
+    admin.mset({f"filler:{number}": number for number in range(LOADED_KEYS)})
+    with suppress(redis.ConnectionError):
+        admin.shutdown(save=True)
+    server.stop()
+    server.launch()
+    until(lambda: is_loading(admin), 10, "LOADING")
+
+
+def is_loading(admin: redis.Redis) -> bool:
+    try:
+        admin.get("any")
+    except redis.exceptions.BusyLoadingError:
+        return True
+    except redis.ConnectionError:
+        return False
+    return False
+
+
+def be_loaded(admin: redis.Redis, server: RedisProcess) -> None:
+    until(server.answers, 20, "the end of LOADING")
+    admin.delete(*(f"filler:{number}" for number in range(LOADED_KEYS)))
+
+
 BOTH = {
     "read-only": Refusal(replica("127.0.0.1", "1"), replica("NO", "ONE"), "READONLY"),
     "memory full": Refusal(settings(maxmemory=1), settings(maxmemory=0), "OOM"),
     "cannot save": Refusal(fail_to_save, save, "MISCONF"),
     "no replicas": Refusal(settings(min_replicas_to_write=1), settings(min_replicas_to_write=0), "NOREPLICAS"),
+    "loading": Refusal(load_slowly, be_loaded, "LOADING"),
     "a script for ever": Refusal(run_for_ever, lambda admin, _: admin.script_kill(), "BUSY"),
 }
 #: A password in the address, and none, are two ways in.
@@ -123,11 +152,11 @@ AS_CACHE = BOTH | {"a password at all": Refusal(ask_for_a_password, settings(req
 @contextmanager
 def private_server() -> Iterator[tuple[RedisProcess, redis.Redis]]:
     """A Redis, and an administrator's connection to it, which stands whatever happens to others."""
-    server = RedisProcess()
+    slow = ("--key-load-delay", str(LOAD_DELAY_US), "--loading-process-events-interval-bytes", "1024")
+    server = RedisProcess(options=(*slow, "--user", *USER))
     try:
         server.start()
         with server.client() as admin:
-            admin.execute_command("ACL", "SETUSER", "worker", "on", ">right", "~*", "&*", "+@all")
             yield server, redis.Redis(connection_pool=admin.connection_pool, single_connection_client=True)
     finally:
         server.remove()

@@ -84,10 +84,12 @@ def redis_binary() -> str:
 class RedisProcess:
     """A private Redis on a socket and a loopback port; with `durable`, its AOF outlives SIGKILL.
 
-    With `certificates` it speaks TLS alone on its port; what asks must trust their authority.
+    With `certificates` it speaks TLS alone on its port; what asks must trust their authority. `options` are further ones of
+    its command line.
     """
 
     durable: bool = False
+    options: tuple[str, ...] = ()
     certificates: Certificates | None = None
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-redis-")))
     port: int = field(default_factory=free_port)
@@ -115,6 +117,15 @@ class RedisProcess:
         return redis.Redis.from_url(self.url)
 
     def start(self) -> None:
+        self.launch()
+        wait_for(lambda: self.answers() or self._has_ended(), START_S, "the private Redis")
+        if self._has_ended():
+            raise MissingServiceError(
+                "the private Redis ended at once" + ("; without TLS?" if self.certificates else "")
+            )
+
+    def launch(self) -> None:
+        """Start it, and do not wait until it answers."""
         self.process = subprocess.Popen(
             [redis_binary(), *self._options()],
             cwd=self.folder,
@@ -122,11 +133,6 @@ class RedisProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(lambda: self.answers() or self._has_ended(), START_S, "the private Redis")
-        if self._has_ended():
-            raise MissingServiceError(
-                "the private Redis ended at once" + ("; without TLS?" if self.certificates else "")
-            )
 
     def _has_ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
@@ -134,7 +140,7 @@ class RedisProcess:
     def _options(self) -> list[str]:
         listen = ["--bind", "127.0.0.1", *self._port_options(), "--unixsocket", "redis.sock"]
         keep = ["--appendonly", "yes" if self.durable else "no", "--save", ""]
-        return [*listen, *keep, "--maxmemory-policy", "noeviction"]
+        return [*listen, *keep, "--maxmemory-policy", "noeviction", *self.options]
 
     def _port_options(self) -> list[str]:
         if self.certificates is None:

@@ -23,6 +23,7 @@ from celery import beat
 from redis.exceptions import LockError
 from redis.lock import Lock
 
+from core.process.lasting import Attempts
 from core.process.log_events import LogEvent
 from core.process.private_files import make_private_folder
 from core.process.redis_clients import PROBING, open_redis
@@ -36,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 #: How often a lease is renewed, and asked for, within its term.
 ASKS_A_TERM = 3
-#: How long the scheduler waits after Redis or the broker failed to answer.
-AWAY_PAUSE_S = 1.0
 #: How long a due time is remembered: longer than any task waits for its worker.
 REMEMBERED_S = 2 * 86_400
 #: Under DATA_DIR; a file for each host, written at each tick that Redis and the broker let come to its end.
@@ -114,20 +113,24 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         settings, urls = configured()
         return Turns(open_redis(urls.redis_url, PROBING), settings)
 
+    @cached_property
+    def _attempts(self) -> Attempts:
+        return Attempts("scheduler", (redis.RedisError, beat.SchedulingError))
+
     def tick(self, *_: Any, **__: Any) -> float:
-        """Enqueue what is due, if this one leads; how many seconds to wait for the next tick."""
+        """Enqueue what is due, if this one leads; how many seconds to wait for the next tick. Total.
+
+        Celery's scheduler ends by whatever is raised here.
+        """
+        pauses: list[float] = []
+        return self._attempts.attempt(lambda: pauses.append(self._attend())) or pauses[0]
+
+    def _attend(self) -> float:
         pause = configured().settings.scheduler_lease_s / ASKS_A_TERM
-        try:
-            if self.turns.take():
-                pause = min(pause, *(self._attend_to(entry) for entry in self.schedule.values()))
-            self._alive.touch(mode=0o600)
-        except redis.RedisError as error:
-            log.warning(LogEvent.SCHEDULER_WAITS_FOR_REDIS, error=type(error).__name__)
-        except beat.SchedulingError as error:
-            log.warning(LogEvent.SCHEDULER_WAITS_FOR_THE_BROKER, error=type(error.__cause__ or error).__name__)
-        else:
-            return pause
-        return AWAY_PAUSE_S
+        if self.turns.take():
+            pause = min(pause, *(self._attend_to(entry) for entry in self.schedule.values()))
+        self._alive.touch(mode=0o600)
+        return pause
 
     def _attend_to(self, entry: Any) -> float:
         """Enqueue a task if it is due; in how many seconds it is due again."""
