@@ -51,7 +51,7 @@ class Review:
 
 def review(book: RuleBook, now: datetime, horizon: timedelta = HORIZON) -> Review:
     """What to look at on the day of `now` (aware UTC), and what changes within `horizon` after it."""
-    groups = tuple(group for country in book.countries() for group in _groups(_current(book, country, now)))
+    groups = tuple(group for country in book.countries() for group in _groups(_current(book, country, now), now.date()))
     coming = (change for country in book.countries() for change in _coming(book, country, now, now + horizon))
     return Review(
         stale=tuple(
@@ -83,10 +83,11 @@ def _current(book: RuleBook, country: str, now: datetime) -> Iterator[CountryRul
             yield rule
 
 
-def _groups(rules: Iterable[CountryRule]) -> Iterator[RuleGroup]:
+def _groups(rules: Iterable[CountryRule], today: date) -> Iterator[RuleGroup]:
     groups: dict[tuple[str, tuple[str, ...], date | None], dict[SenderType, None]] = {}
     for rule in rules:
-        key = (rule.country, rule.sources, looked_at(rule.as_of))
+        day = looked_at(rule.as_of)
+        key = (rule.country, rule.sources, None if day is None else min(day, today))
         groups.setdefault(key, {})[rule.sender_type] = None
     for (country, sources, day), types in groups.items():
         yield RuleGroup(country, tuple(types), sources, day)

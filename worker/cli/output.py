@@ -40,6 +40,8 @@ stderr = Console(stderr=True, highlight=False)
 
 #: Tables of more columns wrap them all, for an 80-column terminal holds no more whole ones.
 MOST_WHOLE_COLUMNS = 5
+#: Characters of the longest id, that of a decision, and some.
+LONGEST_ID = 40
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine output on stdout.")
 
@@ -81,11 +83,14 @@ def print_table(
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    for column in columns:
-        # Ids stay whole where there is room at all; the last column holds the words.
-        table.add_column(column, overflow="fold", no_wrap=column != columns[-1] and len(columns) <= MOST_WHOLE_COLUMNS)
-    for row in rows:
-        table.add_row(*map(shown, row))
+    cells = [[shown(value) for value in row] for row in rows]
+    for place, column in enumerate(columns):
+        # Ids stay whole where there is room at all; what is longer than any, and the last column, are words.
+        widest = max((row[place].cell_len for row in cells), default=0)
+        is_id = place < len(columns) - 1 and len(columns) <= MOST_WHOLE_COLUMNS and widest <= LONGEST_ID
+        table.add_column(column, overflow="fold", no_wrap=is_id)
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
 
 

@@ -95,3 +95,8 @@ def test_it_tells_of_the_shipped_rules_what_their_facts_say() -> None:
     single = {(group.country, group.sources) for group in review(rules, NOW).single_source}
     assert ("BI", ("telnyx",)) in single
     assert ("AQ", ()) in {(group.country, group.sources) for group in review(rules, NOW).stale}
+
+
+def test_it_says_of_no_source_that_it_will_be_looked_at() -> None:
+    found = review(book(CountryRule("XK", ALPHA, ANY, ALLOWED, as_of="x:2026", sources=("x",))), NOW)
+    assert [group.looked_at for group in found.single_source] == [NOW.date()]
