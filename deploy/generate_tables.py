@@ -9,17 +9,19 @@ import re
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from core.engine.codes import RANK_STEPS, REASONS, REJECTIONS, SOURCES, WARNINGS, CodeInfo
 from core.errors import PARK_REASONS
 from core.process.log_events import LogEvent
 from worker.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-FILES = (ROOT / "README.md", ROOT / "docs" / "settings.md", ROOT / "docs" / "log-events.md")
+FILES = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("settings.md", "log-events.md", "codes.md")))
 
 #: For settings whose field says no more than its name.
 MEANINGS: Mapping[str, str] = {
@@ -106,10 +108,23 @@ def log_events_table() -> str:
     return table(("event", "meaning"), ((f"`{event}`", event.meaning) for event in sorted(LogEvent)))
 
 
+def codes_table(codes: Mapping[Any, CodeInfo]) -> str:
+    """Codes of a decision; what to do only where there is something to mend."""
+    if any(info.remedy for info in codes.values()):
+        rows = ((f"`{code}`", info.meaning, info.remedy) for code, info in codes.items())
+        return table(("code", "meaning", "what to do"), rows)
+    return table(("code", "meaning"), ((f"`{code}`", info.meaning) for code, info in codes.items()))
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "parking codes": parking_table,
     "log events": log_events_table,
+    "warnings": partial(codes_table, WARNINGS),
+    "sources": partial(codes_table, SOURCES),
+    "reasons": partial(codes_table, REASONS),
+    "rejections": partial(codes_table, REJECTIONS),
+    "ranking steps": partial(codes_table, RANK_STEPS),
 }
 
 

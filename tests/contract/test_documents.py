@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import pytest
 
-from core.errors import ParkReason
 from deploy.generate_tables import FILES, MEANINGS, TABLES, rewritten
 from tests.support.compose_file import ROOT
 from worker.cli.commands import smart_assign
@@ -33,7 +32,6 @@ def test_it_shows_each_table_once() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in FILES)
     for name in TABLES:
         assert (texts.count(f"<!-- {name}: generated -->"), texts.count(f"<!-- end of {name} -->")) == (1, 1)
-    assert all(f"| `{reason}` |" in README for reason in ParkReason)
 
 
 def test_it_explains_every_setting_once() -> None:
