@@ -5,20 +5,24 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import delete, select
 
 from core.erasures.traces import without
 from core.errors import FieldError, RefusedError
-from core.parked.store import ID_NAMES, ParkedChange, ParkedDocument, ParkedFilter, ParkedState, ParkedStore
+from core.parked.contents import Content, change_contents, contents
+from core.parked.store import ParkedFilter, ParkedState
 from core.phone import InvalidRecipientError, NumberSearch, parse_recipient
+from core.storage.database import Database
 from core.storage.tables import ErasureRow
 
 #: What is counted: documents looked at; removed whole; recipients taken out of batches that stay; ids that held the number;
 #: documents that could not be looked into.
 COUNTS = ("searched", "documents", "recipients", "ids", "unread")
+
+_ERASED_DETAIL = "erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def asked_number(text: str, country: str | None = None) -> str:
 class Erasures:
     """Erases, and lists what was erased."""
 
-    def __init__(self, store: ParkedStore) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
 
     def erase(self, e164: str, within: Iterable[ParkedFilter], *, account_id: str | None, by: str) -> Erasure:
@@ -53,14 +57,11 @@ class Erasures:
         """
         search, counts = NumberSearch(e164), Counter[str]()
         for wanted in within:
-            for documents in self._store.parked_contents(wanted):
-                self._erase(documents, search, counts)
+            for found in contents(self._store, wanted):
+                changes = [change for each in found if (change := _change(each, search, counts)) is not None]
+                change_contents(self._store, changes, self._store.clock())
         self._store.overwrite_erased()
         return self._recorded(account_id, by, {name: counts[name] for name in COUNTS})
-
-    def _erase(self, documents: Sequence[ParkedDocument], search: NumberSearch, counts: Counter[str]) -> None:
-        changes = [change for each in documents if (change := _change(each, search, counts)) is not None]
-        self._store.change_parked(changes, self._store.clock())
 
     def _recorded(self, account_id: str | None, by: str, counts: dict[str, int]) -> Erasure:
         done = Erasure(f"era_{secrets.token_hex(12)}", self._store.clock(), by, account_id, counts)
@@ -84,22 +85,21 @@ class Erasures:
             return connection.execute(delete(ErasureRow).where(ErasureRow.erased_at < erased_before)).rowcount
 
 
-def _change(parked: ParkedDocument, search: NumberSearch, counts: Counter[str]) -> ParkedChange | None:
-    """What is to change of a parked document; None: nothing."""
+def _change(content: Content, search: NumberSearch, counts: Counter[str]) -> Content | None:
+    """What is to stay of a parked document; None: all."""
+    found = without(content.document, search)
+    named = [name for name, text in content.texts.items() if text and search.is_in(text)]
+    changed = found.document != content.document
     counts["searched"] += 1
-    found = without(parked.document, search)
-    ids = [name for name in ID_NAMES if (text := getattr(parked, name)) and search.is_in(text)]
-    changed = found.document != parked.document
     counts["documents"] += changed and not found.recipients
     counts["recipients"] += found.recipients
-    counts["ids"] += len(ids)
+    counts["ids"] += len(named)
     counts["unread"] += not found.readable
-    if not changed and not ids:
+    if not changed and not named:
         return None
-    gone = changed and not found.document and parked.state == ParkedState.PARKED
-    return ParkedChange(
-        parked_id=parked.parked_id,
+    return replace(
+        content,
         document=found.document,
-        ids={name: None if name in ids else getattr(parked, name) for name in ID_NAMES},
-        state=ParkedState.DROPPED if gone else parked.state,
+        texts=dict(content.texts) | {name: _ERASED_DETAIL if name == "detail" else None for name in named},
+        state=ParkedState.DROPPED.value if changed and not found.document else content.state,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
 
 from core.encoding import storable
 from core.errors import FieldError, ParkReason
@@ -81,22 +81,6 @@ class ParkedFilter:
 ParkedCursor = tuple[datetime, str]
 
 _TEXTS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
-#: The ids that whoever sends makes up, one for each message, campaign and batch.
-ID_NAMES = ("message_id", "campaign_id", "batch_id")
-#: Bytes of documents read at a time, where all are looked through; a larger one comes alone.
-_READ_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkedChange:
-    """What an erasure leaves of a parked document."""
-
-    parked_id: str
-    document: bytes
-    ids: Mapping[str, str | None]
-    state: str
-
-
 _ENTRY_COLUMNS = tuple(getattr(ParkedRow, entry_field.name) for entry_field in fields(ParkedEntry))
 
 
@@ -115,7 +99,7 @@ class ParkedStore(Database):
         self, wanted: ParkedFilter, *, limit: int = 100, after: ParkedCursor | None = None
     ) -> Sequence[ParkedEntry]:
         """The newest first; `after` is the `cursor_of` the last entry of the page before."""
-        query = select(*_ENTRY_COLUMNS).where(*_conditions(wanted)).limit(limit)
+        query = select(*_ENTRY_COLUMNS).where(*conditions_of(wanted)).limit(limit)
         if after is not None:
             at, parked_id = after
             older = and_(ParkedRow.parked_at == at, ParkedRow.parked_id < parked_id)
@@ -126,7 +110,7 @@ class ParkedStore(Database):
 
     def parked_counts(self, wanted: ParkedFilter) -> dict[str, int]:
         """How many there are, by reason."""
-        query = select(ParkedRow.reason, func.count()).where(*_conditions(wanted)).group_by(ParkedRow.reason)
+        query = select(ParkedRow.reason, func.count()).where(*conditions_of(wanted)).group_by(ParkedRow.reason)
         with self.single() as connection:
             return dict(connection.execute(query).all())
 
@@ -152,44 +136,6 @@ class ParkedStore(Database):
                 rows = connection.execute(change.returning(*_ENTRY_COLUMNS, ParkedRow.document))
                 taken.extend(_document(row) for row in rows)
             yield taken
-
-    def parked_contents(self, wanted: ParkedFilter) -> Iterator[Sequence[ParkedDocument]]:
-        """All documents that meet a filter, some megabytes at a time, in no order."""
-        last = ""
-        while page := self._sizes(wanted, last):
-            for ids in _by_size(page):
-                with self.single() as connection:
-                    rows = connection.execute(_documents().where(ParkedRow.parked_id.in_(ids)))
-                    yield [_document(row) for row in rows]
-            last = page[-1][0]
-
-    def _sizes(self, wanted: ParkedFilter, after: str) -> Sequence[tuple[str, int]]:
-        query = select(ParkedRow.parked_id, func.length(ParkedRow.document)).where(*_conditions(wanted))
-        query = query.where(ParkedRow.parked_id > after).order_by(ParkedRow.parked_id).limit(CHUNK)
-        with self.single() as connection:
-            return [(parked_id, size) for parked_id, size in connection.execute(query)]
-
-    def change_parked(self, changes: Sequence[ParkedChange], now: datetime) -> None:
-        """Write what an erasure leaves; what was replayed or dropped meanwhile keeps its state."""
-        if not changes:
-            return
-        rows = [
-            {"changed": change.parked_id, "document": change.document, "to_state": str(change.state)} | dict(change.ids)
-            for change in sorted(changes, key=lambda change: change.parked_id)
-        ]
-        drops = and_(ParkedRow.state == ParkedState.PARKED, bindparam("to_state") == ParkedState.DROPPED.value)
-        statement = (
-            update(ParkedRow)
-            .where(ParkedRow.parked_id == bindparam("changed"))
-            .values(
-                document=bindparam("document"),
-                state=case((drops, ParkedState.DROPPED.value), else_=ParkedRow.state),
-                state_changed_at=case((drops, now), else_=ParkedRow.state_changed_at),
-                **{name: bindparam(name) for name in ID_NAMES},
-            )
-        )
-        with transaction(self.engine) as connection:
-            connection.execute(statement, rows)
 
     def mark_dropped(self, parked_ids: Sequence[str], now: datetime) -> list[str]:
         """Gives up those that are still parked, and removes text and number; their ids."""
@@ -230,7 +176,8 @@ def cursor_of(entry: ParkedEntry) -> ParkedCursor:
     return entry.parked_at, entry.parked_id
 
 
-def _conditions(wanted: ParkedFilter) -> list[Any]:
+def conditions_of(wanted: ParkedFilter) -> list[Any]:
+    """What a row must fulfil."""
     conditions: list[Any] = []
     if wanted.account_id is not None:
         mine = ParkedRow.account_id == _clean(wanted.account_id)
@@ -245,20 +192,6 @@ def _conditions(wanted: ParkedFilter) -> list[Any]:
     }
     conditions.extend(column == _clean(value) for column, value in pairs.items() if value is not None)
     return conditions
-
-
-def _by_size(sizes: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    """Ids in groups whose documents are some megabytes."""
-    group: list[str] = []
-    total = 0
-    for parked_id, size in sizes:
-        if group and total + size > _READ_BYTES:
-            yield group
-            group, total = [], 0
-        group.append(parked_id)
-        total += size
-    if group:
-        yield group
 
 
 def _sent_by(account_id: str, subaccount_id: str | None) -> Any:

@@ -33,7 +33,8 @@ class NumberSearch:
         if len(national) >= _SHORTEST_NATIONAL:
             before = rf"(?:{before}|\(?{_TRUNK}\)?{_BETWEEN})?"
         self._e164 = e164
-        self._tail = national[-_TAIL:]
+        #: Digits that stand, in this order and with no other digit between, in whatever names the number.
+        self.tail = national[-_TAIL:]
         self._pattern = re.compile(rf"(?<![0-9]){before}{spaced}(?![0-9])")
 
     def is_in(self, text: str, country: str | None = None) -> bool:
@@ -43,7 +44,7 @@ class NumberSearch:
         they are: what is erased may be too much, and never too little.
         """
         plain = text if text.isascii() else plain_text(text)
-        if self._tail not in "".join(filter(str.isdigit, plain)):
+        if self.tail not in "".join(filter(str.isdigit, plain)):
             return False
         read = _read(text, country)
         return read == self._e164 if read else any(map(_is_own, self._pattern.finditer(plain)))

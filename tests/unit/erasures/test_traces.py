@@ -104,6 +104,10 @@ def test_it_empties_a_batch_of_which_nothing_would_be_left() -> None:
     assert without(encoded(batch), NumberSearch(GERMAN)).document == b""
 
 
+def test_it_reads_a_number_that_is_written_as_a_power_of_ten() -> None:
+    assert without(b'{"to": 4.915112345e12}', NumberSearch("+4915112345000")).document == b""
+
+
 def test_it_says_what_it_could_not_look_into() -> None:
     assert not without(b"\x89\x00\xff", NumberSearch(GERMAN)).readable
     packed = {"body": base64.b64encode(b"\x78\x9c\xff\xfe").decode(), "properties": {"body_encoding": "base64"}}
