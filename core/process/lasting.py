@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 #: The first pause after a failure, and the longest: what is well again is noticed within it.
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 3.0
+LONGEST_PAUSE_S = 2.0
 #: Kinds of failure that one trouble may log; who fails in ever new ways is heard often enough.
 MOST_KINDS = 8
 _MOST_CHARACTERS = 300

@@ -118,6 +118,11 @@ def test_it_finds_a_running_deployment_fit_on_either_broker(deployment: Deployme
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["ok", name] for name in (*NAMES, "workers")]
 
 
+def test_the_workers_answer_whoever_asks_however_often(deployment: Deployment) -> None:
+    ours = {name: text for name, text in deployment.environment.items() if name.startswith("SMART_ASSIGN_")}
+    assert [checks(Cli(ours), "--workers", exit_code=0)["workers"]["ok"] for _ in range(5)] == [True] * 5
+
+
 def test_it_misses_the_workers(tmp_path: Path, redis_url: str) -> None:
     cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": redis_url})
     assert checks(cli, "--workers", exit_code=1)["workers"]["detail"] == "no worker answers"

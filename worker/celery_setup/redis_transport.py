@@ -12,6 +12,7 @@ from queue import Empty
 from typing import Any
 
 import structlog
+from kombu.asynchronous import get_event_loop
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import loads
 from redis import ResponseError
@@ -59,8 +60,15 @@ class _ReadsFirst:
         self._tasks = CeleryQueue(callbacks_to=frozenset(self.callbacks_to), ours=frozenset(self.our_queues))
         self.taking = Taking(self.key_prefix, self.back_after_s)
 
-    def _brpop_start(self, timeout: float | None = None) -> None:  # noqa: ARG002  # kombu's signature
-        """Ask for an element, and have Redis keep it until it is written down (`worker.celery_setup.taking`)."""
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask for an element, and have Redis keep it until it is written down (`worker.celery_setup.taking`).
+
+        Answers to commands are nobody's message, and whoever waits for them does so without an event loop, which would
+        not ask again after a pause.
+        """
+        if get_event_loop() is None or all(map(is_answer_channel, self.active_queues)):
+            super()._brpop_start(timeout)  # type: ignore[misc]  # kombu's
+            return
         queues = self._queue_cycle.consume(len(self.active_queues))
         if not queues or self.taking.pauses():
             return
