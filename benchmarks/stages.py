@@ -16,7 +16,8 @@ from benchmarks.figures import rounded, spread
 from benchmarks.findings import Table
 from benchmarks.process import ROOT
 from core.cache.verdict import SenderVerdict, Verdict, sender_fields
-from core.campaigns.batch import assign_chunk, decode_batch
+from core.campaigns.assigning import assign_chunk
+from core.campaigns.batch import decode_batch
 from core.contract.decode import decode_message
 from core.contract.ids import account_hash, digest_of
 from core.contract.models import OutgoingMessage

@@ -13,7 +13,7 @@ import redis
 import structlog
 from celery import Celery, Task
 
-from core.defaults.rows import forget_history
+from core.defaults.changes import forget_history
 from core.encoding import encode_json
 from core.erasures.erasures import Erasures
 from core.errors import FieldError, ParkReason, RedisUnavailableError, StoreUnavailableError

@@ -5,34 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
-    ColumnElement,
     CompoundSelect,
     Connection,
-    Select,
-    and_,
-    bindparam,
-    cast,
-    null,
-    select,
-    union,
-    union_all,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 
 from core.accounts.accounts import AccountStatus
-from core.accounts.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS, registration_of, sender_of
+from core.accounts.facts_query import (
+    ACCOUNT_PART,
+    FACTS,
+    REGISTERED_COUNTRY,
+    REGISTRATION_PART,
+    SENDER_PART,
+    facts_of_one,
+)
+from core.accounts.sender_rows import registration_of, sender_of
 from core.encoding import storable
-from core.engine.decision import AccountProblem, DefaultSender, DefaultStatus, Facts, Request, SenderRef
+from core.engine.decision import AccountProblem, DefaultSender, Facts, Request, SenderRef
 from core.errors import ParkReason
 from core.sender import Product, Registration, Sender, SenderType
 from core.storage.database import Database
-from core.storage.statements import AMONG, CHUNK, Among, AnyColumn, PerDialect, chunks, equals
-from core.storage.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
+from core.storage.statements import CHUNK, chunks
 
 
 @dataclass(slots=True)
@@ -108,7 +103,7 @@ def _facts_of(
     connection: Connection, requests: Sequence[Request], suspended_too: bool
 ) -> dict[Request, Facts | AccountProblem]:
     rows = connection.execute(*_asked(requests, connection.dialect.name)).all()
-    family = _Family((row[_ACCOUNT_PART] for row in rows if row[0] is None), suspended_too)
+    family = _Family((row[ACCOUNT_PART] for row in rows if row[0] is None), suspended_too)
     inventory = _Inventory((row for row in rows if row[0] is not None), family.names)
     standings = {request: family.standing(request) for request in requests}
     return {
@@ -127,8 +122,8 @@ def _asked(requests: Sequence[Request], dialect: str) -> _Asked:
         sender = request.subaccount_id or request.account_id
         if storable(request.account_id) and storable(sender):
             parameters = {"account_ids": request.account_id, "requesters": sender, "countries": request.country}
-            return _facts_of_one(), parameters
-    return _FACTS[dialect], _lists(requests)
+            return facts_of_one(), parameters
+    return FACTS[dialect], _lists(requests)
 
 
 def _lists(requests: Sequence[Request]) -> dict[str, list[str]]:
@@ -209,9 +204,9 @@ class _Inventory:
             sender_ref, owner = row[:2]
             held = self._held[owner]
             if sender_ref not in held:
-                held[sender_ref] = sender_of(row[_SENDER_PART], names[owner])
-            if row[_REGISTERED_COUNTRY] is not None:
-                self._registrations[sender_ref, row[_REGISTERED_COUNTRY]] = registration_of(row[_REGISTRATION_PART])
+                held[sender_ref] = sender_of(row[SENDER_PART], names[owner])
+            if row[REGISTERED_COUNTRY] is not None:
+                self._registrations[sender_ref, row[REGISTERED_COUNTRY]] = registration_of(row[REGISTRATION_PART])
 
     def senders(self, owner: int | None, country: str) -> tuple[Sender, ...]:
         """Each with its registration there alone: facts do not depend on what else a batch asks for."""
@@ -223,90 +218,3 @@ class _Inventory:
     def _seen_from(self, country: str, sender_ref: int, sender: Sender) -> Sender:
         registration = self._registrations.get((sender_ref, country))
         return sender if registration is None else replace(sender, registrations=(registration,))
-
-
-# -- the statement --------------------------------------------------------------------
-
-_ACCOUNT_COLUMNS = (
-    AccountRow.user_id,
-    AccountRow.account_id,
-    AccountRow.parent_ref,
-    AccountRow.may_borrow,
-    AccountRow.status,
-    AccountRow.spread,
-)
-_DEFAULT_COLUMNS = (
-    DefaultRow.country,
-    DefaultRow.product,
-    DefaultRow.spread,
-    StrategyRow.position,
-    StrategyRow.sender_id,
-    StrategyRow.sender_type,
-    StrategyRow.sender_country_code,
-)
-_HELD_COLUMNS = (SenderRow.id, SenderRow.account_ref, *SENDER_COLUMNS, *REGISTRATION_COLUMNS)
-
-# Where the parts of a row stand. In the row of an account the first part is NULL, in that of a sender the last.
-_SENDER_PART = slice(2, 2 + len(SENDER_COLUMNS))
-_REGISTRATION_PART = slice(_SENDER_PART.stop, len(_HELD_COLUMNS))
-_REGISTERED_COUNTRY = _SENDER_PART.stop
-_ACCOUNT_PART = slice(len(_HELD_COLUMNS), None)
-
-
-def _facts_query(among: Among) -> CompoundSelect[*tuple[Any, ...]]:
-    """Accounts with their defaults, and the senders that they may use: one statement, and so one snapshot.
-
-    Parents, and the pool, come by index scans of their own joined in a UNION; OR over a subquery would read the whole
-    table.
-    """
-    asked = select(*_ACCOUNT_COLUMNS).where(among(AccountRow.account_id, "account_ids")).cte("asked")
-    own, borrowed = (
-        select(ref).where(among(asked.c.account_id, "requesters"), *conditions)
-        for ref, *conditions in ((asked.c.user_id,), (asked.c.parent_ref, asked.c.may_borrow))
-    )
-    owners = union(own, borrowed).cte("owners")
-    registered = and_(RegistrationRow.sender_ref == SenderRow.id, among(RegistrationRow.country, "countries"))
-    senders = select(*_HELD_COLUMNS, *map(_nothing, (*_ACCOUNT_COLUMNS, *_DEFAULT_COLUMNS)))
-    return union_all(
-        senders.join(owners, SenderRow.account_ref == owners.c.user_id).outerjoin(RegistrationRow, registered),
-        senders.outerjoin(RegistrationRow, registered).where(SenderRow.account_ref.is_(None)),
-        _family_query(among, asked),
-    )
-
-
-def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
-    parents = select(*_ACCOUNT_COLUMNS).join(asked, AccountRow.user_id == asked.c.parent_ref)
-    family = union(select(asked), parents).subquery("family")
-    default = and_(
-        DefaultRow.account_ref == family.c.user_id,
-        among(DefaultRow.country, "countries"),
-        DefaultRow.status == DefaultStatus.ENABLED,
-    )
-    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == DefaultStatus.ENABLED)
-    return (
-        select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS)
-        .select_from(family)
-        .outerjoin(DefaultRow, default)
-        .outerjoin(StrategyRow, strategy)
-    )
-
-
-def _nothing(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
-    """NULL with a type: PostgreSQL takes three untyped ones in a UNION for text."""
-    return cast(null(), column.type)
-
-
-def _one(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
-    """For one request: each list has one value, but that of the accounts, which has the requester besides."""
-    if parameter == "account_ids":
-        return column.in_([bindparam(parameter), bindparam("requesters")])
-    return equals(column, parameter)
-
-
-_FACTS = PerDialect(lambda dialect: _facts_query(AMONG[dialect]))
-
-
-@cache
-def _facts_of_one() -> CompoundSelect[*tuple[Any, ...]]:
-    """For either database."""
-    return _facts_query(_one)

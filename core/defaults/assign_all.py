@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from core.accounts.accounts import Account, AccountOrId, resolved_account
 from core.countries import country_errors, normal_country
+from core.defaults.changes import DefaultChange, write_changes
 from core.defaults.default_senders import as_conflict_error, facts_for_defaults
-from core.defaults.rows import DefaultChange, DefaultOrigin, StoredDefault, find_defaults, write_changes
+from core.defaults.rows import DefaultOrigin, StoredDefault, find_defaults
 from core.defaults.strategies import Strategy
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 from core.accounts.accounts import Account, AccountOrId, account_id_of, account_row, resolved_account
 from core.accounts.facts import read_facts
 from core.countries import country_error
+from core.defaults.changes import DefaultChange, write_changes
 from core.defaults.judge import ComplianceJudge, with_country
 from core.defaults.pages import DefaultPage, PageRequest
 from core.defaults.rows import (
-    DefaultChange,
     DefaultOrigin,
     StoredDefault,
     defaults_query,
@@ -26,7 +26,6 @@ from core.defaults.rows import (
     find_default_by_id,
     read_defaults,
     stored_defaults,
-    write_changes,
 )
 from core.defaults.strategies import MAX_STRATEGIES, STRATEGIES_FIELD, Strategy, form_errors, form_errors_by_place
 from core.engine.country_rules import RuleBook

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.defaults.changes import DefaultChange, write_changes
 from core.defaults.default_senders import facts_for_defaults
 from core.defaults.judge import ComplianceJudge, with_country
-from core.defaults.rows import DefaultChange, DefaultKey, DefaultOrigin, StoredDefault, find_defaults, write_changes
+from core.defaults.rows import DefaultKey, DefaultOrigin, StoredDefault, find_defaults
 from core.defaults.strategies import STRATEGIES_FIELD, Strategy, form_errors
 from core.engine.decision import DefaultStatus, Facts, Request
 from core.errors import FieldError

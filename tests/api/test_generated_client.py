@@ -21,7 +21,8 @@ from clicksend.models.default_sender import DefaultSender
 from clicksend.models.update_default_sender_request import UpdateDefaultSenderRequest
 
 from core.accounts.accounts import Accounts
-from core.defaults.rows import DefaultChange, DefaultOrigin, write_changes
+from core.defaults.changes import DefaultChange, write_changes
+from core.defaults.rows import DefaultOrigin
 from core.defaults.strategies import Strategy
 from core.moments import utc_now
 from core.rules.files import shipped_rules

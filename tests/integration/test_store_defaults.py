@@ -16,9 +16,10 @@ from sqlalchemy import text
 from core.accounts.accounts import Accounts
 from core.accounts.senders import Senders
 from core.defaults.at_risk import AtRisk
+from core.defaults.changes import DefaultChange, write_changes
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import PageRequest
-from core.defaults.rows import DefaultChange, DefaultOrigin, find_default, write_changes
+from core.defaults.rows import DefaultOrigin, find_default
 from core.defaults.strategies import Strategy
 from core.defaults.views import DefaultViews
 from core.engine.country_profile import CountryProfile

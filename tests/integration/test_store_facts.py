@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import CompoundSelect, event, insert, text
 
 from core.accounts.accounts import Accounts
-from core.accounts.facts import _FACTS
+from core.accounts.facts_query import FACTS
 from core.accounts.senders import Senders
 from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
@@ -265,7 +265,7 @@ def test_it_reads_a_hundred_thousand_accounts_by_index(database_url: str) -> Non
             write.connection.execute(insert(SenderRow), senders)
         dialect = engine.dialect.name
         asked = {"account_ids": ["a1", "a2"], "countries": ["AU"], "requesters": ["a1", "a2"]}
-        plan = explained(store, _FACTS[dialect], asked)
+        plan = explained(store, FACTS[dialect], asked)
         for table in ("accounts", "senders"):
             assert f"seq scan on {table}" not in plan
             assert f"scan {table}\n" not in plan

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from core.campaigns.batch import CHUNK, Batch, assign_chunk, decode_batch, part_document
+from core.campaigns.assigning import assign_chunk, part_document
+from core.campaigns.batch import CHUNK, Batch, decode_batch
 from core.contract.ids import MessageIds, ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from core.cache.verdict import Verdict
-from core.campaigns.batch import assign_chunk, read_batch
+from core.campaigns.assigning import assign_chunk
+from core.campaigns.batch import read_batch
 from core.engine.decision import Request
 from core.messages.assigner import Assigner
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from core.cache.verdict import Verdict, decision_verdict, problem_verdict
-from core.campaigns.batch import assign_chunk, read_batch
+from core.campaigns.assigning import assign_chunk
+from core.campaigns.batch import read_batch
 from core.engine.country_profile import CountryProfile
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
