@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["Operation"])
 
 
-class Check(BaseModel):
+class ReadinessCheck(BaseModel):
     """One thing that this process needs; what is wrong stands in its log."""
 
     name: str
@@ -35,7 +35,7 @@ class Readiness(BaseModel):
     """Whether requests can be answered."""
 
     ok: bool
-    checks: list[Check]
+    checks: list[ReadinessCheck]
 
 
 class Health(BaseModel):

@@ -32,7 +32,7 @@ LEASE_POLL_S = 0.02
 STORE_PAUSE_S = 1.0
 
 
-class DecisionStore(Protocol):
+class DecisionSource(Protocol):
     """What the cache asks of SQL; every method may raise StoreUnavailableError."""
 
     def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
@@ -53,7 +53,7 @@ class DecisionCache:
 
     def __init__(
         self,
-        store: DecisionStore,
+        store: DecisionSource,
         client: redis.Redis,
         policy: Policy,
         *,

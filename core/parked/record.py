@@ -21,7 +21,7 @@ def parked_id(work_id: str, index: int) -> str:
     return "prk_" + hashlib.blake2b(f"{work_id}/{index}".encode(), digest_size=12).hexdigest()
 
 
-def parked_document(parked: Parked, *, work_id: str, lane: str, document: bytes, now: datetime) -> ParkedDocument:
+def document_to_park(parked: Parked, *, work_id: str, lane: str, document: bytes, now: datetime) -> ParkedDocument:
     """What is kept of one parked document: the original to the byte, where it came in, and why it stays."""
     return ParkedDocument(
         parked_id=parked_id(work_id, parked.index),

@@ -16,7 +16,7 @@ from core.previews.message import inquire
 from core.storage.database import open_engine
 from core.store import Store
 from tests.support.ids import message_digest
-from worker.demo.run import Demo, Outcome, demo_settings
+from worker.demo.run import Demo, DemoResult, demo_settings
 from worker.embedded.urls import sqlite_url
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
@@ -49,12 +49,12 @@ def demo(folder: Path) -> Demo:
 
 
 @pytest.fixture(scope="module")
-def outcome(demo: Demo) -> Outcome:
+def outcome(demo: Demo) -> DemoResult:
     return demo.run()
 
 
 @pytest.fixture(scope="module")
-def store(folder: Path, outcome: Outcome) -> Iterator[Store]:
+def store(folder: Path, outcome: DemoResult) -> Iterator[Store]:
     opened = ReadingStore(open_engine(sqlite_url(folder)))
     yield opened
     opened.engine.dispose()
@@ -75,7 +75,7 @@ def readable(demo: Demo) -> Documents:
 
 
 def test_it_explains_every_message_as_the_worker_decided_it(
-    store: Store, outcome: Outcome, readable: Documents
+    store: Store, outcome: DemoResult, readable: Documents
 ) -> None:
     assert outcome.adds_up
     dispatched = {each["dispatch_id"]: each for each in outcome.dispatched}
@@ -92,7 +92,7 @@ def test_it_explains_every_message_as_the_worker_decided_it(
     assert len(readable) > 2000
 
 
-def test_it_can_show_every_decision_that_a_message_names(store: Store, outcome: Outcome) -> None:
+def test_it_can_show_every_decision_that_a_message_names(store: Store, outcome: DemoResult) -> None:
     named = {each["assignment"]["decision_id"] for each in outcome.dispatched}
     assert [decision for decision in named if store.decision(decision) is None] == []
 

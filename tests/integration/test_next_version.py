@@ -23,7 +23,7 @@ from core.documents import parked_document as document_of
 from core.engine.decision import Policy
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, parked_unread
-from core.parked.record import encode_parked, parked_document
+from core.parked.record import document_to_park, encode_parked
 from core.parked.store import ParkedFilter
 from core.storage.scopes import account_scope
 from core.store import Store
@@ -72,7 +72,7 @@ def assigner(store: Store, redis_client: redis.Redis) -> Assigner:
 def record(parked_id: str, **changes: Any) -> bytes:
     """A record of the outbox, with what the next version changed in it."""
     entry = parked_unread(0, ParkReason.UNKNOWN_ACCOUNT, "no such account", {"account_id": "acme"})
-    ours = parked_document(entry, work_id=parked_id, lane="smart-assign.ingress", document=b"{}", now=NOW)
+    ours = document_to_park(entry, work_id=parked_id, lane="smart-assign.ingress", document=b"{}", now=NOW)
     return json.dumps(json.loads(encode_parked(ours)) | {"parked_id": parked_id} | changes).encode()
 
 

@@ -91,7 +91,7 @@ class Consuming(threading.Thread):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoResult:
     """What became of the sample; every message sent is dispatched, parked or dropped as a duplicate."""
 
     sent: int
@@ -142,7 +142,7 @@ class Demo:
         """Messages and recipients to be sent."""
         return len(self.messages) + self._recipients
 
-    def run(self) -> Outcome:
+    def run(self) -> DemoResult:
         """Raises DemoError where the worker ends or is not done in time. Leaves no process behind."""
         with ExitStack() as stack, ended_by_sigterm():
             urls = resolve_urls(self._settings, stack)
@@ -169,7 +169,9 @@ class Demo:
             f"in {len(self.batches)} batches, one of them twice"
         )
 
-    def _settled(self, parts: Runtime, worker: subprocess.Popen[bytes], consumer: Consuming, began: float) -> Outcome:
+    def _settled(
+        self, parts: Runtime, worker: subprocess.Popen[bytes], consumer: Consuming, began: float
+    ) -> DemoResult:
         """Wait until everything is accounted for, and a moment longer for what must not come."""
         arrivals = consumer.arrivals
         while (settled := self._count(parts, arrivals)) < self.size:
@@ -192,12 +194,12 @@ class Demo:
         parked = sum(campaign.parked.values())
         return len(arrivals.dispatched) + singles + counted_duplicates(parts) + parked
 
-    def _outcome(self, parts: Runtime, arrivals: Arrivals, seconds: float) -> Outcome:
+    def _outcome(self, parts: Runtime, arrivals: Arrivals, seconds: float) -> DemoResult:
         campaign = campaign_progress(parts)
         singles = [each for each in arrivals.dispatched if each["campaign_id"] is None]
         notices = [each for each in arrivals.notices if "campaign_id" not in each]
         ids = Counter(each["dispatch_id"] for each in arrivals.dispatched)
-        return Outcome(
+        return DemoResult(
             sent=len(self.messages),
             dispatched=singles,
             notices=notices,

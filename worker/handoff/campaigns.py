@@ -15,7 +15,7 @@ from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked
 from core.moments import rfc3339, utc_now
-from core.parked.record import parked_document, parked_id
+from core.parked.record import document_to_park, parked_id
 from core.parked.store import ParkedDocument
 from worker.handoff.broker import Counts
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
@@ -123,7 +123,7 @@ class BatchWork:
     def _kept(self, attempt: BatchAttempt, batch: Batch, outcome: Outcome) -> list[ParkedDocument]:
         now, lane = self._clock(), self._settings.campaign_ingress_queue
         return [
-            parked_document(
+            document_to_park(
                 entry,
                 work_id=f"{attempt.id}/{batch.key}",
                 lane=lane,
@@ -150,7 +150,7 @@ class BatchWork:
         ids = replace(MessageIds(**known), message_id=None, country=None)
         entry = Parked(0, reason, str(error), error.errors, ids)
         from_lane = lane or self._settings.campaign_ingress_queue
-        kept = [parked_document(entry, work_id=attempt.id, lane=from_lane, document=document, now=self._clock())]
+        kept = [document_to_park(entry, work_id=attempt.id, lane=from_lane, document=document, now=self._clock())]
         chunk = Chunk(
             batch_key=f"refused:{attempt.id}",
             number=0,

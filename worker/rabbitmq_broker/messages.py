@@ -17,7 +17,7 @@ from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
-from core.parked.record import parked_document
+from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
 from worker.handoff.broker import Counts, PoolWork
@@ -107,7 +107,7 @@ class RabbitMessages:
             return []
         now, lane = self._clock(), self._settings.ingress_queue
         kept = [
-            parked_document(entry, work_id=work.id, lane=lane, document=work.documents[entry.index], now=now)
+            document_to_park(entry, work_id=work.id, lane=lane, document=work.documents[entry.index], now=now)
             for entry in parked
         ]
         came_again = set(work.redelivered)

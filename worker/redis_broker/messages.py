@@ -12,7 +12,7 @@ from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.moments import utc_now
-from core.parked.record import parked_document
+from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
@@ -143,7 +143,7 @@ class RedisMessages:
     ) -> list[ParkedDocument]:
         now = self._clock()
         return [
-            parked_document(
+            document_to_park(
                 entry,
                 work_id=f"{work_id}/{places[entry.index] if places else entry.index}",
                 lane=lane,

@@ -20,7 +20,7 @@ from core.engine.graded_sender import label
 from core.errors import RefusedError
 from core.sender import SenderType
 from worker.cli.output import command, console, json_option, print_json
-from worker.demo.run import CAMPAIGN, Demo, Outcome, Standing
+from worker.demo.run import CAMPAIGN, Demo, DemoResult, Standing
 from worker.embedded.urls import private_folder
 
 #: Lines of the table unless all are asked for: one for each country, of the kinds that are rarest in the sample.
@@ -134,7 +134,7 @@ def parked_by_reason(notices: Sequence[Mapping[str, Any]]) -> list[tuple[str, in
     return [(reason, count, words[reason]) for reason, count in counts.most_common()]
 
 
-def document(outcome: Outcome, ways: Ways) -> dict[str, object]:
+def document(outcome: DemoResult, ways: Ways) -> dict[str, object]:
     """The summary of `demo --json`."""
     return {
         "ok": outcome.adds_up,
@@ -163,7 +163,7 @@ def _sender(way: Way, messages: int) -> dict[str, object]:
     }
 
 
-def _print(outcome: Outcome, ways: Ways, everything: bool) -> None:
+def _print(outcome: DemoResult, ways: Ways, everything: bool) -> None:
     console.print(_senders_table(ways, everything))
     console.print(_parked_table(outcome))
     console.print(_campaign_line(outcome), soft_wrap=True)
@@ -201,7 +201,7 @@ def _cells(way: Way) -> tuple[Text, ...]:
     return Text(way.sender, "bold"), Text(way.sender_type), Text(why, colour), Text("\n".join(way.warnings), "yellow")
 
 
-def _parked_table(outcome: Outcome) -> Table:
+def _parked_table(outcome: DemoResult) -> Table:
     table = Table(title="Parked, kept to be replayed", title_justify="left", title_style="bold", header_style="bold")
     table.add_column("Reason")
     table.add_column("Messages", justify="right")
@@ -211,7 +211,7 @@ def _parked_table(outcome: Outcome) -> Table:
     return table
 
 
-def _campaign_line(outcome: Outcome) -> Text:
+def _campaign_line(outcome: DemoResult) -> Text:
     told = outcome.campaign
     parked = sum(told.parked.values())
     return Text(
@@ -220,7 +220,7 @@ def _campaign_line(outcome: Outcome) -> Text:
     )
 
 
-def _account_line(outcome: Outcome) -> Text:
+def _account_line(outcome: DemoResult) -> Text:
     parts = (
         f"Messages: {outcome.sent:,} sent = {len(outcome.dispatched):,} dispatched "
         f"+ {len(outcome.notices):,} parked + {outcome.duplicates:,} duplicates"
@@ -233,7 +233,7 @@ def _account_line(outcome: Outcome) -> Text:
     return Text.assemble(parts, "\n", verdict)
 
 
-def _print_hint(outcome: Outcome, keep: Path | None) -> None:
+def _print_hint(outcome: DemoResult, keep: Path | None) -> None:
     """How to look at one decision, of those that are worth a look."""
     warned = [each for each in outcome.dispatched if each["assignment"]["warnings"]] or list(outcome.dispatched)
     if not warned:
