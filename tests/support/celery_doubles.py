@@ -26,6 +26,18 @@ class Timer:
 
     def __init__(self) -> None:
         self.entries: list[TimerEntry] = []
+        self.repeated: list[TimerEntry] = []
+
+    def call_repeatedly(self, seconds: float, function: Callable[[], None]) -> TimerEntry:
+        entry = TimerEntry(seconds, function)
+        self.repeated.append(entry)
+        return entry
+
+    def repeat(self) -> None:
+        """Call once more what is called again and again."""
+        for entry in self.repeated:
+            if not entry.cancelled:
+                entry.call()
 
     def call_after(self, seconds: float, function: Callable[..., None], args: tuple[Any, ...] = ()) -> TimerEntry:
         entry = TimerEntry(seconds, lambda: function(*args))
@@ -86,7 +98,7 @@ class Channel:
         self.given_back: list[int] = []
         self.prefetch = 0
         self.waiting = 0
-        self.closed = False
+        self.connection: Any = SimpleNamespace(connected=True)
         self.fails: Exception | None = None
         self._consumers: dict[str, Callable[[Any], None]] = {}
         self._tag = 0
@@ -121,7 +133,7 @@ class Channel:
         return SimpleNamespace(message_count=self.waiting)
 
     def close(self) -> None:
-        self.closed = True
+        self.connection = None
 
     def consumes(self) -> set[str]:
         return set(self._consumers)
@@ -153,7 +165,8 @@ class Consumer:
 
     @property
     def app(self) -> Any:
-        return SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=self.consumed)))
+        amqp = SimpleNamespace(queues=SimpleNamespace(consume_from=self.consumed))
+        return SimpleNamespace(amqp=amqp, conf=SimpleNamespace(task_routes={}, task_default_queue="smart-assign.work"))
 
     @property
     def connection(self) -> Any:

@@ -31,6 +31,7 @@ from worker.handoff.errors import NotConfirmedError
 from worker.handoff.event_outbox import EventOutbox
 from worker.handoff.keys import Keys
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
+from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.events import RabbitEvents
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import AGAIN
@@ -77,7 +78,9 @@ class OnRabbitMQ:
         own, client = self.redis.settings, self.redis.client
         chunks, events = Chunks(client, own), RabbitEvents(self.broker, client, own)
         self.marks = Marks(client, own)
-        hand_off = RabbitHandOff(chunks, self.records, self.broker, marks=self.marks, settings=own)
+        hand_off = RabbitHandOff(
+            chunks, self.records, self.broker, marks=self.marks, earlier=EarlierWork(client, own), settings=own
+        )
         self.outbox = EventOutbox(client, events, own)
         work = BatchWork(assigner(self.verdicts), chunks, hand_off, self.outbox, own, clock=lambda: NOW)
         self.batches = RabbitBatches(work, self.broker, own, self.slept.append)

@@ -8,7 +8,7 @@ from typing import Any
 
 import fakeredis
 import pytest
-from amqp.exceptions import NotFound
+from amqp.exceptions import NotFound, RecoverableConnectionError
 
 import worker.intake.rabbitmq as intake_on_rabbitmq
 from core.process.watch import Watch
@@ -210,7 +210,7 @@ def test_a_worker_that_is_told_to_go_starts_nothing_more_and_acknowledges_what_h
     assert len(intake.started) == 2
     intake.started[1].ends()  # behind the first, which will not
     intake.step.give_back(intake.consumer)
-    assert (intake.singles.acknowledged, intake.singles.closed) == ([(2, False)], True)
+    assert (intake.singles.acknowledged, intake.singles.connection) == ([(2, False)], None)
 
 
 @pytest.mark.parametrize("end", ["ends", "fails"])
@@ -222,6 +222,15 @@ def test_a_lost_connection_is_left_to_the_broker_which_delivers_again(intake: In
     intake.turn()
     intake.step.stop_intake(intake.consumer)
     assert (intake.singles.acknowledged, intake.singles.given_back) == ([], [])
+
+
+def test_a_channel_that_has_ended_unseen_is_told_to_celery_which_connects_anew(intake: Intake) -> None:
+    intake.consumer.timer.repeat()
+    intake.campaigns.connection = None
+    with pytest.raises(RecoverableConnectionError):
+        intake.consumer.timer.repeat()
+    intake.step.stop_intake(intake.consumer)
+    intake.consumer.timer.repeat()
 
 
 def test_each_channel_has_acknowledgements_of_its_own(intake: Intake) -> None:

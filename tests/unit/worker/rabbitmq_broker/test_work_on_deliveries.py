@@ -21,6 +21,7 @@ from tests.support.handoff_doubles import (
 )
 from worker.handoff.broker import PoolWork
 from worker.handoff.errors import NotConfirmedError
+from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
 
@@ -40,6 +41,7 @@ class Bench:
             self.broker,
             self.marks,
             self.redis.settings,
+            earlier=EarlierWork(self.redis.client, self.redis.settings),
             clock=lambda: NOW,
             sleep=self.slept.append,
         )
