@@ -87,4 +87,4 @@ class ApiSettings(BaseSettings):
     @property
     def broker_is_redis(self) -> bool:
         """Whether the broker is a Redis."""
-        return self.broker_url.startswith("redis")
+        return self.broker_url.startswith(("redis", "sentinel"))

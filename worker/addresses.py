@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from core.process.sentinel import SentinelAddress, is_sentinel
+
 _NEXT_URL = re.compile(r"\s*[;,]\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 
 
@@ -44,4 +46,9 @@ def fault_of(urls: str) -> str | None:
             return (
                 "cannot be read: a port must be a number, and what is special in a password be written as %2F, %40, …"
             )
+    if is_sentinel(urls):
+        try:
+            SentinelAddress.of(urls)
+        except ValueError as error:
+            return str(error)
     return None

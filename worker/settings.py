@@ -120,8 +120,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _known_schemes(self) -> Settings:
         for name, url, schemes in (
-            ("BROKER_URL", self.broker_url, ("redis", "rediss", "redis+socket", "amqp", "amqps")),
-            ("REDIS_URL", self.redis_url, ("redis", "rediss", "redis+socket", "unix")),
+            ("BROKER_URL", self.broker_url, ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps")),
+            ("REDIS_URL", self.redis_url, ("redis", "rediss", "redis+socket", "unix", "sentinel")),
             ("DATABASE_URL", self.database_url, ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")),
         ):
             if url is not None and url.partition("://")[0] not in schemes:
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
     @property
     def broker_is_redis(self) -> bool:
         """Whether the broker is a Redis, embedded or configured."""
-        return self.broker_url is None or self.broker_url.startswith("redis")
+        return self.broker_url is None or self.broker_url.startswith(("redis", "sentinel"))
 
     @property
     def cache_url(self) -> str | None:

@@ -12,9 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from core.process.redis_packing import BulkPacker
 from core.process.redis_refusals import leave_after_refusals
+from core.process.sentinel import SentinelAddress, is_sentinel
 from core.process.silence import Silence
 
 _T = TypeVar("_T")
@@ -93,18 +95,28 @@ REPLAYING = Patience(connect_s=5.0, answer_s=30.0, tries_again=0)
 
 def open_redis(url: str, patience: Patience) -> redis.Redis:
     """A client, which connects when it is first used; `url` may be kombu's."""
-    place, options = client_url(url), dict[str, Any]()
+    place = client_url(url)
+    options: dict[str, Any] = {
+        "retry": patience.retry(),
+        "socket_timeout": patience.answer_s,
+        "socket_connect_timeout": patience.connect_s,
+        "health_check_interval": patience.health_check_s,
+    }
     if not place.startswith("unix:"):
         options |= {"socket_keepalive": True, "socket_keepalive_options": Silence(4 * patience.answer_s).keep_alive()}
     if patience.bulk:
         options["command_packer"] = BulkPacker()
-    client = redis.Redis.from_url(
-        place,
-        retry=patience.retry(),
-        socket_timeout=patience.answer_s,
-        socket_connect_timeout=patience.connect_s,
-        health_check_interval=patience.health_check_s,
-        **options,
-    )
+    client = _behind_sentinel(place, options) if is_sentinel(place) else redis.Redis.from_url(place, **options)
     leave_after_refusals(client.connection_pool)
+    return client
+
+
+def _behind_sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
+    """A client that asks the Sentinels for the primary whenever it dials."""
+    address = SentinelAddress.of(url)
+    timeouts = {name: value for name, value in options.items() if name.startswith("socket_")}
+    sentinels: Any = Sentinel  # redis-py has no types for it
+    client: redis.Redis = sentinels(address.nodes, sentinel_kwargs=timeouts | address.sentinel_options).master_for(
+        address.master_name, **options | address.redis_options
+    )
     return client

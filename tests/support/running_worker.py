@@ -44,7 +44,7 @@ class Deployment:
 
     @property
     def on_redis(self) -> bool:
-        return self.broker_url.startswith("redis")
+        return self.broker_url.startswith(("redis", "sentinel"))
 
     def queue(self, name: str) -> str:
         """The name of one of QUEUES in this deployment."""

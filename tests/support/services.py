@@ -245,7 +245,8 @@ class PostgresProcess:
         wait_for(lambda: not Path(f"/proc/{postmaster}").exists(), 10, "the end of PostgreSQL")
 
     def remove(self) -> None:
-        if (self.data / "postmaster.pid").exists():
+        noted = self.data / "postmaster.pid"
+        if noted.exists() and Path(f"/proc/{noted.read_text().splitlines()[0]}").exists():
             self._pg_ctl("stop", "-m", "immediate", "-w")
         shutil.rmtree(self.folder, ignore_errors=True)
 

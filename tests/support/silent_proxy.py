@@ -34,7 +34,8 @@ class Pair:
         for each in (self.near, self.far):
             if each is not None:
                 with suppress(OSError):
-                    each.close()
+                    each.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads
+                each.close()
 
 
 class SilentProxy:
@@ -66,7 +67,7 @@ class SilentProxy:
     def lead_to(self, target: int) -> None:
         """New connections go to another port from here on, and the others end, as when a pair behind one address fails over."""
         self._target = target
-        self._drop(self._pairs)
+        self._drop()
 
     def go_silent(self) -> None:
         """Nothing passes any more, nothing is refused, and nothing is closed."""
@@ -78,18 +79,16 @@ class SilentProxy:
         """New connections pass again; the others do not."""
         self._silent = False
 
-    def _drop(self, pairs: list[Pair]) -> None:
+    def _drop(self) -> None:
+        pairs, self._pairs = self._pairs, []
         for pair in pairs:
-            for each in (pair.near, pair.far):
-                if each is not None:
-                    with suppress(OSError):
-                        each.shutdown(socket.SHUT_RDWR)
-        self._pairs = []
+            pair.close()
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for pair in self._pairs:
-            pair.close()
+        self._drop()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from core.errors import RedisUnavailableError, StoreUnavailableError
 from core.phone import load_prefixes
 from core.process.garbage import freeze
 from core.process.lasting import Attempts
+from core.process.sentinel import is_sentinel, kombu_form
 from core.process.silence import Silence
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
@@ -143,8 +144,8 @@ class MessageTask(AssignTask):
 def celery_settings() -> dict[str, Any]:
     """The application's configuration, out of our settings."""
     settings, urls = configured()
-    return (_on_redis(settings) if settings.broker_is_redis else _on_rabbitmq(settings)) | {
-        "broker_url": urls.broker_url,
+    on_broker = _on_redis if settings.broker_is_redis else _on_rabbitmq
+    return on_broker(settings, urls.broker_url) | {
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_pool_limit": BROKER_POOL_LIMIT,
@@ -175,9 +176,11 @@ def celery_settings() -> dict[str, Any]:
     }
 
 
-def _on_redis(settings: Settings) -> dict[str, Any]:
+def _on_redis(settings: Settings, url: str) -> dict[str, Any]:
+    url, behind = kombu_form(url) if is_sentinel(url) else (url, {})
     names, silence = (settings.work_queue, settings.campaign_work_queue), Silence(settings.silence_s)
     return {
+        "broker_url": url,
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_S,
             "socket_timeout": silence.redis_s,
@@ -195,14 +198,16 @@ def _on_redis(settings: Settings) -> dict[str, Any]:
             "callbacks_to": sorted(settings.callback_queues),
             "our_queues": sorted(settings.queue_names),
             **settings.broker_transport_options,
+            **behind,
         },
         "task_queues": [Queue(name, routing_key=name) for name in names],
     }
 
 
-def _on_rabbitmq(settings: Settings) -> dict[str, Any]:
+def _on_rabbitmq(settings: Settings, url: str) -> dict[str, Any]:
     name = settings.work_queue
     return {
+        "broker_url": url,
         "broker_transport_options": {
             "confirm_publish": True,
             "silence_s": settings.silence_s,
