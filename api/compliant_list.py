@@ -16,7 +16,7 @@ from core.sender import Product
 
 @dataclass(frozen=True, slots=True)
 class _Computed:
-    """The documents of one book and product; `until` None: until the book changes."""
+    """The documents of one book and product; `until` is None where they hold until the book changes."""
 
     book: RuleBook
     since: datetime

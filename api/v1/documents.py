@@ -179,7 +179,7 @@ class CountryPreviewOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """A campaign as it would be sent; `invalid` recipients belong to no country, `repeats` are in it once more."""
+    """A campaign as it would be sent; `invalid` recipients belong to no country, `repeats` are numbers that came before."""
 
     countries: list[CountryPreviewOut]
     invalid: int

@@ -44,7 +44,7 @@ class _Account:
     def add_strategy(
         self, country: str, product: str, spread: bool, position: int | None, sender_id: str | None, *named: Any
     ) -> None:
-        """One strategy of a default; `position` None: the account has none."""
+        """One strategy of a default; `position` is None where the account has none."""
         if position is None:
             return
         sender_type, sender_country = named

@@ -50,7 +50,7 @@ def _senders() -> Select[*tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class SenderPage:
-    """Senders with all their registrations; `next_after` None: the last page."""
+    """Senders with all their registrations; `next_after` is None on the last page."""
 
     senders: tuple[Sender, ...]
     next_after: int | None

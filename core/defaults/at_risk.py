@@ -35,8 +35,8 @@ _INSTANT = timedelta(microseconds=1)
 class Risk:
     """A strategy of a default that cannot be used now, or from a moment to come; `position` runs from 0.
 
-    `reason` is the code of the filter that the sender fails, `detail` the same in words. `at_risk_from` None: it
-    cannot be used already, and no date of a rule, a sender or a registration says since when.
+    `reason` is the code of the filter that the sender fails, `detail` the same in words. `at_risk_from` is
+    None where the sender is unusable already, and no date of a rule, a sender or a registration says since when.
     """
 
     position: int
@@ -73,7 +73,7 @@ class EndangeredDefault:
 
 @dataclass(frozen=True, slots=True)
 class RiskPage:
-    """Some defaults in the order of their ids: all that were judged, and those at risk; `after` None: the last."""
+    """Some defaults in the order of their ids: all that were judged, and those at risk; `after` is None on the last page."""
 
     judged: tuple[UUID, ...]
     endangered: tuple[EndangeredDefault, ...]

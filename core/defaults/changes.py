@@ -29,7 +29,7 @@ from core.storage.tables import DefaultHistoryRow, DefaultRow, StrategyRow
 
 @dataclass(frozen=True, slots=True)
 class DefaultChange:
-    """A default as it shall be; `before` None: it is new. No strategies: it is removed."""
+    """A default as it shall be; `before` is None where it is new. One without strategies is removed."""
 
     key: DefaultKey
     before: StoredDefault | None

@@ -45,7 +45,7 @@ def _can_be_judged(strategy: Strategy, at: int, blamed: set[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One change of a default; `before` None: created, `after` None: removed."""
+    """One change of a default; `before` is None where it was created, `after` where it was removed."""
 
     country: str
     product: Product
@@ -57,7 +57,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A default as it stands, or the frame of a new one; `as_http`: strategies are written as the HTTP API asks."""
+    """A default as it stands, or a new one without its strategies yet. `as_http` says whose rules of form hold."""
 
     stored: StoredDefault
     new: bool

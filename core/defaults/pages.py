@@ -32,7 +32,7 @@ SORT_COLUMNS = tuple(_SORTS)
 
 @dataclass(frozen=True, slots=True)
 class DefaultPage:
-    """One page of a list; `next_cursor` None: the last."""
+    """One page of a list; `next_cursor` is None on the last."""
 
     items: tuple[StoredDefault, ...]
     next_cursor: str | None

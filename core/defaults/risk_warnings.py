@@ -33,7 +33,7 @@ class WarningCount:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPage:
-    """What became of some pages: defaults judged, strategies at risk, told now, mended; `after` None: the last page."""
+    """What became of some pages: defaults judged, strategies at risk, told now, mended; `after` is None on the last page."""
 
     checked: int
     at_risk: int

@@ -128,7 +128,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class SenderRef:
-    """A sender as a message, a batch or a default names it; `sender_type` None: any type."""
+    """A sender as a message, a batch or a default names it; `sender_type` is None where any type will do."""
 
     sender_id: str | None
     sender_type: SenderType | None = None

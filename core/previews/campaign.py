@@ -61,7 +61,7 @@ class Audience:
 
     @property
     def repeats(self) -> int | None:
-        """Recipients that are in the campaign once more; None: there are too many recipients to tell."""
+        """Recipients whose number came before; None where there are too many recipients to tell."""
         if self.total > self._repeats_among:
             return None
         return sum(len(shelf) - len(set(shelf)) for shelf in self._shelves)

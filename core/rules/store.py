@@ -49,7 +49,7 @@ class RuleVersion:
 
 @dataclass(frozen=True, slots=True)
 class RuleOverride:
-    """A local correction; `removed_at` None: it stands, though its rule may have ended by itself."""
+    """A local correction; `removed_at` is None while it stands, though its rule may have ended by itself."""
 
     override_id: int
     rule: CountryRule

@@ -153,9 +153,9 @@ class Write:
 
 
 class Database:
-    """An engine with the manners that every query here shares; safe to share between threads, not across a fork.
+    """An engine, and the two ways to use it: `single` statements, and `writing` with epochs.
 
-    Whatever uses it may raise StoreUnavailableError.
+    Safe to share between threads, not across a fork. Whatever uses it may raise StoreUnavailableError.
     """
 
     def __init__(self, engine: Engine, sink: EpochSink | None = None, clock: Callable[[], datetime] = utc_now) -> None:

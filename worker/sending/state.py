@@ -36,7 +36,7 @@ class FileIdentity(msgspec.Struct, frozen=True):
 
 
 class CampaignState(msgspec.Struct, kw_only=True):
-    """How far a campaign was sent. `source` None: from a stream, which cannot be read twice.
+    """How far a campaign was sent. `source` is None where it came from a stream, which cannot be read twice.
 
     `options` are digests by name, so that no text is kept. `offset` and `line` are where the next batch begins in the
     file, `report_bytes` how much of the report on refused rows tells of what lies before.
