@@ -36,7 +36,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     Only a program of its own, whose settings come from the environment, sets up its logs.
     """
     if settings is None:
-        settings = ApiSettings()
+        settings = ApiSettings.model_validate({})
         send_logs_to_stderr(settings.log_format, settings.log_level)
     services = Services(settings)
     app = FastAPI(

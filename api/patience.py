@@ -110,7 +110,7 @@ class PatientProtocol(H11Protocol):
 
 @cache
 def _seconds() -> dict[Wait, float]:
-    settings = ApiSettings()
+    settings = ApiSettings.model_validate({})
     slow = settings.api_body_timeout_s
     return {Wait.HEADER: settings.api_header_timeout_s, Wait.BODY: slow, Wait.READER: slow}
 

@@ -6,22 +6,22 @@ The API stands beside the worker and imports nothing of it; a test compares the 
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.environment import FromEnvironment
 from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
 
 ENV_PREFIX = "SMART_ASSIGN_"
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(FromEnvironment):
     """Every field is the environment variable of its name in capitals, after `SMART_ASSIGN_`.
 
     Broker and database have no default here: `smart-assign api` fills them in, in embedded mode too.
     """
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    environment_prefix = ENV_PREFIX
 
     broker_url: str
     redis_url: str | None = None

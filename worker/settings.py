@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.process.environment import FromEnvironment, JsonObject
 from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
 from worker.addresses import fault_of
@@ -17,16 +16,16 @@ from worker.transport_options import RedisOptions, options_of
 ENV_PREFIX = "SMART_ASSIGN_"
 
 
-class Settings(BaseSettings):
+class Settings(FromEnvironment):
     """Every field is the environment variable of its name in capitals, after `SMART_ASSIGN_`."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+    environment_prefix = ENV_PREFIX
 
     broker_url: str | None = Field(None, description="Redis or RabbitMQ; unset: embedded Redis under DATA_DIR")
     redis_url: str | None = Field(None, description="Redis for cache, idempotency and progress; unset: the broker's")
     database_url: str | None = Field(None, description="SQLAlchemy URL; unset: SQLite under DATA_DIR")
     data_dir: Path = Field(Path(".smart-assign"), description="where embedded mode keeps its data")
-    broker_transport_options: dict[str, Any] = Field(
+    broker_transport_options: JsonObject = Field(
         {},
         description="kombu's transport options, as the producers have them: `priority_steps`, `sep`, …",
     )
