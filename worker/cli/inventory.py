@@ -11,7 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from core.inventory.importing import InventoryImport, InventorySummary
 from worker.cli.interrupts import telling
-from worker.cli.output import command, json_option, print_json, print_table, say, stderr
+from worker.cli.live import stderr
+from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.session import open_session, operator
 from worker.sending.state import size_of
 

@@ -10,38 +10,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from textwrap import indent
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from core.errors import RefusedError
 from core.process.printable import lines_of, one_json_line, one_line
 from worker.cli.interrupts import INTERRUPTED, interruptible
 from worker.cli.loading import load
+from worker.cli.tables import echo_table
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 #: Loaded when something fails: it knows the errors of every library that a command may use.
 _SENTENCE_OF = "worker.cli.failures:sentence_of"
-
-#: For people; on stdout.
-console = Console(highlight=False)
-#: For people, beside machine output; on stderr.
-stderr = Console(stderr=True, highlight=False)
-
-#: Tables of more columns wrap them all, for an 80-column terminal holds no more whole ones.
-MOST_WHOLE_COLUMNS = 5
-#: Characters of the longest id, that of a decision, and some.
-LONGEST_ID = 40
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine output on stdout.")
 
@@ -52,46 +39,25 @@ def print_json(document: object) -> None:
     sys.stdout.flush()
 
 
-def shown(value: object, style: str = "") -> Text:
-    """A value as it may be printed, on one line, without markup; None is empty."""
-    return Text("" if value is None else one_line(str(value)), style)
-
-
-def say(sentence: str, style: str = "") -> None:
+def say(sentence: str) -> None:
     """Print a sentence, on a line of its own however long it is."""
-    console.print(shown(sentence, style), soft_wrap=True)
+    click.echo(one_line(sentence))
 
 
 def say_lines(text: str) -> None:
     """Print a text with its own line ends, each line indented, so that none looks like one of ours."""
-    console.print(Text(indent(lines_of(text), "  ", lambda _: True)), soft_wrap=True)
+    click.echo(indent(lines_of(text), "  ", lambda _: True))
 
 
 def warn(sentence: str) -> None:
     """Print a sentence on stderr, beside whatever stdout holds."""
-    stderr.print(shown(sentence), soft_wrap=True)
+    click.echo(one_line(sentence), err=True)
 
 
-def print_table(
-    title: str, columns: Sequence[str], rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]
-) -> None:
-    """Print a table; text is shown as it is, without markup."""
-    table = Table(
-        title=shown(title) if title else None,
-        title_justify="left",
-        header_style="bold",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    cells = [[shown(value) for value in row] for row in rows]
-    for place, column in enumerate(columns):
-        # Ids stay whole where there is room at all; what is longer than any, and the last column, are words.
-        widest = max((row[place].cell_len for row in cells), default=0)
-        is_id = place < len(columns) - 1 and len(columns) <= MOST_WHOLE_COLUMNS and widest <= LONGEST_ID
-        table.add_column(column, overflow="fold", no_wrap=is_id)
-    for row in cells:
-        table.add_row(*row)
-    console.print(table)
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; what is None is empty."""
+    texts = (["" if cell is None else one_line(str(cell)) for cell in row] for row in rows)
+    echo_table(one_line(title), columns, texts)
 
 
 def fail(message: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,20 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.encoding import encode_json
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
 from worker.cli.body import body_options
 from worker.cli.interrupts import telling, whole
-from worker.cli.output import command, fail, json_option, print_json, say, stderr, warn
+from worker.cli.loading import load
+from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.cli.parameters import enum_option
 from worker.handoff.errors import BROKER_ERRORS, NotSentError
 from worker.handoff.producer import Producer, in_trips
 from worker.sending.message_lines import Line, contract_errors, read_lines
 from worker.sending.state import size_of
 
+#: Loaded where there is a terminal to draw it on.
+_BAR = "worker.cli.live:bar_of_bytes"
 #: What a single message needs -> the option that gives it.
 _REQUIRED = {"account_id": "--account", "to": "--to", "body": "--body"}
 #: Refused lines that a person is shown; the rest is counted.
@@ -148,10 +151,8 @@ def _report(sending: Sending, as_json: bool) -> None:
 @contextmanager
 def _progress(stream: BinaryIO, as_json: bool) -> Iterator[Callable[[Sending], None]]:
     """A bar over the bytes of the file, on a terminal."""
-    if as_json or not stderr.is_terminal:
+    if as_json or not sys.stderr.isatty():
         yield lambda _: None
         return
-    columns = (TextColumn("{task.fields[messages]:,} messages"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, transient=True) as progress:
-        task = progress.add_task("", total=size_of(stream), messages=0)
-        yield lambda sending: progress.update(task, completed=sending.size, messages=sending.enqueued)
+    with load(_BAR)(size_of(stream)) as told:
+        yield lambda sending: told(sending.size, sending.enqueued)

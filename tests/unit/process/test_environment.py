@@ -12,7 +12,7 @@ class Told(FromEnvironment):
     name: str = "nobody"
     count: int = Field(1, ge=1)
     asked: bool = False
-    more: JsonObject = {}
+    more: JsonObject = Field({})
 
 
 def told(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Told:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from worker.cli.output import stderr, warn
+from worker.cli.live import stderr
+from worker.cli.output import warn
 from worker.sending.state import CampaignState
 
 

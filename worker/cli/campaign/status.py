@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 
 import click
-from rich.live import Live
-from rich.table import Table
 
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError
+from core.process.printable import one_line
 from worker.broker_access import queue_access
-from worker.cli.output import command, console, json_option, print_json, shown
+from worker.cli.loading import load
+from worker.cli.output import command, json_option, print_json
+from worker.cli.tables import GAP
 from worker.sending.state import StateFile
 
 WATCH_S = 0.5
 RATE_LOOKS = 10
+#: Loaded where somebody watches.
+_WATCHED = "worker.cli.live:watched"
 
 
 @click.command("status")
@@ -37,7 +40,7 @@ def status(campaign_id: str, account_id: str | None, watch: bool, as_json: bool)
     elif as_json:
         print_json(_find(campaign_id, account_id).document())
     else:
-        console.print(_table(_find(campaign_id, account_id)))
+        click.echo(_text(_find(campaign_id, account_id)))
 
 
 def _find(campaign_id: str, account_id: str | None) -> CampaignProgress:
@@ -54,11 +57,11 @@ def _find(campaign_id: str, account_id: str | None) -> CampaignProgress:
 def _watch(campaign_id: str, account_id: str | None, as_json: bool) -> None:
     shown: CampaignProgress | None = None
     rate = _Rate()
-    with nullcontext() if as_json else Live(console=console, auto_refresh=False) as live:
+    with nullcontext() if as_json else load(_WATCHED)() as show:
         while shown is None or not shown.complete:
             found = _find(campaign_id, account_id)
-            if live is not None:
-                live.update(_table(found, rate.of(found.received)), refresh=True)
+            if show is not None:
+                show(_text(found, rate.of(found.received)))
             elif found != shown:
                 print_json(found.document())
             shown = found
@@ -79,15 +82,12 @@ class _Rate:
         return (now - before) / (end - begin) if end > begin else None
 
 
-def _table(found: CampaignProgress, rate: float | None = None) -> Table:
-    if rate is None:
-        rate = _whole_rate(found)
-    table = Table(title=shown(f"Campaign {found.campaign_id} of {found.account_id}"), title_justify="left", box=None)
-    table.add_column()
-    table.add_column(justify="right")
-    for name, value in _lines(found, rate):
-        table.add_row(shown(name), shown(value))
-    return table
+def _text(found: CampaignProgress, rate: float | None = None) -> str:
+    """The campaign's name, and a line for each figure, names to the left and figures to the right."""
+    lines = [(one_line(name), value) for name, value in _lines(found, _whole_rate(found) if rate is None else rate)]
+    left, right = (max(map(len, column)) for column in zip(*lines, strict=True))
+    figures = [f"{name:<{left}}{GAP}{value:>{right}}" for name, value in lines]
+    return "\n".join([one_line(f"Campaign {found.campaign_id} of {found.account_id}"), *figures])
 
 
 def _lines(found: CampaignProgress, rate: float | None) -> Iterator[tuple[str, str]]:

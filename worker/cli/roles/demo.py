@@ -19,7 +19,8 @@ from rich.text import Text
 from core.engine.graded_sender import label
 from core.errors import RefusedError
 from core.sender import SenderType
-from worker.cli.output import command, console, json_option, print_json
+from worker.cli.live import console
+from worker.cli.output import command, json_option, print_json
 from worker.demo.run import CAMPAIGN, Demo, DemoResult, Standing
 from worker.embedded.urls import private_folder
 

@@ -9,13 +9,12 @@ from functools import partial
 
 import click
 import structlog
-from rich.text import Text
 
 from core.errors import RefusedError
 from core.process.log_choices import LogLevel
 from core.process.log_events import LogEvent
 from worker.addresses import masked
-from worker.cli.output import command, console, json_option, print_json, say
+from worker.cli.output import command, json_option, print_json, say
 from worker.cli.roles.celery_programs import ready_database
 from worker.cli.roles.ports import any_port, is_free, reachable
 from worker.configuration import configured
@@ -108,7 +107,7 @@ class _Heard:
             print_json({"ready": True, "roles": urls} | self._places)
             return
         lines = [f"  {name:<10} {url or 'running'}" for name, url in urls.items()]
-        console.print(Text("\n".join(["", "Ready. Ctrl-C ends all.", *lines, ""]), "bold"))
+        click.secho("\n".join(["", "Ready. Ctrl-C ends all.", *lines, ""]), bold=True)
 
 
 def as_role(settings: Settings, part: Part, address: Address | None) -> Role:
