@@ -79,6 +79,16 @@ GOALS = (
     Goal("Latency, idle system: p99", "latency/idle/p99", at_most=20, unit=" ms"),
     Goal("Latency, 200 a second: median", "latency/200/median", at_most=5, unit=" ms"),
     Goal("Latency, 200 a second: p99", "latency/200/p99", at_most=20, unit=" ms"),
+    Goal("CPU of `--help`", "startup/help", at_most=0.15, unit=" s"),
+    Goal("CPU of `--version`", "startup/version", at_most=0.15, unit=" s"),
+    Goal("CPU of completing a command's name", "startup/completion", at_most=0.15, unit=" s"),
+    Goal("CPU of `send`", "startup/send", at_most=0.5, unit=" s"),
+    Goal("CPU of `dispatch tail`", "startup/dispatch", at_most=0.5, unit=" s"),
+    Goal("CPU of `campaign status`", "startup/status", at_most=0.5, unit=" s"),
+    Goal("CPU of `rules show`", "startup/rules-show", at_most=0.7, unit=" s"),
+    Goal("CPU of `explain`", "startup/explain", at_most=0.7, unit=" s"),
+    Goal("CPU of `senders list`", "startup/senders-list", at_most=0.7, unit=" s"),
+    Goal("CPU of `rules list`", "startup/rules-list", at_most=1, unit=" s"),
 )
 
 

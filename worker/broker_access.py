@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from core.campaigns.progress import Progress
+from core.process.loading import load
 from worker.configuration import Configured, configured
 from worker.handoff.access import BrokerAccess
-from worker.rabbitmq_broker.access import RabbitAccess
-from worker.redis_broker.access import RedisAccess
 from worker.settings import Settings
+
+#: The client of one broker is loaded, not that of the other.
+_ON_REDIS = "worker.redis_broker.access:RedisAccess"
+_ON_RABBITMQ = "worker.rabbitmq_broker.access:RabbitAccess"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +52,5 @@ def release_queue_access() -> None:
 
 
 def _access(found: Configured) -> BrokerAccess:
-    return RedisAccess(*found) if found.settings.broker_is_redis else RabbitAccess(*found)
+    access: BrokerAccess = load(_ON_REDIS if found.settings.broker_is_redis else _ON_RABBITMQ)(*found)
+    return access

@@ -7,10 +7,10 @@ from contextlib import ExitStack, closing, contextmanager
 
 from core.cache.epochs import RedisEpochs
 from core.process.redis_clients import PROBING, open_redis
-from core.storage.database import open_engine
 from core.store import Store
-from worker.embedded.urls import database_url_of, running_redis_url
+from worker.embedded.urls import running_redis_url
 from worker.settings import Settings
+from worker.store_reading import store_alone
 
 
 @contextmanager
@@ -20,9 +20,7 @@ def store_only(settings: Settings) -> Iterator[Store]:
     Writes publish their epochs to the Redis that is configured, or to the embedded one if it runs; where it is away they
     succeed all the same.
     """
-    engine = open_engine(database_url_of(settings), prepared_statements=settings.database_prepared_statements)
     redis_url = running_redis_url(settings)
     with ExitStack() as stack:
-        stack.callback(engine.dispose)
         client = stack.enter_context(closing(open_redis(redis_url, PROBING))) if redis_url else None
-        yield Store(engine, RedisEpochs(client, settings.key_prefix) if client else None)
+        yield stack.enter_context(store_alone(settings, RedisEpochs(client, settings.key_prefix) if client else None))

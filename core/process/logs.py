@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
 
 from core.process.log_choices import LogFormat, LogLevel
+from core.process.logger import set_up_now
 from core.process.printable import lines_of, one_line
 
 #: What spans several lines on a console.
@@ -57,3 +59,11 @@ def _printable(_logger: object, _method: str, record: EventDict) -> EventDict:
         if isinstance(value, str):
             record[name] = lines_of(value).replace("\n", "\n  ") if name in _TRACES else one_line(value)
     return record
+
+
+def bound_logger(name: str) -> Any:
+    """Structlog's logger of that name; where a program has not set up its logs, warnings go to stderr for people."""
+    set_up_now()
+    if not structlog.is_configured():
+        send_logs_to_stderr(LogFormat.CONSOLE, LogLevel.WARNING)
+    return structlog.get_logger(name)

@@ -17,7 +17,7 @@ from core.storage.database import open_engine
 from core.store import Store
 from tests.support.ids import message_digest
 from worker.demo.run import Demo, DemoResult, demo_settings
-from worker.embedded.urls import sqlite_url
+from worker.embedded.places import sqlite_url
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 

@@ -23,7 +23,7 @@ LONGEST_FUNCTION = 50
 #: Celery asks for a module that holds the application; it alone builds one.
 BUILDS_THE_APPLICATION = "worker.celery"
 #: A command is loaded when it is called, by the place that the table of commands names.
-LOADS_BY_NAME = {"worker/cli/loading.py"}
+LOADS_BY_NAME = {"core/process/loading.py"}
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 IMPORTS_WITHOUT_SERVICES = """
 import importlib, pathlib, socket, sys

@@ -29,7 +29,7 @@ from core.process.private_files import make_private_folder
 from core.process.redis_clients import PROBING, open_redis
 from worker.celery_setup.schedule import DueTask
 from worker.configuration import configured
-from worker.embedded.urls import private_folder
+from worker.embedded.places import private_folder
 from worker.handoff.keys import Keys
 from worker.settings import Settings
 

@@ -1,7 +1,7 @@
 """The command line, `smart-assign`: one file for each group of commands."""
 
+from core.process.loading import load
 from worker.cli.interrupts import end_at_once_when_interrupted
-from worker.cli.loading import load
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from core.accounts.accounts import Account
+from core.accounts.accounts import Account, Accounts
+from core.accounts.logins import ApiKeys
 from core.documents import account_document, key_document
 from core.moments import second_text
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
@@ -55,7 +56,7 @@ def list_accounts(parent: str | None, as_json: bool) -> None:
 def _all(session: Session, parent: str | None) -> list[Account]:
     found: list[Account] = []
     while True:
-        page = session.accounts.page(parent=parent, after=found[-1].account_id if found else None, limit=_PAGE)
+        page = Accounts(session.store).page(parent=parent, after=found[-1].account_id if found else None, limit=_PAGE)
         found += page
         if len(page) < _PAGE:
             return found
@@ -77,7 +78,7 @@ def _row(account: Account) -> tuple[object, ...]:
 def add(*, account_id: str, name: str | None, parent: str | None, may_borrow: bool, as_json: bool) -> None:
     """Add an account, or a sub-account, with an API key, which is shown this once."""
     with open_session() as session:
-        account, key = session.accounts.add(account_id, name=name, parent=parent, may_borrow=may_borrow)
+        account, key = Accounts(session.store).add(account_id, name=name, parent=parent, may_borrow=may_borrow)
     _tell_key(account, key, as_json)
 
 
@@ -88,7 +89,7 @@ def add(*, account_id: str, name: str | None, parent: str | None, may_borrow: bo
 def suspend(account_id: str, as_json: bool) -> None:
     """Stop an account and its sub-accounts from sending; their messages are parked."""
     with open_session() as session:
-        account = session.accounts.suspend(account_id)
+        account = Accounts(session.store).suspend(account_id)
     _tell_status(account, as_json)
 
 
@@ -99,7 +100,7 @@ def suspend(account_id: str, as_json: bool) -> None:
 def resume(account_id: str, as_json: bool) -> None:
     """Let a suspended account send again; what was parked meanwhile waits for `parked replay`."""
     with open_session() as session:
-        account = session.accounts.resume(account_id)
+        account = Accounts(session.store).resume(account_id)
     _tell_status(account, as_json)
 
 
@@ -119,8 +120,8 @@ def _tell_status(account: Account, as_json: bool) -> None:
 def key_add(*, account_id: str, name: str | None, expires_at: datetime | None, as_json: bool) -> None:
     """Add an API key, which is shown this once; those there already stay good."""
     with open_session() as session:
-        account = session.accounts.get(account_id)
-        key = session.api_keys.add(account_id, name=name, expires_at=expires_at)
+        account = Accounts(session.store).get(account_id)
+        key = ApiKeys(session.store).add(account_id, name=name, expires_at=expires_at)
     _tell_key(account, key, as_json)
 
 
@@ -141,8 +142,8 @@ def key_add(*, account_id: str, name: str | None, expires_at: datetime | None, a
 def key_rotate(*, account_id: str, key_id: int, overlap_h: int, as_json: bool) -> None:
     """Add a key in the place of another, which ends after an overlap; the new one is shown this once."""
     with open_session() as session:
-        account = session.accounts.get(account_id)
-        key = session.api_keys.rotate(account_id, key_id, timedelta(hours=overlap_h))
+        account = Accounts(session.store).get(account_id)
+        key = ApiKeys(session.store).rotate(account_id, key_id, timedelta(hours=overlap_h))
     _tell_key(account, key, as_json)
 
 
@@ -161,7 +162,7 @@ def _tell_key(account: Account, key: str, as_json: bool) -> None:
 def key_list(account_id: str, as_json: bool) -> None:
     """List API keys by their first characters."""
     with open_session() as session:
-        keys = [key_document(key) for key in session.api_keys.of(account_id)]
+        keys = [key_document(key) for key in ApiKeys(session.store).of(account_id)]
     if as_json:
         print_json({"keys": keys})
     else:
@@ -177,7 +178,7 @@ def key_list(account_id: str, as_json: bool) -> None:
 def key_revoke(account_id: str, key_id: int, as_json: bool) -> None:
     """Make an API key useless."""
     with open_session() as session:
-        session.api_keys.revoke(account_id, key_id)
+        ApiKeys(session.store).revoke(account_id, key_id)
     if as_json:
         print_json({"account_id": account_id, "revoked": key_id})
     else:

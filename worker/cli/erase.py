@@ -10,6 +10,7 @@ from contextlib import suppress
 import click
 import redis
 
+from core.accounts.accounts import Accounts
 from core.documents import erasure_document
 from core.erasures.erasures import Erasures, asked_number
 from core.errors import NotFoundError
@@ -72,7 +73,7 @@ def _within(session: Session, account_id: str | None) -> Sequence[ParkedFilter]:
     if account_id is None:
         return (ParkedFilter(state=None),)
     try:
-        below = list(session.accounts.sub_account_ids(account_id))
+        below = list(Accounts(session.store).sub_account_ids(account_id))
     except NotFoundError:
         below = []
     return [ParkedFilter(state=None, account_id=each) for each in (account_id, *below)]

@@ -67,7 +67,7 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
     if missing:
         raise click.UsageError(f"give {' and '.join(missing)}, or --decision")
     media = _STAND_IN_MEDIA if asked["product"] is Product.MMS else {}
-    with open_session() as session:
+    with open_session(writes=False) as session:
         now = session.store.clock()
         return inquire(
             session.store,
@@ -80,7 +80,7 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
 
 
 def _stored(decision_id: str) -> Mapping[str, Any]:
-    with open_session() as session:
+    with open_session(writes=False) as session:
         document = session.store.decision(decision_id)
     if document is None:
         raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")

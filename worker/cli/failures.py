@@ -10,15 +10,11 @@ from pydantic import ValidationError
 from redis.exceptions import AuthenticationError, RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import SmartAssignError
-
 
 def sentence_of(error: Exception) -> str | None:
     """What to say; None: it is a fault of this program, whose trace is to be seen."""
     words: str | None = None
     match error:
-        case SmartAssignError():
-            words = str(error)
         case ValidationError():
             words = "; ".join(_setting_error(detail) for detail in error.errors(include_url=False))
         case AuthenticationError():

@@ -9,8 +9,8 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from core.process.loading import load
 from core.process.printable import one_line
-from worker.cli.loading import load
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 
-from core.errors import RefusedError
+from core.errors import RefusedError, SmartAssignError
+from core.process.loading import load
 from core.process.printable import lines_of, one_json_line, one_line
 from worker.cli.interrupts import INTERRUPTED, interruptible
-from worker.cli.loading import load
 from worker.cli.tables import echo_table
 
 _P = ParamSpec("_P")
@@ -82,6 +82,8 @@ def errors_as_exit_codes() -> Iterator[None]:
     except RefusedError as error:
         for field_error in error.errors:
             warn(f"  {field_error.field}: {field_error.reason}")
+        fail(str(error))
+    except SmartAssignError as error:
         fail(str(error))
     except Exception as error:
         sentence: str | None = load(_SENTENCE_OF)(error)

@@ -12,8 +12,11 @@ import click
 from core.countries import read_country
 from core.errors import NotFoundError
 from core.moments import parse_moment
-from core.rules.files import shipped_rules
+from core.process.loading import load
 from core.sender import Product, SenderType, TrafficClass
+
+#: The countries that there are stand in it; whoever names none does not load it.
+_SHIPPED_RULES = "core.rules.files:shipped_rules"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -68,7 +71,7 @@ def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", 
 def known_country(code: str) -> str:
     """The ISO 3166-1 alpha-2 code in capitals, UK as GB. Raises NotFoundError for a code of no country."""
     try:
-        return read_country(code, shipped_rules())
+        return read_country(code, load(_SHIPPED_RULES)())
     except ValueError as error:
         raise NotFoundError(f"country: {error}") from None
 

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 import click
 
 from core.encoding import encode_json
+from core.process.loading import load
 from core.sender import Product, SenderType, TrafficClass
 from worker.broker_access import queue_access
 from worker.cli.body import body_options
 from worker.cli.interrupts import telling, whole
-from worker.cli.loading import load
 from worker.cli.output import command, fail, json_option, print_json, say, warn
 from worker.cli.parameters import enum_option
 from worker.handoff.errors import BROKER_ERRORS, NotSentError

@@ -49,8 +49,8 @@ def list_senders(
     """List senders in the order in which they were added; --country is the sender's own country."""
     wanted = {"sender_type": sender_type, "status": status, "country": optional_country(country)}
     whose = owner(account_id, platform)
-    with open_session() as session:
-        found = list(_all(session.senders, whose, wanted))
+    with open_session(writes=False) as session:
+        found = list(_all(Senders(session.store), whose, wanted))
     if as_json:
         print_json({"senders": [sender_document(sender) for sender in found]})
         return
@@ -115,7 +115,7 @@ def add(
         **fields,
     )
     with open_session() as session:
-        added = session.senders.add(sender)
+        added = Senders(session.store).add(sender)
     _report(added, "added", as_json)
 
 
@@ -138,7 +138,7 @@ def set_status(
     """Change a sender's status; only an active one sends."""
     whose = owner(account_id, platform)
     with open_session() as session:
-        changed = session.senders.set_status(whose, sender_id, status, sender_type)
+        changed = Senders(session.store).set_status(whose, sender_id, status, sender_type)
     _report(changed, str(status), as_json)
 
 
@@ -168,7 +168,7 @@ def register(
     whose = owner(account_id, platform)
     registration = Registration(known_country(country), status, valid_from, valid_until)
     with open_session() as session:
-        changed = session.senders.register(whose, sender_id, registration, sender_type)
+        changed = Senders(session.store).register(whose, sender_id, registration, sender_type)
     only = replace(changed, registrations=(registration,))
     _report(changed if as_json else only, f"{status} in {registration.country}", as_json)
 

@@ -6,25 +6,23 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.accounts.accounts import Accounts
-from core.accounts.logins import ApiKeys
-from core.accounts.senders import Senders
-from core.defaults.assign_all import AssignAll
-from core.defaults.default_senders import DefaultSenders
 from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
+from core.process.loading import load
 from core.process.log_choices import LogLevel
-from core.rules.files import shipped_rules
+from core.process.logger import set_up_now, set_up_when_logged
 from core.storage.schema import current_version, known_versions, newest_version
 from core.store import Store
-from worker.cli.loading import load
-from worker.logs import set_up_logs
 from worker.settings import Settings
-from worker.store_access import store_only
+from worker.store_reading import store_alone
 
+#: What a session that writes needs besides: a client of Redis, to tell of changes.
+_STORE_ONLY = "worker.store_access:store_only"
+_SET_UP_LOGS = "worker.logs:set_up_logs"
+#: What an embedded database is compared with.
+_SHIPPED_RULES = "core.rules.files:shipped_rules"
 #: Alembic, which does it, takes as long to import as all the rest of a command, and is needed once for a new version.
 _UPGRADE = "core.storage.upgrade:upgrade"
 
@@ -40,50 +38,25 @@ class Session:
     settings: Settings
     store: Store
 
-    @cached_property
-    def accounts(self) -> Accounts:
-        """Accounts and sub-accounts."""
-        return Accounts(self.store)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        """The API keys of accounts."""
-        return ApiKeys(self.store)
-
-    @cached_property
-    def senders(self) -> Senders:
-        """The inventory."""
-        return Senders(self.store)
-
-    @cached_property
-    def defaults(self) -> DefaultSenders:
-        """Default senders, judged by the active rules and the policy of the settings."""
-        return DefaultSenders(self.store, self.store.active_rules, self.settings.policy)
-
-    @cached_property
-    def assign_all(self) -> AssignAll:
-        """The smart choice as the default of many countries, by the same rules and policy."""
-        return AssignAll(self.store, self.store.active_rules, self.settings.policy)
-
 
 def read_settings() -> Settings:
     """The settings; logs are about what went wrong, and on stderr, unless LOG_LEVEL asks for more."""
     settings = Settings()
     if "log_level" not in settings.model_fields_set:
         settings = settings.model_copy(update={"log_level": LogLevel.WARNING})
-    set_up_logs(settings)
+    set_up_when_logged(settings.log_level, lambda: load(_SET_UP_LOGS)(settings))
     return settings
 
 
 @contextmanager
-def open_session(*, ready: bool = True) -> Iterator[Session]:
-    """A session; unless `ready` is false its database has this program's schema and rules.
+def open_session(*, ready: bool = True, writes: bool = True) -> Iterator[Session]:
+    """A session; unless `ready` is false its database has this program's schema and rules. A reader says that it is one.
 
     Starts no server. Raises SmartAssignError with a sentence for people.
     """
     settings = read_settings()
     try:
-        with store_only(settings) as store:
+        with load(_STORE_ONLY)(settings) if writes else store_alone(settings) as store:
             if ready:
                 make_ready(store, embedded=settings.database_url is None)
             yield Session(settings, store)
@@ -102,7 +75,7 @@ def make_ready(store: Store, *, embedded: bool) -> None:
     if embedded:
         if version != newest_version():
             migrate(store)
-        if shipped_rules().version not in {known.version for known in store.rule_versions()}:
+        if load(_SHIPPED_RULES)().version not in {known.version for known in store.rule_versions()}:
             store.ensure_rules()
     elif version != newest_version():
         words = "is empty" if version is None else f"has version {version}"
@@ -117,6 +90,7 @@ def migrate(store: Store) -> None:
     if version is not None and version not in known_versions():
         words = "the database was migrated by a newer version of this program, which must be used with it"
         raise UnfitDatabaseError(f"{words} (its schema has version {version}, unknown here)")
+    set_up_now()
     load(_UPGRADE)(store.engine)
 
 

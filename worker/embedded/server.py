@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import quote
 
 import redis
-import structlog
 from redis.exceptions import BusyLoadingError, RedisError
 
 from core.errors import SmartAssignError
 from core.process.log_events import LogEvent
+from core.process.logger import Logger
 from core.process.private_files import make_all_private, make_private_folder, open_private, replace_private
 from core.process.redis_clients import PROBING, open_redis
 from worker.embedded.binary import RedisBinary, installed_binaries, newest_reader
@@ -53,7 +53,7 @@ save ""
 maxmemory-policy noeviction
 """
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class EmbeddedRedisError(SmartAssignError):

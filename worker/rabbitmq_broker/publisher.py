@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-import structlog
 from kombu import Connection
 
 from core.encoding import CONTENT_TYPE
 from core.process.log_events import LogEvent
+from core.process.logger import Logger
 from core.process.silence import Silence
 from worker.handoff.errors import PUBLISH_ERRORS, NotConfirmedError
 from worker.rabbitmq_broker.confirms import Confirms
@@ -21,7 +21,7 @@ from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.rabbitmq_broker.queues import declare_queues
 from worker.settings import Settings
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 #: How long one waits before a queue that took no more is asked again: at first, and at most.
 REFUSED_PAUSE_S = 0.2

@@ -17,7 +17,7 @@ import msgspec
 from core.encoding import encode_json
 from core.errors import RefusedError, SmartAssignError
 from core.process.private_files import make_all_private, make_private_folder, open_private, replace_private
-from worker.embedded.urls import private_folder
+from worker.embedded.places import private_folder
 
 FOLDER = "campaigns"
 BLOCK_BYTES = 1_048_576

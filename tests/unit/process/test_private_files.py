@@ -20,7 +20,7 @@ from core.process.private_files import (
     open_private,
     replace_private,
 )
-from worker.embedded.urls import private_folder, sqlite_url
+from worker.embedded.places import private_folder, sqlite_url
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import click
 
 from core.campaigns.progress import CampaignProgress
 from core.errors import NotFoundError
+from core.process.loading import load
 from core.process.printable import one_line
 from worker.broker_access import queue_access
-from worker.cli.loading import load
 from worker.cli.output import command, json_option, print_json
 from worker.cli.tables import GAP
 from worker.sending.state import StateFile

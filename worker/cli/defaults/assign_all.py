@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from core.defaults.assign_all import CountryAssignment, assignment_document
+from core.defaults.assign_all import AssignAll, CountryAssignment, assignment_document
 from core.engine.graded_sender import label
 from core.sender import Product
 from worker.cli.interrupts import telling
@@ -62,7 +62,9 @@ def assign_all(
         open_session() as session,
         telling(lambda: "either all countries were assigned or none; `defaults list` shows it"),
     ):
-        found = session.assign_all.run(account_id, codes, product, by=operator(), overwrite=overwrite, dry_run=dry_run)
+        found = AssignAll(session.store, session.store.active_rules, session.settings.policy).run(
+            account_id, codes, product, by=operator(), overwrite=overwrite, dry_run=dry_run
+        )
     if as_json:
         told = {"account_id": account_id, "product": product.value, "dry_run": dry_run}
         print_json(told | {"countries": [assignment_document(each) for each in found]})

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import click
 
+from core.defaults.default_senders import DefaultSenders
 from core.defaults.pages import MAX_PER_PAGE, PageRequest
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import Strategy
@@ -26,6 +27,11 @@ _country_option = click.option(
 )
 
 
+def _defaults(session: Session) -> DefaultSenders:
+    """Default senders, judged by the active rules and the policy of the settings."""
+    return DefaultSenders(session.store, session.store.active_rules, session.settings.policy)
+
+
 @click.command("list")
 @account_option
 @click.option("--inherited", is_flag=True, help="Those of the account above as well, where a sub-account has none.")
@@ -36,7 +42,7 @@ def list_defaults(account_id: str, inherited: bool, as_json: bool) -> None:
     with open_session() as session:
         found = _all(session, account_id)
         if inherited:
-            found += session.defaults.inherited(account_id)
+            found += _defaults(session).inherited(account_id)
     if as_json:
         print_json({"defaults": [default_document(each) for each in found]})
         return
@@ -49,7 +55,7 @@ def _all(session: Session, account_id: str) -> list[StoredDefault]:
     cursor: str | None = None
     while True:
         wanted = PageRequest(per_page=MAX_PER_PAGE, cursor=cursor, sort_by="country_code", descending=False)
-        page = session.defaults.page(account_id, wanted)
+        page = _defaults(session).page(account_id, wanted)
         found += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -98,7 +104,7 @@ def set_default(
     chosen = _of_options(**named) if strategies is None else _of_file(strategies, named)
     code = known_country(country)
     with open_session() as session:
-        stored = session.defaults.put(account_id, code, product, chosen, operator())
+        stored = _defaults(session).put(account_id, code, product, chosen, operator())
     if as_json:
         print_json({"default": default_document(stored)})
     else:
@@ -147,7 +153,7 @@ def unset(account_id: str, country: str, product: Product, as_json: bool) -> Non
     """Remove a default sender: the account's above, or Smart Assign, decides again."""
     code = known_country(country)
     with open_session() as session:
-        session.defaults.unset(account_id, code, product, operator())
+        _defaults(session).unset(account_id, code, product, operator())
     if as_json:
         print_json({"unset": {"account_id": account_id, "country": code, "product": product.value}})
     else:

@@ -22,7 +22,7 @@ from core.sender import SenderType
 from worker.cli.live import console
 from worker.cli.output import command, json_option, print_json
 from worker.demo.run import CAMPAIGN, Demo, DemoResult, Standing
-from worker.embedded.urls import private_folder
+from worker.embedded.places import private_folder
 
 #: Lines of the table unless all are asked for: one for each country, of the kinds that are rarest in the sample.
 SHOWN_LINES = 28

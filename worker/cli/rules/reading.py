@@ -28,7 +28,7 @@ _COLUMNS = ("country", "type", "from", "rule", "sources", "correction")
 @command
 def list_rules(country: str | None, sender_type: SenderType | None, as_json: bool) -> None:
     """List the rules in force now; of two for the same senders the local correction stands first."""
-    with open_session() as session:
+    with open_session(writes=False) as session:
         book, now = session.store.active_rules(), session.store.clock()
     countries = book.countries() if country is None else (_in_book(book, country),)
     found = [rule for each in countries for rule in book.rules_of(each, now) if sender_type in (None, rule.sender_type)]
@@ -44,7 +44,7 @@ def list_rules(country: str | None, sender_type: SenderType | None, as_json: boo
 @command
 def show(country: str, as_json: bool) -> None:
     """Show all rules of a country, past and to come, with what else is known of it."""
-    with open_session() as session:
+    with open_session(writes=False) as session:
         book, now = session.store.active_rules(), session.store.clock()
     code = _in_book(book, country)
     profile, held = book.profile(code, now), book.rules_of(code)
@@ -61,7 +61,7 @@ def show(country: str, as_json: bool) -> None:
 @command
 def versions(as_json: bool) -> None:
     """List the versions that the database holds; import the file of a former one to return to it."""
-    with open_session() as session:
+    with open_session(writes=False) as session:
         known = session.store.rule_versions()
     if as_json:
         print_json({"versions": [_version(each) for each in known]})

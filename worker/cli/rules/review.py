@@ -24,7 +24,7 @@ def check(days: int, as_json: bool) -> None:
 
     Local corrections are left out. Exit code 0 whatever is found.
     """
-    with open_session() as session:
+    with open_session(writes=False) as session:
         book, now = session.store.active_rules(), session.store.clock()
     found = review(book, now, timedelta(days=days))
     if as_json:

@@ -11,6 +11,7 @@ import pytest
 
 from core.process.redis_clients import client_url
 from worker.embedded.binary import RedisBinary, newest_reader, parse_version
+from worker.embedded.places import driver_url, private_folder, sqlite_url
 from worker.embedded.server import (
     EmbeddedRedis,
     EmbeddedRedisError,
@@ -22,7 +23,7 @@ from worker.embedded.server import (
     parse_address,
     socket_path,
 )
-from worker.embedded.urls import driver_url, private_folder, resolve_urls, sqlite_url
+from worker.embedded.urls import resolve_urls
 from worker.settings import Settings
 
 REDIS_62 = RedisBinary("redis", (6, 2, 14), "/r62")
