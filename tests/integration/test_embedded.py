@@ -19,6 +19,7 @@ import pytest
 import redis
 from kombu import Connection
 
+from tests.support.cli_runner import logs_as_before
 from tests.support.services import wait_for
 from worker.embedded.binary import RedisBinary, installed_binaries
 from worker.embedded.server import RedisHome
@@ -341,7 +342,7 @@ def no_server_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_server_installed")
 def test_it_falls_back_on_fakeredis_with_a_warning(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with embedded_redis(data_dir) as embedded:
+    with logs_as_before(), embedded_redis(data_dir) as embedded:
         assert not embedded.persistent
         with embedded.client() as client:
             client.lpush("queue", "1", "2", "3")
@@ -355,7 +356,7 @@ def test_it_falls_back_on_fakeredis_with_a_warning(data_dir: Path, capsys: pytes
             queue.put({"a": 1})
             assert queue.get(timeout=2).payload == {"a": 1}
             queue.close()
-    assert "keeps nothing" in capsys.readouterr().out
+    assert "keeps nothing" in capsys.readouterr().err
     assert not is_alive(data_dir)
 
 

@@ -50,8 +50,8 @@ def embedded_cli(data_dir: Path) -> Cli:
 
 
 @contextmanager
-def _quiet_afterwards() -> Iterator[None]:
-    """Undoes what a command sets up once for its whole process."""
+def logs_as_before() -> Iterator[None]:
+    """Undoes what whoever logs sets up once for its whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
@@ -60,6 +60,19 @@ def _quiet_afterwards() -> Iterator[None]:
         root.handlers[:] = handlers
         root.setLevel(level)
         structlog.reset_defaults()
-        release_queue_access()
-        release_runtime()
-        configured.cache_clear()
+
+
+@contextmanager
+def _quiet_afterwards() -> Iterator[None]:
+    """Undoes what a command sets up once for its whole process."""
+    with logs_as_before():
+        try:
+            yield
+        finally:
+            _release()
+
+
+def _release() -> None:
+    release_queue_access()
+    release_runtime()
+    configured.cache_clear()
