@@ -13,15 +13,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-b
 install = $(PIP) --require-hashes $(addprefix --requirement ,$(1)) && $(PIP) --no-deps --no-build-isolation --editable .
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test fuzz check fmt bench lock audit clean
+.PHONY: help demo up test chaos fuzz check fmt bench lock audit clean
 
 # Most tests wait, so a whole run is divided among more processes than a small machine has cores.
 TEST_PROCESSES := 3
+
+CHAOS := tests/chaos tests/integration/test_schedulers.py tests/integration/test_limits.py \
+  tests/integration/test_redis_that_refuses.py tests/integration/test_sql_that_refuses.py \
+  tests/integration/test_worker_refused_by_rabbitmq.py
 
 help:
 	@echo "make demo    the whole path on samples: message, country, sender, why"
 	@echo "make up      worker, scheduler, HTTP API and Flower in this terminal"
 	@echo "make test    all tests; those of services that are not running are skipped, and named (ARGS=... for pytest)"
+	@echo "make chaos   faults of every kind, in their long form (docs/reliability.md; ARGS=... to choose)"
 	@echo "make fuzz    messages of strangers by the thousand, on the running services (EFFORT=... for more)"
 	@echo "make check   lints, formatting, types, layers"
 	@echo "make bench   measurements (ARGS=... to choose)"
@@ -38,6 +43,15 @@ up: $(VENV)/.base
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses $(TEST_PROCESSES))
+
+# Every fault of docs/reliability.md in its long form, some hours; each variable for more or less of one of them.
+chaos: $(VENV)/.dev
+	@SMART_ASSIGN_REQUIRE_SERVICES=1 \
+	SMART_ASSIGN_CHAOS_KILLS=$${SMART_ASSIGN_CHAOS_KILLS:-100} \
+	SMART_ASSIGN_CHAOS_AWAY_S=$${SMART_ASSIGN_CHAOS_AWAY_S:-60} \
+	SMART_ASSIGN_CHAOS_SILENCE_S=$${SMART_ASSIGN_CHAOS_SILENCE_S:-20} \
+	SMART_ASSIGN_CHAOS_LEADERS=$${SMART_ASSIGN_CHAOS_LEADERS:-20} \
+	$(BIN)/python -m pytest -s $(or $(ARGS),$(CHAOS))
 
 # A few minutes of envelopes that nobody has written yet; EFFORT=... for longer.
 fuzz: $(VENV)/.dev
