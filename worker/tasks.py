@@ -33,6 +33,7 @@ from worker.envelopes.handover import has_passed
 from worker.envelopes.task_messages import BATCH_TASK, CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handoff.broker import Counts, LaneWork, PoolWork
 from worker.handoff.errors import PUBLISH_ERRORS
+from worker.handoff.large_work import LARGE_WORK
 from worker.wiring import runtime
 
 log = structlog.get_logger(__name__)
@@ -102,8 +103,7 @@ def assign_claim(
     `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before;
     `refused` names field and reason of each document where none of them can be opened.
     """
-    with refusals_told(*_AWAY):
-        return runtime().broker.messages.on_work(_work(work_id, documents, exhausted, redelivered, refused))
+    return _worked_on(runtime().broker.messages, _work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=BATCH_TASK, base=WorkTask)
@@ -117,8 +117,7 @@ def assign_batches(
     refused: Sequence[tuple[str, str]] = (),
 ) -> Counts:
     """Assign the campaign batches of a claim; on RabbitMQ one comes along, one character a byte. As above."""
-    with refusals_told(*_AWAY):
-        return runtime().broker.batches.on_work(_work(work_id, documents, exhausted, redelivered, refused))
+    return _worked_on(runtime().broker.batches, _work(work_id, documents, exhausted, redelivered, refused))
 
 
 @register(name=MESSAGE_TASK, base=MessageTask, bind=True, max_retries=None)
@@ -184,6 +183,15 @@ def _work(
 ) -> PoolWork:
     batch = [document.encode("latin-1") for document in documents or ()]
     return PoolWork(work_id, batch, exhausted, redelivered, [FieldError(*each) for each in refused])
+
+
+def _worked_on(lane: LaneWork, work: PoolWork) -> Counts:
+    """Work on it, and let the next one of the worker have its turn where this was large."""
+    try:
+        with refusals_told(*_AWAY):
+            return lane.on_work(work)
+    finally:
+        LARGE_WORK.give_back()
 
 
 def _bytes_of(value: Any, document: str | None) -> bytes:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from core.contract.decode import BodyText, CountryText, Text, Text64
+from core.contract.ids import known_ids
 from core.contract.models import MAX_RECIPIENTS, BatchRecipient, BatchSender, CampaignBatch, validated
 from core.encoding import WHOLE_DOCUMENT, ContractError, check_parts, decode_json, encode_json
 from core.engine.decision import SenderRef
@@ -20,6 +21,8 @@ from core.sender_ids import clean_sender_id
 
 #: Recipients that settle as a whole. Also how long a single message may wait behind a campaign.
 CHUNK = 1_000
+#: Bytes that the recipients of a chunk share, times their number: 33 KB for each where a chunk is full.
+MOST_SHARED_BYTES = 33_554_432
 
 
 class Row(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -141,6 +144,22 @@ _decode_part = msgspec.json.Decoder(tuple[str, _Code, int, msgspec.Raw]).decode
 
 def decode_batch(document: bytes) -> Batch:
     """Read one campaign batch, or one part that is sent again. Raises ContractError for the batch as a whole."""
+    batch = _decoded(document)
+    _check_shared(batch)
+    return batch
+
+
+def _check_shared(batch: Batch) -> None:
+    """What recipients share is written once for each of them: a few kilobytes would become gigabytes in a chunk."""
+    told = {name: getattr(batch.shared, name) for name in _SHARED_FIELDS}
+    shared = len(encode_json(dict(batch.extra) | told | {"senders": batch.senders}))
+    times = min(CHUNK, len(batch.rows))
+    if shared * times > MOST_SHARED_BYTES:
+        reason = f"{times} recipients share {shared} bytes; together they may be at most {MOST_SHARED_BYTES}"
+        raise ContractError([FieldError(WHOLE_DOCUMENT, reason)], known_ids(told))
+
+
+def _decoded(document: bytes) -> Batch:
     check_parts(document)
     if document.startswith(b"["):
         return _read_part(document)
@@ -210,7 +229,7 @@ def _read_part(document: bytes) -> Batch:
         part_id, reason, position, raw = _decode_part(document)
     except (ValueError, RecursionError):
         raise ContractError([FieldError(WHOLE_DOCUMENT, "must be a campaign batch")]) from None
-    batch = decode_batch(bytes(raw))
+    batch = _decoded(bytes(raw))
     return Batch(
         batch.shared,
         batch.rows,

@@ -39,6 +39,10 @@ class LogEvent(StrEnum):
         "foreign_element",
         "An element of a Celery queue on Redis is no task message; it was parked, or where `kept` is false dropped.",
     )
+    INTAKE_PAUSES = (
+        "intake_pauses",
+        "What RabbitMQ delivers is larger than may be in hand at once: the worker takes no more until half of it has ended.",
+    )
     MESSAGE_NOT_TAKEN = (
         "message_not_taken",
         "Celery could not take a task message that was read well; it was set aside.",

@@ -26,3 +26,22 @@ def test_it_reads_as_many_as_the_largest_batch_has() -> None:
     document = b'{"recipients":[' + b",".join([recipient] * 10_000) + b"]}"
     assert document.count(b"{") < MOST_OF[b"{"] / 10
     assert decode_json(document)
+
+
+def batch_of(recipients: int, shared: int) -> bytes:
+    rows = ",".join(['{"to":"+61491570156"}'] * recipients)
+    ids = '"account_id":"acme","campaign_id":"c","batch_id":"b"'
+    return f'{{{ids},"body":"x","source":"{"s" * shared}","recipients":[{rows}]}}'.encode()
+
+
+@pytest.mark.parametrize(("recipients", "shared"), [(1, 34_000_000), (1_000, 40_000), (10_000, 40_000)])
+def test_it_refuses_a_batch_whose_recipients_share_too_much(recipients: int, shared: int) -> None:
+    """What they share is written for each: 400 KB of a batch would become 400 MB on the dispatch queue."""
+    with pytest.raises(ContractError, match="recipients share") as refused:
+        decode_batch(batch_of(recipients, shared))
+    assert refused.value.known["campaign_id"] == "c"
+
+
+@pytest.mark.parametrize(("recipients", "shared"), [(1, 30_000_000), (1_000, 30_000), (10_000, 30_000)])
+def test_it_reads_a_batch_whose_recipients_share_less(recipients: int, shared: int) -> None:
+    assert len(decode_batch(batch_of(recipients, shared)).rows) == recipients

@@ -27,6 +27,7 @@ from worker.configuration import configured
 from worker.envelopes.handover import HIDDEN
 from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handoff.errors import PUBLISH_ERRORS
+from worker.handoff.large_work import LARGE_WORK
 from worker.intake.rabbitmq import RabbitIntake
 from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
@@ -241,6 +242,7 @@ def _set_up_logs(**_: object) -> None:
 def _freeze(**_: object) -> None:
     """Before the pool forks: what is loaded then, all of its processes share."""
     load_prefixes()
+    LARGE_WORK.prepare()
     freeze()
 
 

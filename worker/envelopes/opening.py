@@ -108,6 +108,8 @@ _decode_first_protocol = msgspec.json.Decoder(_FirstProtocol).decode
 _ARGUMENT = {MESSAGE_TASK: "message", CAMPAIGN_TASK: "batch"}
 #: Bytes of a task's arguments beside its document.
 BESIDE_DOCUMENT = 65_536
+#: Bytes of a document that goes through Celery's consumer, which holds several copies of several tasks at once.
+MOST_FOR_CELERY = 4_194_304
 #: Stands in every task message whose headers do not name its task.
 FIRST_PROTOCOL_MARK = b'.assign"'
 
@@ -116,12 +118,17 @@ _Kwargs = dict[str, msgspec.Raw]
 _ReadAll = Callable[[], tuple[CeleryHeaders, str | None]]
 
 
+def _nothing() -> None:
+    return
+
+
 class Opener:
     """Opens task messages. Total: what it cannot read, it refuses by field.
 
     With `results_kept` (a result backend is configured), a task whose result is not ignored goes to Celery.
     `callbacks_to` are the queues to which tasks may be sent on in a producer's name, `ours` those that are never among
-    them. A body that is longer than `most_bytes` once it is unpacked is refused. With `by_celery`, every task goes to Celery: what is opened comes from a queue that Celery itself consumes.
+    them. A body that is longer than `most_bytes` once it is unpacked is refused; `before_large` is called before a large one
+    is unpacked. With `by_celery`, every task goes to Celery: what is opened comes from a queue that Celery itself consumes.
     """
 
     def __init__(
@@ -132,18 +139,20 @@ class Opener:
         ours: frozenset[str] = frozenset(),
         by_celery: bool = False,
         most_bytes: int = MAX_UNPACKED,
+        before_large: Callable[[], None] = _nothing,
     ) -> None:
         self._results_kept, self._by_celery, self.most_bytes = results_kept, by_celery, most_bytes
-        self._callbacks_to, self._ours = callbacks_to - ours, ours
+        self._callbacks_to, self._ours, self._before_large = callbacks_to - ours, ours, before_large
 
     @classmethod
-    def of(cls, settings: Settings, *, document_bytes: int) -> Opener:
+    def of(cls, settings: Settings, *, document_bytes: int, before_large: Callable[[], None] = _nothing) -> Opener:
         """The opener of what clients send, each a document of at most so many bytes."""
         return cls(
             results_kept=settings.result_backend is not None,
             callbacks_to=settings.callback_queues,
             ours=settings.queue_names,
             most_bytes=document_bytes + BESIDE_DOCUMENT,
+            before_large=before_large,
         )
 
     def open_kombu_message(self, raw: bytes) -> Opened:
@@ -178,7 +187,7 @@ class Opener:
         if content_type != CONTENT_TYPE:
             return Refused(FieldError("content-type", f"must be {CONTENT_TYPE}"))
         try:
-            plain = unpacked(body, headers.compression, self.most_bytes).removeprefix(UTF8_MARK)
+            plain = unpacked(body, headers.compression, self.most_bytes, self._before_large).removeprefix(UTF8_MARK)
             if headers.task:
                 args, kwargs, embed = _decode_body(plain)
             else:
@@ -211,6 +220,9 @@ class Opener:
     def _for_celery(
         self, read: TaskHeaders, read_all: _ReadAll, document: bytes, expires: str | None, callbacks: dict[str, Any]
     ) -> Opened:
+        if len(document) > MOST_FOR_CELERY:
+            reason = f"is {len(document)} bytes long; with what only Celery gives, at most {MOST_FOR_CELERY} are taken"
+            return Refused(FieldError("args", reason))
         try:
             headers, reply_to = read_all()
         except (ValueError, RecursionError) as error:

@@ -18,10 +18,11 @@ class ScriptHeader(msgspec.Struct, omit_defaults=True):
 
 
 class BeginHeader(ScriptHeader):
-    """Which claim's work begins."""
+    """Which claim's work begins, where it is of at most so many bytes."""
 
     script = "begin"
     claim_id: str
+    most_bytes: int | None = None
 
 
 class ChunkHeader(ScriptHeader, kw_only=True):
@@ -68,6 +69,15 @@ class FirstEditionHeader(ScriptHeader):
 
     script = "first_edition"
     upgrade_s: int
+
+
+class OutboxHeader(ScriptHeader):
+    """Where a page of the parked outbox begins, and how much it may hold."""
+
+    script = "outbox"
+    cursor: str
+    most: int
+    most_bytes: int
 
 
 class PostponeHeader(ScriptHeader):

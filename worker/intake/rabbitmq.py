@@ -29,6 +29,7 @@ from worker.intake.consuming import Consuming
 from worker.intake.deliveries import DeliveryCounts, delivered_before
 from worker.intake.gathered import Gathered, alone
 from worker.intake.given import give_to_celery
+from worker.intake.in_hand import MOST_PREFETCHED, InHand
 from worker.intake.local_tasks import pool_children, start_task
 from worker.intake.put_off import PuttingOff, starts_much_later
 from worker.rabbitmq_broker.deliveries import Delivery
@@ -52,6 +53,8 @@ FULL_PAUSE_S = 0.25
 REQUEUE_PAUSE_S = 1.0
 #: What the scheduler enqueues, for each child of the pool.
 SCHEDULED_AT_ONCE = 4
+#: Bytes of single messages, and of campaign batches, that are taken from RabbitMQ at once, or one delivery that is larger.
+MESSAGES_IN_HAND_BYTES, BATCHES_IN_HAND_BYTES = 33_554_432, 8_388_608
 #: What is refused is gathered like the rest, and parked together.
 MOST_REFUSED = 500
 
@@ -91,24 +94,30 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         declare_queues(parent.connection, settings)
         self._let_go()
         self._gauge = parent.connection.channel()
-        channel = parent.connection.channel()
-        # Two batches for each pool process: one in work, one that waits.
         children = pool_children(parent)
-        channel.basic_qos(0, min(65_535, 2 * children * settings.claim_size), False)
-        # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
-        campaigns = parent.connection.channel()
-        campaigns.basic_qos(0, max(1, children - 1), False)
-        scheduled = parent.connection.channel()
-        scheduled.basic_qos(0, SCHEDULED_AT_ONCE * children, False)
-        self._acks = [Acks(channel), Acks(campaigns), Acks(scheduled)]
-        ways: list[tuple[Any, Sequence[str], Callable[..., None]]] = [
-            (channel, (settings.ingress_queue, settings.messages_queue), self._on_message),
-            (campaigns, (settings.campaign_ingress_queue, settings.campaigns_queue), self._on_batch),
-            (scheduled, (settings.work_queue,), self._on_scheduled),
+        ways: list[tuple[InHand, Sequence[str], Callable[..., None]]] = [
+            # Two batches for each pool process: one in work, one that waits.
+            (
+                _messages_in_hand(settings, children),
+                (settings.ingress_queue, settings.messages_queue),
+                self._on_message,
+            ),
+            # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
+            (
+                InHand(most=max(1, children - 1), most_bytes=BATCHES_IN_HAND_BYTES),
+                (settings.campaign_ingress_queue, settings.campaigns_queue),
+                self._on_batch,
+            ),
+            (
+                InHand(most=SCHEDULED_AT_ONCE * children, most_bytes=BATCHES_IN_HAND_BYTES),
+                (settings.work_queue,),
+                self._on_scheduled,
+            ),
         ]
+        self._acks = [Acks(parent.connection.channel(), in_hand) for in_hand, _, _ in ways]
         self._consumers = [
-            Consuming(parent, channel, names, partial(take, parent, settings, acks))
-            for (channel, names, take), acks in zip(ways, self._acks, strict=True)
+            Consuming(parent, acks, names, partial(take, parent, settings, acks))
+            for (_, names, take), acks in zip(ways, self._acks, strict=True)
         ]
         self._look_timer = parent.timer.call_repeatedly(LOOK_EVERY_S, self._look)
 
@@ -300,9 +309,16 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         return reject
 
 
+def _messages_in_hand(settings: Settings, children: int) -> InHand:
+    most = min(MOST_PREFETCHED, 2 * children * settings.claim_size)
+    return InHand(most=most, most_bytes=max(MESSAGES_IN_HAND_BYTES, settings.claim_bytes))
+
+
 def _offered(parent: Any, acks: Acks, delivery: Delivery, opened: Opened) -> Opened:
     """What was opened, after Celery was given what is for Celery: refused where Celery could not take it."""
     if not isinstance(opened, ForCelery):
+        if isinstance(opened, Document):
+            acks.in_hand.unpacked(delivery.tag, len(opened.content))
         return opened
     error = give_to_celery(parent, acks, delivery.tag, opened)
     return opened if error is None else Refused(error)

@@ -21,6 +21,7 @@ from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchResult, BatchWork, CampaignTasks
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
+from worker.handoff.large_work import LARGE_WORK
 from worker.handoff.settlement import DEFER_S, Settlement, settlement_of
 from worker.redis_broker.claims import Claim, Claims, is_of_newer_version
 from worker.redis_broker.later import put_off_s
@@ -59,7 +60,7 @@ class RedisBatches(CampaignTasks):
     ) -> None:
         super().__init__(work)
         self._claims, self._settings, self._clock = claims, settings, clock
-        self._opener = Opener.of(settings, document_bytes=settings.batch_max_bytes)
+        self._opener = Opener.of(settings, document_bytes=settings.batch_max_bytes, before_large=LARGE_WORK.take)
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on one claim until it is done, must wait for SQL, or gives way to single messages."""

@@ -11,17 +11,18 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import redis
 
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.handoff.keys import Keys
+from worker.handoff.large_work import LARGE_BYTES, LARGE_WORK
 from worker.handoff.mark_arguments import mark_arguments
 from worker.handoff.script_headers import (
     BeginHeader,
     ClaimHeader,
+    OutboxHeader,
     PostponeHeader,
     RecoverHeader,
     SettleHeader,
@@ -33,7 +34,10 @@ from worker.handoff.settlement import Settled, Settlement
 from worker.settings import Settings
 
 RECOVER_AT_ONCE = 100
-OUTBOX_PAGE = 500
+#: What the script answers that begins a claim, where the claim is large.
+TOO_LARGE = -1
+#: Parked documents whose records are taken from the outbox together: so many, and so long in all, or one that is longer.
+OUTBOX_PAGE, OUTBOX_BYTES = 500, 8_388_608
 #: Small batches share the price of a task; large ones would fill the memory of the child that reads them all at once.
 CAMPAIGN_CLAIM_BYTES = 1_048_576
 
@@ -100,6 +104,7 @@ class Claims:
         self._client, self._settings = client, settings
         self._keys = Keys(settings.key_prefix)
         self._scripts = Scripts(client, settings)
+        self._most_at_once = max(LARGE_BYTES, settings.claim_bytes + settings.document_max_bytes)
         by_priority = settings.redis_options.lists_of
         self._sources = {
             Lane.INGRESS: [settings.ingress_queue],
@@ -123,8 +128,11 @@ class Claims:
         return Claimed(found[0].decode(), found[1])
 
     def begin(self, claim_id: str) -> Claim | None:
-        """Begin work on a claim, or None where it is settled already."""
-        found = self._scripts.run(BeginHeader(claim_id))
+        """Begin work on a claim, or None where it is settled already. A large one waits for its turn in this worker."""
+        found = self._scripts.run(BeginHeader(claim_id, self._most_at_once))
+        if found and found[0] == TOO_LARGE:
+            LARGE_WORK.take()
+            found = self._scripts.run(BeginHeader(claim_id))
         return Claim(claim_id, int(found[0]), found[1]) if found else None
 
     def settle(self, claim_id: str, outcome: Settlement) -> Settled | None:
@@ -199,13 +207,17 @@ class Claims:
 
     def outbox_pages(self) -> Iterator[list[tuple[str, bytes]]]:
         """The parked messages whose notice has not gone out, with their records, a few hundred at a time."""
-        cursor = 0
+        cursor = b"0"
         while True:
-            found: Any = self._client.hscan(self._keys.outbox, cursor, count=OUTBOX_PAGE)
-            cursor, entries = found
+            header = OutboxHeader(cursor.decode(), OUTBOX_PAGE, OUTBOX_BYTES)
+            cursor, entries, later = self._scripts.run(header)
             if entries:
-                yield [(key.decode(), record) for key, record in entries.items()]
-            if cursor == 0:
+                yield [(key.decode(), record) for key, record in zip(entries[::2], entries[1::2], strict=True)]
+            for key in later:
+                record = self._client.hget(self._keys.outbox, key.decode())
+                if record is not None:
+                    yield [(key.decode(), record)]  # type: ignore[list-item]  # redis-py's types allow for a future
+            if cursor == b"0":
                 return
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.intake.acks import Acks
+from worker.intake.in_hand import InHand
 
 
 class StrictChannel:
@@ -33,13 +34,13 @@ class StrictChannel:
 
 def test_it_acknowledges_a_batch_with_one_frame() -> None:
     channel = StrictChannel(1000)
-    Acks(channel).acknowledge(range(1, 1001))
+    Acks(channel, InHand(most=1000, most_bytes=2**30)).acknowledge(range(1, 1001))
     assert (channel.frames, channel.outstanding) == (1, set())
 
 
 def test_it_waits_for_an_earlier_batch() -> None:
     channel = StrictChannel(4)
-    acks = Acks(channel)
+    acks = Acks(channel, InHand(most=1000, most_bytes=2**30))
     acks.acknowledge([3, 4])
     assert channel.outstanding == {1, 2, 3, 4}
     acks.acknowledge([1, 2])
@@ -48,7 +49,7 @@ def test_it_waits_for_an_earlier_batch() -> None:
 
 def test_it_does_not_wait_for_what_celery_holds() -> None:
     channel = StrictChannel(3)
-    acks = Acks(channel)
+    acks = Acks(channel, InHand(most=1000, most_bytes=2**30))
     acks.hold(1)
     acks.acknowledge([2, 3])
     assert channel.outstanding == {1}
@@ -58,7 +59,7 @@ def test_it_does_not_wait_for_what_celery_holds() -> None:
 
 def test_it_acknowledges_at_the_end_what_waits_for_what_never_ends() -> None:
     channel = StrictChannel(5)
-    acks = Acks(channel)
+    acks = Acks(channel, InHand(most=1000, most_bytes=2**30))
     acks.acknowledge([2, 4])
     acks.give_back([3])
     acks.flush()
@@ -71,7 +72,7 @@ def test_it_ends_every_delivery_once(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 30))
     order = data.draw(st.permutations(range(1, count + 1)))
     channel = StrictChannel(count)
-    acks = Acks(channel)
+    acks = Acks(channel, InHand(most=1000, most_bytes=2**30))
     kinds = {tag: data.draw(st.sampled_from(["ack", "back", "celery"])) for tag in order}
     for tag in sorted(order):
         if kinds[tag] == "celery":

@@ -13,6 +13,7 @@ from worker.envelopes.opening import ForCelery
 from worker.envelopes.task_messages import MESSAGE_TASK, task_headers
 from worker.intake.acks import Acks
 from worker.intake.given import give_to_celery
+from worker.intake.in_hand import InHand
 
 TASK = ForCelery(task_headers(MESSAGE_TASK, "t1", ""), {}, b"[[], {}, {}]")
 
@@ -46,7 +47,7 @@ def consumer(failure: Exception | None, kept: list[Callable[..., None]]) -> Any:
 
 def test_it_takes_back_what_celery_trips_over() -> None:
     channel, kept = FakeChannel(), list[Callable[..., None]]()
-    acks = Acks(channel)
+    acks = Acks(channel, InHand(most=9, most_bytes=9))
     error = give_to_celery(consumer(AttributeError("SECRET"), kept), acks, 1, TASK)
     assert error == FieldError("headers", "cannot be taken by Celery: AttributeError")
     kept[0](None, ())  # Celery had it after all; what was parked in between is acknowledged once
@@ -56,7 +57,7 @@ def test_it_takes_back_what_celery_trips_over() -> None:
 
 def test_it_leaves_to_celery_what_celery_takes() -> None:
     channel, kept = FakeChannel(), list[Callable[..., None]]()
-    assert give_to_celery(consumer(None, kept), Acks(channel), 1, TASK) is None
+    assert give_to_celery(consumer(None, kept), Acks(channel, InHand(most=9, most_bytes=9)), 1, TASK) is None
     assert channel.acknowledged == []
     kept[0](None, ())
     assert channel.acknowledged == [1]
@@ -64,4 +65,4 @@ def test_it_leaves_to_celery_what_celery_takes() -> None:
 
 def test_it_passes_on_that_the_connection_is_lost() -> None:
     with pytest.raises(OSError, match="gone"):
-        give_to_celery(consumer(OSError("gone"), []), Acks(FakeChannel()), 1, TASK)
+        give_to_celery(consumer(OSError("gone"), []), Acks(FakeChannel(), InHand(most=9, most_bytes=9)), 1, TASK)

@@ -18,6 +18,7 @@ from tests.support.strangers import task_headers
 from worker.configuration import Configured
 from worker.envelopes.task_messages import BATCH_TASK, MESSAGE_TASK, WORK_TASK
 from worker.intake.deliveries import DeliveryCounts
+from worker.intake.in_hand import FIRST_PREFETCHED
 from worker.intake.rabbitmq import FULL_PAUSE_S, GATHER_S, REQUEUE_PAUSE_S, RabbitIntake
 from worker.settings import Settings
 
@@ -55,11 +56,11 @@ def intake(monkeypatch: pytest.MonkeyPatch) -> Intake:
     return Intake(monkeypatch)
 
 
-def test_it_consumes_each_queue_with_as_much_ahead_as_the_pool_can_use(intake: Intake) -> None:
+def test_it_consumes_each_queue_and_begins_with_a_thousand_messages_ahead(intake: Intake) -> None:
     assert intake.singles.consumes() == {INGRESS, MESSAGES}
     assert intake.campaigns.consumes() == {CAMPAIGNS, "smart-assign.campaigns"}
     assert intake.scheduled.consumes() == {WORK}
-    assert [each.prefetch for each in (intake.singles, intake.campaigns, intake.scheduled)] == [24_000, 2, 12]
+    assert [each.prefetch for each in (intake.singles, intake.campaigns, intake.scheduled)] == [FIRST_PREFETCHED, 2, 12]
 
 
 def test_deliveries_of_a_moment_are_one_task_and_acknowledged_together_at_its_end(intake: Intake) -> None:
