@@ -7,9 +7,10 @@ SMART_ASSIGN_TEST_RABBITMQ_URL, SMART_ASSIGN_TEST_POSTGRES_URL.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,6 +64,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def runs_beside_others(config: pytest.Config) -> bool:
     """Whether this is one of the processes among which a run is divided."""
     return hasattr(config, "workeroutput")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded until the first test stays: the collector need not look through it during every one."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
