@@ -36,6 +36,8 @@ from worker.wiring import release_runtime, runtime
 
 #: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
 VISIBILITY_TIMEOUT_S = 120
+#: How often it is seen whether a task can be given back; kombu takes a lock in Redis for it.
+RESTORE_EVERY_S = 3
 #: The consumer of a worker, by name: only a worker loads it.
 CONSUMER = "worker.celery_setup.consumer:Consumer"
 #: Commands of remote control that are ours; the import of each is what makes it known.
@@ -191,6 +193,7 @@ def _on_redis(settings: Settings, url: str) -> dict[str, Any]:
             # kombu drops a connection that is silent for one to two of these intervals.
             "health_check_interval": silence.redis_s,
             "unacked_restore_throttle": 1,
+            "unacked_restore_interval": RESTORE_EVERY_S,
             # Single messages first: a free child takes a campaign's chunk only where no single message waits.
             "queue_order_strategy": "priority",
             "foreign_queue": settings.messages_queue,

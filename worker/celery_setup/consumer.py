@@ -102,7 +102,9 @@ def _dial(connection: Any) -> None:
     if connection.transport.driver_type == "redis":
         try:
             # Nothing of that name is there, so nothing is written; but it is refused where a write would be.
-            connection.default_channel.client.zadd(Keys(configured().settings.key_prefix).claims, {"": 0}, xx=True)
+            channel = connection.default_channel
+            channel.client.zadd(Keys(configured().settings.key_prefix).claims, {"": 0}, xx=True)
+            channel.qos.give_back_owed()
         except Exception:
             connection.collect()  # the address may lead elsewhere by the next time
             raise

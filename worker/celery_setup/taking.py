@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from kombu.asynchronous import get_event_loop
 from kombu.transport import redis, virtual
@@ -83,6 +83,41 @@ class Taking:
 
 class QoS(redis.QoS):  # type: ignore[misc]  # kombu is untyped
     """kombu's records of what is not acknowledged."""
+
+    #: Deliveries of connections that broke, by tag, which could not be given back then. Of this process.
+    owed: ClassVar[set[str]] = set()
+
+    def restore_unacked(self, client: Any = None) -> None:
+        """As kombu's, which leaves to the visibility timeout what Redis, away or refusing, does not take back now."""
+        tags = list(self._delivered)
+        self.owed.update(tags)
+        super().restore_unacked(client)
+        self.owed.difference_update(tags)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """As kombu's; what is to come again is owed until Redis has taken it back, and is nobody's work meanwhile."""
+        if not requeue:
+            super().reject(delivery_tag)
+            return
+        self.owed.add(delivery_tag)
+        try:
+            self.restore_by_tag(delivery_tag, leftmost=True)
+            self.owed.discard(delivery_tag)
+        finally:
+            # Else it would count as one in hand, and with a few of them the consumer would ask for no more.
+            virtual.QoS.ack(self, delivery_tag)
+
+    def restore_visible(self, *args: Any, **options: Any) -> None:
+        """As kombu's, every few seconds; what is owed need not be as old as the visibility timeout."""
+        self.give_back_owed()
+        super().restore_visible(*args, **options)
+
+    def give_back_owed(self) -> None:
+        """Give back what is owed; what was acknowledged, or given back, meanwhile is not there any more."""
+        while self.owed:
+            tag = next(iter(self.owed))
+            self.restore_by_tag(tag)
+            self.owed.discard(tag)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """As kombu's, in one transaction with the end of the taking."""
