@@ -10,7 +10,7 @@ from kombu import Queue
 
 from core.errors import RedisUnavailableError, StoreUnavailableError
 from core.phone import load_prefixes
-from core.process.garbage import freeze
+from core.process.garbage import freeze, keep_buffers
 from core.process.lasting import Attempts
 from core.process.sentinel import is_sentinel, kombu_form
 from core.process.silence import Silence
@@ -246,6 +246,7 @@ def _freeze(**_: object) -> None:
     """Before the pool forks: what is loaded then, all of its processes share."""
     load_prefixes()
     LARGE_WORK.prepare()
+    keep_buffers()
     freeze()
 
 
