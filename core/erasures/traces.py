@@ -99,10 +99,14 @@ def _task_body(content: dict[str, Any]) -> bytes | None:
 
 def _country(content: object) -> str | None:
     """The country by which a national number in a document is read; that of the batch for one recipient of it."""
-    if isinstance(content, list):
-        return next(filter(None, map(_country, content)), None)
-    country = content.get("country") if isinstance(content, dict) else None
-    return country if isinstance(country, str) else None
+    waiting = [content]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, list):
+            waiting.extend(reversed(each))
+        elif isinstance(each, dict) and isinstance(country := each.get("country"), str) and country:
+            return country
+    return None
 
 
 def _names(content: object, search: NumberSearch, country: str | None) -> bool:
