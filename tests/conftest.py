@@ -142,8 +142,10 @@ def started(server: _Server, name: str, absent: Callable[[str, Exception | str],
     except MissingServiceError as error:
         server.remove()
         absent(name, error)
-    yield server
-    server.remove()
+    try:
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

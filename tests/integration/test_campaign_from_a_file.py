@@ -22,6 +22,7 @@ from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import NAME, US_NUMBER, open_store
 from tests.support.command_line import cli_command, run_cli
+from tests.support.processes import ended_at_last
 from tests.support.running_worker import Deployment, running, until
 
 RECIPIENTS = int(os.environ.get("SMART_ASSIGN_TEST_RECIPIENTS", "20000"))
@@ -111,7 +112,6 @@ def words(file: Path, *more: str) -> list[str]:
 
 def send_and_kill(made: Deployment, file: Path, state_file: Path) -> int:
     """Send until the queue is full, kill, and forget the latest trip, as if it had not been recorded; its batches."""
-    sender = subprocess.Popen(cli_command(*words(file)), env=made.environment, stdout=subprocess.PIPE)
     earlier = state_file.with_suffix(".earlier")
 
     def recorded() -> int:
@@ -123,9 +123,8 @@ def send_and_kill(made: Deployment, file: Path, state_file: Path) -> int:
             shutil.copy(state_file, earlier)
         return batches
 
-    until(lambda: recorded() >= AHEAD, 60, "the first batches")
-    sender.kill()
-    sender.communicate()
+    with ended_at_last(subprocess.Popen(cli_command(*words(file)), env=made.environment, stdout=subprocess.PIPE)):
+        until(lambda: recorded() >= AHEAD, 60, "the first batches")
     if not earlier.exists():  # it was too quick to be watched
         return 0
     before = json.loads(earlier.read_bytes())["batches"]

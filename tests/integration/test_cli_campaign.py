@@ -18,6 +18,7 @@ from core.storage.database import open_engine
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import cli_command, cli_environment, run_cli
+from tests.support.processes import ended_at_last
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.stock_clients import amqp_connection
 from tests.support.workbooks import texts, workbook
@@ -129,13 +130,12 @@ def test_it_sends_a_workbook_and_goes_on_with_it_after_an_interrupt(cli: Cli, tm
     assert (json.loads(shown.stdout)["recipients"], json.loads(shown.stdout)["invalid"]) == (100, 1)
     assert "telephone numbers are read from `Mobile`" in shown.stderr
     send = ["campaign", "send", *source, "--campaign-id", "w", "--batch-size", "1", "--max-waiting", "20"]
-    process = subprocess.Popen(
-        cli_command(*send), env=cli_environment(tmp_path / "data"), stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    assert any("paused: " in line for line in process.stderr)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=90)
+    environment = cli_environment(tmp_path / "data")
+    with ended_at_last(subprocess.Popen(cli_command(*send), env=environment, stderr=subprocess.PIPE, text=True)) as it:
+        assert it.stderr is not None
+        assert any("paused: " in line for line in it.stderr)
+        it.send_signal(signal.SIGINT)
+        it.communicate(timeout=90)
     other = cli.run(*send, "--resume", "--column", "Name")
     assert (other.exit_code, "other options than before: column" in other.stderr) == (1, True)
     resumed = cli.run(*send, "--resume", "--max-waiting", "0", "--json")
@@ -186,12 +186,12 @@ def test_it_says_how_to_go_on_after_an_interrupt(tmp_path: Path) -> None:
     environment = cli_environment(tmp_path / "data")
     (tmp_path / "r.csv").write_text("to\n" + "+61491570156\n" * 100)
     send = ["campaign", "send", *words(tmp_path, "--campaign-id", "c", "--batch-size", "1", "--max-waiting", "20")]
-    process = subprocess.Popen(cli_command(*send), env=environment, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert "paused: " in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=90)
-    assert process.returncode == INTERRUPTED
+    with ended_at_last(subprocess.Popen(cli_command(*send), env=environment, stderr=subprocess.PIPE, text=True)) as it:
+        assert it.stderr is not None
+        assert "paused: " in it.stderr.readline()
+        it.send_signal(signal.SIGINT)
+        _, said = it.communicate(timeout=90)
+    assert it.returncode == INTERRUPTED
     assert "100 recipients" not in said
     assert "--campaign-id c --resume goes on" in " ".join(said.split())
     resumed = run_cli(*send, "--resume", "--max-waiting", "0", "--json", environment=environment)

@@ -213,13 +213,12 @@ def test_it_shows_without_taking_and_takes_what_it_drains(deployment: Deployment
 
 def test_it_gives_back_what_nobody_read(deployment: Deployment) -> None:
     put_dispatched(deployment, [message(number, filler="x" * 500) for number in range(PIECE)])
-    drain = subprocess.Popen(
-        cli_command("dispatch", "tail", "--drain"), env=deployment.environment, stdout=subprocess.PIPE
-    )
-    assert drain.stdout is not None
-    assert drain.stdout.read(1)
-    drain.stdout.close()
-    assert drain.wait(30) == 1
+    words = cli_command("dispatch", "tail", "--drain")
+    with ended_at_last(subprocess.Popen(words, env=deployment.environment, stdout=subprocess.PIPE)) as drain:
+        assert drain.stdout is not None
+        assert drain.stdout.read(1)
+        drain.stdout.close()
+        assert drain.wait(30) == 1
     settled(deployment, PIECE)
     again = run_cli("dispatch", "tail", "--drain", environment=deployment.environment)
     every = [f"m{number}" for number in range(PIECE)]

@@ -85,10 +85,13 @@ def test_it_leaves_nothing_behind_when_it_is_ended(number: signal.Signals, tmp_p
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    until(lambda: len(processes(temporary)) >= 4, 60, "the demo's worker")
-    os.killpg(demo.pid, number)  # as a terminal does, to the whole foreground group
-    demo.communicate(timeout=60)
-    assert demo.returncode != 0
-    until(lambda: processes(temporary) == [], 30, lambda: f"left behind: {listed(temporary)}")
+    try:
+        until(lambda: len(processes(temporary)) >= 4, 60, "the demo's worker")
+        os.killpg(demo.pid, number)  # as a terminal does, to the whole foreground group
+        demo.communicate(timeout=60)
+        assert demo.returncode != 0
+        until(lambda: processes(temporary) == [], 30, lambda: f"left behind: {listed(temporary)}")
+    finally:
+        kill_all(temporary)
     if number is not signal.SIGKILL:
         assert list(temporary.glob("smart-assign-demo-*")) == []
