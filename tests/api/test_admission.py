@@ -208,7 +208,7 @@ def test_it_counts_requests_by_route(api: ServedApi, acme: Login) -> None:
 
 def test_it_reads_the_settings_that_the_workers_read() -> None:
     worker, needed = Settings.model_fields, {"broker_url", "database_url"}
-    assert ApiSettings.model_config["env_prefix"] == Settings.model_config["env_prefix"]
+    assert ApiSettings.environment_prefix == Settings.environment_prefix
     for name, field in ApiSettings.model_fields.items():
         assert name in worker
         assert name in needed or field.default == worker[name].default

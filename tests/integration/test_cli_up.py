@@ -115,7 +115,7 @@ ROLES = [
     pytest.param(("worker", "--", "-c", "1"), " ready.", id="worker"),
     pytest.param(("scheduler",), "beat: Starting", id="scheduler"),
     pytest.param(("flower",), "Connected to redis", id="flower"),
-    pytest.param(("api",), "", id="api"),
+    pytest.param(("api",), "Uvicorn running on", id="api"),
     pytest.param(("dispatch", "tail", "--drain", "--follow"), "", id="dispatch tail"),
 ]
 
