@@ -150,13 +150,13 @@ def test_it_waits_for_sql_that_refuses(refusing: Refusing, kind: str) -> None:
     try:
         with administrator.holding(fault.held):
             push(deployment, [*(message(AU) for _ in range(50)), unknown, message(account_id=BARE), b"{"])
-            assert {each["country"] for each in dispatched(deployment, 50, timeout=15)} == {"AU"}
+            assert {each["country"] for each in dispatched(deployment, 50, timeout=30)} == {"AU"}
             time.sleep(REFUSES_S)
             assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (0, 0)
     finally:
         administrator.run(*fault.mended)
-    assert dispatched(deployment, 1, timeout=20)[0]["message_id"] == unknown["message_id"]
-    reasons = {notice["reason"] for notice in notices(deployment, 2, timeout=20)}
+    assert dispatched(deployment, 1, timeout=40)[0]["message_id"] == unknown["message_id"]
+    reasons = {notice["reason"] for notice in notices(deployment, 2, timeout=40)}
     assert reasons == {"NO_COMPLIANT_SENDER", "INVALID_MESSAGE"}
     assert refusing.worker.alive
     assert "Traceback" not in refusing.worker.log[log_before:]
