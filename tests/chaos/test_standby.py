@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import make_url
 
 from tests.chaos.conftest import SETTINGS, StartWorkers
+from tests.conftest import started
 from tests.support.accounts import AU, FR, GB, message, seed
 from tests.support.running_worker import QUEUES, Deployment
 from tests.support.services import PostgresProcess, RedisProcess, wait_for
@@ -21,13 +22,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.postgres, pytest.
 
 
 @pytest.fixture
-def primary() -> Iterator[PostgresProcess]:
-    server = PostgresProcess()
-    try:
-        server.start()
+def primary(absent: Callable[[str, Exception | str], None]) -> Iterator[PostgresProcess]:
+    with started(PostgresProcess(), "a PostgreSQL server to start", absent) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

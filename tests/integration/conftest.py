@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from core.store import Store
+from tests.conftest import started
 from tests.support.accounts import open_store, seed
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
-from tests.support.services import MissingServiceError, RedisProcess, postgres_database
+from tests.support.services import RedisProcess, postgres_database
 from tests.support.stock_clients import delete_queues, purge
 
 #: The time limit of one test; a worker starts within a few seconds.
@@ -51,15 +52,8 @@ def make_deployment(
 @contextmanager
 def private_redis(request: pytest.FixtureRequest) -> Iterator[RedisProcess]:
     """A Redis of one deployment; a machine without one skips or fails the test."""
-    server = RedisProcess()
-    try:
-        server.start()
-    except MissingServiceError as error:
-        request.getfixturevalue("absent")("a Redis server to start", error)
-    try:
+    with started(RedisProcess(), "a Redis server to start", request.getfixturevalue("absent")) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="session", params=PAIRS, ids=lambda pair: f"worker on {pair}")

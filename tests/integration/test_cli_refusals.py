@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from tests.conftest import started
 from tests.support.cli_runner import Cli
 from tests.support.services import RedisProcess
 
@@ -43,13 +44,9 @@ def test_a_role_ends_where_rabbitmq_does_not_let_it_in(
 
 
 @pytest.fixture
-def server() -> Iterator[RedisProcess]:
-    found = RedisProcess()
-    try:
-        found.start()
+def server(absent: Callable[[str, Exception | str], None]) -> Iterator[RedisProcess]:
+    with started(RedisProcess(), "a Redis server to start", absent) as found:
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.mark.redis

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 
+from tests.conftest import started
 from tests.support.accounts import AU, message, seed
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RedisProcess
@@ -41,6 +42,7 @@ MANY = 10_000
 LOADED_KEYS, LOAD_DELAY_US = 3500, 2000
 USER = ("worker", "on", ">right", "~*", "&*", "+@all")
 
+Absent = Callable[[str, Exception | str], None]
 Break = Callable[[redis.Redis, RedisProcess], None]
 
 
@@ -158,16 +160,12 @@ AS_CACHE = BOTH | {"a password at all": Refusal(ask_for_a_password, settings(req
 
 
 @contextmanager
-def private_server() -> Iterator[tuple[RedisProcess, redis.Redis]]:
+def private_server(absent: Absent) -> Iterator[tuple[RedisProcess, redis.Redis]]:
     """A Redis, and an administrator's connection to it, which stands whatever happens to others."""
     slow = ("--key-load-delay", str(LOAD_DELAY_US), "--loading-process-events-interval-bytes", "1024")
-    server = RedisProcess(options=(*slow, "--user", *USER))
-    try:
-        server.start()
-        with server.client() as admin:
-            yield server, redis.Redis(connection_pool=admin.connection_pool, single_connection_client=True)
-    finally:
-        server.remove()
+    made = RedisProcess(options=(*slow, "--user", *USER))
+    with started(made, "a Redis server to start", absent) as server, server.client() as admin:
+        yield server, redis.Redis(connection_pool=admin.connection_pool, single_connection_client=True)
 
 
 def with_login(url: str) -> str:
@@ -175,9 +173,11 @@ def with_login(url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def on_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningWorker, RedisProcess, redis.Redis]]:
+def on_redis(
+    tmp_path_factory: pytest.TempPathFactory, absent: Absent
+) -> Iterator[tuple[RunningWorker, RedisProcess, redis.Redis]]:
     with ExitStack() as stack:
-        server, admin = stack.enter_context(private_server())
+        server, admin = stack.enter_context(private_server(absent))
         url = with_login(server.url)
         database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
         seed(database_url, server.url)
@@ -186,10 +186,10 @@ def on_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running
 
 @pytest.fixture(scope="module")
 def on_rabbitmq(
-    tmp_path_factory: pytest.TempPathFactory, rabbitmq_url: str
+    tmp_path_factory: pytest.TempPathFactory, rabbitmq_url: str, absent: Absent
 ) -> Iterator[tuple[RunningWorker, RedisProcess, redis.Redis]]:
     with ExitStack() as stack:
-        server, admin = stack.enter_context(private_server())
+        server, admin = stack.enter_context(private_server(absent))
         database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
         seed(database_url, server.url)
         deployment = Deployment(rabbitmq_url, server.url, database_url, SETTINGS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from tests.conftest import started
 from tests.integration.conftest import private_redis
 from tests.support.accounts import AU, BARE, FR, add_account, message, open_store, seed
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
@@ -88,14 +89,10 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def admin_postgres() -> Iterator[PostgresProcess]:
-    server = PostgresProcess()
-    try:
-        server.start()
+def admin_postgres(absent: Callable[[str, Exception | str], None]) -> Iterator[PostgresProcess]:
+    with started(PostgresProcess(), "a PostgreSQL server to start", absent) as server:
         Administrator(server.url.replace("+psycopg", "")).run("CREATE ROLE {role} LOGIN")
         yield server
-    finally:
-        server.remove()
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 import pytest
 from amqp.exceptions import NotFound
 
+from tests.conftest import started
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import AU, message
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
-from tests.support.services import MissingServiceError, RabbitProcess
+from tests.support.services import RabbitProcess
 from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.rabbitmq, pytest.mark.postgres, pytest.mark.timeout(180)]
@@ -46,20 +47,13 @@ class Broken:
 
 @pytest.fixture(scope="module")
 def broken(make_deployment: MakeDeployment, absent: Callable[[str, Exception | str], None]) -> Iterator[Broken]:
-    server = RabbitProcess(variables=VARIABLES)
-    try:
-        server.start()
-    except MissingServiceError as error:
-        absent("a RabbitMQ server to start", error)
-    try:
+    with started(RabbitProcess(variables=VARIABLES), "a RabbitMQ server to start", absent) as server:
         deployment = replace(make_deployment("rabbitmq-postgresql", **SETTINGS), broker_url=server.url)
         with amqp_connection(deployment) as connection:
             # A quorum queue takes more than its limit before it refuses.
             connection.channel().queue_declare(deployment.queue("dispatch"), durable=True, auto_delete=False)
         with running(deployment) as worker:
             yield Broken(worker, server)
-    finally:
-        server.remove()
 
 
 def send(deployment: Deployment) -> list[str]:

@@ -163,11 +163,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
-        opened = self._opened(delivery, self._messages)
-        if starts_much_later(opened):
-            self._putting_off.take(parent, acks, delivery.tag, settings.messages_queue, opened)
-            return
-        opened = _offered(parent, acks, delivery, opened)
+        opened = self._kept(parent, acks, delivery, self._messages, settings.messages_queue)
         if isinstance(opened, Refused):
             self._park(parent, settings, acks, delivery, opened.error)
         elif isinstance(opened, Document):
@@ -180,11 +176,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
 
     def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
-        opened = self._opened(delivery, self._batches)
-        if starts_much_later(opened):
-            self._putting_off.take(parent, acks, delivery.tag, settings.campaigns_queue, opened)
-            return
-        opened = _offered(parent, acks, delivery, opened)
+        opened = self._kept(parent, acks, delivery, self._batches, settings.campaigns_queue)
         if isinstance(opened, Refused):
             self._submit(parent, BATCH_TASK, _refused(acks, delivery, opened.error), settings)
         elif isinstance(opened, Document):
@@ -198,6 +190,14 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         opened = _offered(parent, acks, delivery, Refused(error) if task is None else task)
         if isinstance(opened, Refused):
             self._submit(parent, WORK_TASK, _refused(acks, delivery, opened.error), settings)
+
+    def _kept(self, parent: Any, acks: Acks, delivery: Delivery, opener: Opener, queue: str) -> Opened:
+        """What was opened, after what is for Celery went there, or back to `queue` where it starts much later."""
+        opened = self._opened(delivery, opener)
+        if not starts_much_later(opened):
+            return _offered(parent, acks, delivery, opened)
+        self._putting_off.take(parent, acks, delivery.tag, queue, opened)
+        return opened
 
     def _opened(self, delivery: Delivery, opener: Opener) -> Opened:
         try:
