@@ -19,7 +19,9 @@ from core.sender import Product, SenderType, TrafficClass
 Text64 = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 #: An optional text; an empty one, which counts as null, is left to the model.
 Text = Annotated[str, msgspec.Meta(min_length=1)]
-BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=1600)]
+#: Of a body.
+MOST_CHARACTERS = 1600
+BodyText = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_CHARACTERS)]
 CountryText = Annotated[str, msgspec.Meta(pattern="^[A-Z][A-Z]$", max_length=2)]
 
 

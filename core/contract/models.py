@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from core.content.segments import Encoding
 from core.contract.ids import known_ids
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Source
@@ -216,6 +217,8 @@ class EnrichedMessage(BaseModel):
     to: str
     country: str
     body: str
+    encoding: Encoding | None = Field(description="of the text; null for MMS")
+    segments: Annotated[int, Field(ge=1)] | None = Field(description="that the text takes; null for MMS")
     product: Product
     traffic_class: TrafficClass
     reply_expected: bool

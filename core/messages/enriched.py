@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from core.cache.verdict import PoolSender, SenderVerdict
-from core.contract.decode import Message
+from core.content.segments import ONE_SEPTET, TextSize, plain_size, text_size
+from core.contract.decode import MOST_CHARACTERS, Message
 from core.encoding import SCHEMA_VERSION, encode_json
 from core.engine.spread import pick_sender
 from core.sender import Product, TrafficClass
@@ -38,10 +39,31 @@ class _Tail(msgspec.Struct, gc=False):
 _USUAL_TAIL = encode_json(_Tail())[1:]
 
 
+@cache
+def _size_fields(size: TextSize | None) -> bytes:
+    """The fields that tell the size of a text; an MMS has none."""
+    encoding, segments = size or (None, None)
+    return b"," + encode_json({"encoding": encoding, "segments": segments})[1:-1]
+
+
+_NO_SIZE = _size_fields(None)
+_QUOTES = 2
+#: Those of plain texts, by the length of their JSON.
+_PLAIN_SIZES = tuple(_size_fields(plain_size(length)) for length in range(-_QUOTES, MOST_CHARACTERS + 1))
+
+
+def _size_of_text(body: str, encoded: bytes) -> bytes:
+    return _PLAIN_SIZES[len(encoded)] if encoded.translate(ONE_SEPTET) == encoded else _size_fields(text_size(body))
+
+
+def _size_of_mms(_body: str, _encoded: bytes) -> bytes:
+    return _NO_SIZE
+
+
 class Writer:
     """Writes the messages of one group, with the verdict that they share."""
 
-    __slots__ = ("_after_body", "_before_body", "_before_to", "_body", "_rest", "_tail")
+    __slots__ = ("_after_body", "_before_body", "_before_to", "_body", "_rest", "_size", "_tail")
 
     def __init__(self, message: Message, country: str, shared: bytes, assigned_at: str) -> None:
         owner = encode_json({"account_id": message.account_id, "subaccount_id": message.subaccount_id})
@@ -51,13 +73,15 @@ class Writer:
         self._after_body = b'%b%b,"assigned_at":"%b",' % (wanted, shared[1:-1], assigned_at.encode())
         self._body: str | None = None
         self._tail = self._rest = b""
+        self._size = _size_of_text if message.product is Product.SMS else _size_of_mms
 
     def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
         """The JSON of one message of the group; `tail` is what `tail_of` gives for it, `dispatch_id` in ASCII."""
         if body is self._body and tail is self._tail:  # a campaign's: the very same objects again and again
-            rest = self._rest = self._rest or b"".join((self._before_body, _encode(body), self._after_body, tail))
+            rest = self._rest = self._rest or self._shared_rest(body, tail)
             return b"".join((_HEAD, dispatch_id, _BEFORE_ID, _encode(message_id), self._before_to, e164.encode(), rest))
         self._body, self._tail, self._rest = body, tail, b""
+        encoded = _encode(body)
         return b"".join(
             (
                 _HEAD,
@@ -67,11 +91,16 @@ class Writer:
                 self._before_to,
                 e164.encode(),
                 self._before_body,
-                _encode(body),
+                encoded,
+                self._size(body, encoded),
                 self._after_body,
                 tail,
             )
         )
+
+    def _shared_rest(self, body: str, tail: bytes) -> bytes:
+        encoded = _encode(body)
+        return b"".join((self._before_body, encoded, self._size(body, encoded), self._after_body, tail))
 
 
 @cache

@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict, sender_fields
+from core.campaigns.assigning import assign_chunk
+from core.campaigns.batch import read_batch
 from core.contract.ids import MessageIds
+from core.contract.models import EnrichedMessage
 from core.engine.decision import Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, Outcome
@@ -19,6 +22,7 @@ from tests.support.ids import message_digest
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
+WHOLE_ASSIGNMENT = ASSIGNMENT | {"decision_id": "d", "rules_version": "r"}
 SENDER = SenderVerdict(sender_fields("+61400000001", SenderType.LONGCODE, "AU", ASSIGNMENT))
 NONE = ParkVerdict(ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
 MAX_BYTES = 10_000
@@ -148,3 +152,32 @@ def test_it_survives_nesting_of_every_depth() -> None:
         nested = document().replace(b'"hello"', b'"hello","vip":' + b"[" * depth + b"]" * depth)
         outcome = assign(nested, document())
         assert outcome.indexes[-1] == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "encoding", "segments"),
+    [
+        ({"body": "hello"}, "GSM-7", 1),
+        ({"body": "x" * 161}, "GSM-7", 2),
+        ({"body": 'a "quoted"\nline, 10 €'}, "GSM-7", 1),
+        ({"body": "ж" * 71}, "UCS-2", 2),
+        ({"product": "MMS", "media_urls": ["https://example.com/a.png"]}, None, None),
+    ],
+    ids=str,
+)
+def test_it_tells_the_size_of_the_text(fields: dict[str, Any], encoding: str | None, segments: int | None) -> None:
+    for payload in assign(document(**fields), document(**fields, message_id="m2")).payloads:
+        enriched = EnrichedMessage.model_validate(json.loads(payload) | {"assignment": WHOLE_ASSIGNMENT})
+        assert (enriched.encoding, enriched.segments) == (encoding, segments)
+        assert list(json.loads(payload)) == [
+            field.alias or name for name, field in EnrichedMessage.model_fields.items()
+        ]
+
+
+def test_it_tells_the_size_of_a_text_that_a_chunk_shares() -> None:
+    shared = {"account_id": "acme", "campaign_id": "c", "batch_id": "b", "body": "ж" * 71}
+    recipients = [{"to": f"+6149157015{n}"} for n in range(3)] + [{"to": "+61491570159", "body": "hello"}]
+    batch = read_batch(shared | {"recipients": recipients})
+    outcome = assign_chunk(Assigner(Verdicts(), max_bytes=MAX_BYTES, clock=lambda: NOW), batch, 0)
+    sizes = [(each["encoding"], each["segments"]) for each in map(json.loads, outcome.payloads)]
+    assert sizes == [("UCS-2", 2)] * 3 + [("GSM-7", 1)]
