@@ -12,7 +12,7 @@ from core.accounts.sender_rows import sender_values
 from core.sender import Sender, SenderType
 from core.storage.database import open_engine, transaction
 from core.storage.statements import chunks
-from core.storage.tables import AccountRow, SenderRow
+from core.storage.tables import ACCOUNTS, SENDERS
 from core.storage.upgrade import upgrade
 from core.store import Store
 
@@ -32,10 +32,10 @@ def build(database_url: str, accounts: int, senders: int = 1) -> None:
         Store(engine).ensure_rules()
         for part in chunks(range(accounts), ROWS):
             with transaction(engine) as connection:
-                connection.execute(insert(AccountRow), [_account(number) for number in part])
+                connection.execute(insert(ACCOUNTS), [_account(number) for number in part])
         for rows in chunks(_senders(accounts, senders), ROWS):
             with transaction(engine) as connection:
-                connection.execute(insert(SenderRow), rows)
+                connection.execute(insert(SENDERS), rows)
     finally:
         engine.dispose()
 

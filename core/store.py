@@ -12,7 +12,7 @@ from core.parked.store import ParkedStore
 from core.rules.store import RuleStore
 from core.storage.decisions import DecisionStore
 from core.storage.epochs import read_epochs, read_epochs_since
-from core.storage.tables import EpochRow
+from core.storage.tables import EPOCHS
 
 
 class Store(FactStore, DecisionStore, ParkedStore, RuleStore):
@@ -35,4 +35,4 @@ class Store(FactStore, DecisionStore, ParkedStore, RuleStore):
     def ping(self) -> None:
         """Returns when the database answers and has its tables; else raises StoreUnavailableError or a SQL error."""
         with self.single() as connection:
-            connection.execute(select(EpochRow.scope).limit(1))
+            connection.execute(select(EPOCHS.c.scope).limit(1))

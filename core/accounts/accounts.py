@@ -11,13 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import aliased
 
 from core.accounts.api_keys import key_values, new_key
 from core.encoding import storable
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.storage.database import Database
-from core.storage.tables import AccountRow, ApiKeyRow
+from core.storage.tables import ACCOUNTS, API_KEYS
 
 ACCOUNT_ID_MAX_CHARACTERS = 64
 
@@ -69,12 +68,12 @@ class Accounts:
         self, *, parent: AccountOrId | None = None, after: str | None = None, limit: int = 100
     ) -> Sequence[Account]:
         """Accounts by id; `parent`, at hand or its id: its sub-accounts only; `after`: those behind this id."""
-        query = accounts_query().order_by(AccountRow.account_id).limit(limit)
+        query = accounts_query().order_by(ACCOUNTS.c.account_id).limit(limit)
         if after is not None:
-            query = query.where(AccountRow.account_id > after)
+            query = query.where(ACCOUNTS.c.account_id > after)
         with self._database.single() as connection:
             if parent is not None:
-                query = query.where(AccountRow.parent_ref == resolved_account(connection, parent).user_id)
+                query = query.where(ACCOUNTS.c.parent_ref == resolved_account(connection, parent).user_id)
             return [account_from_row(row) for row in connection.execute(query)]
 
     def sub_account_ids(self, account: AccountOrId) -> Iterator[str]:
@@ -104,9 +103,9 @@ class Accounts:
                     "status": AccountStatus.ACTIVE.value,
                     "created_at": self._database.clock(),
                 }
-                write.connection.execute(insert(AccountRow).values(values))
+                write.connection.execute(insert(ACCOUNTS).values(values))
                 account = account_row(write.connection, account_id)
-                write.connection.execute(insert(ApiKeyRow).values(key_values(account.user_id, key, account.created_at)))
+                write.connection.execute(insert(API_KEYS).values(key_values(account.user_id, key, account.created_at)))
                 write.touch_account(account.user_id)
         except IntegrityError:
             raise ConflictError(f"there is an account {account_id!r} already") from None
@@ -128,7 +127,7 @@ class Accounts:
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
             if any(getattr(account, name) != value for name, value in values.items()):
-                change = update(AccountRow).where(AccountRow.user_id == account.user_id)
+                change = update(ACCOUNTS).where(ACCOUNTS.c.user_id == account.user_id)
                 write.connection.execute(change.values(**values))
                 write.touch_account(account.user_id)
             return account_row(write.connection, account_id)
@@ -165,15 +164,15 @@ def _parent_ref(connection: Connection, parent: str) -> int:
 
 def accounts_query() -> Select[*tuple[Any, ...]]:
     """Every account with the id and status of the account above it; a row is one for `account_from_row`."""
-    parent = aliased(AccountRow)
-    above = (parent.account_id.label("parent_id"), parent.status.label("parent_status"))
-    return select(*AccountRow.__table__.columns, *above).outerjoin(parent, parent.user_id == AccountRow.parent_ref)
+    parent = ACCOUNTS.alias()
+    above = (parent.c.account_id.label("parent_id"), parent.c.status.label("parent_status"))
+    return select(*ACCOUNTS.c, *above).outerjoin(parent, parent.c.user_id == ACCOUNTS.c.parent_ref)
 
 
 # Built once, when it is first asked for: to build a statement takes longer than to run it.
 @cache
 def _one() -> Select[*tuple[Any, ...]]:
-    return accounts_query().where(AccountRow.account_id == bindparam("account_id"))
+    return accounts_query().where(ACCOUNTS.c.account_id == bindparam("account_id"))
 
 
 def account_from_row(row: Row[*tuple[Any, ...]]) -> Account:

@@ -18,31 +18,35 @@ from sqlalchemy import (
     union,
     union_all,
 )
-from sqlalchemy.orm import InstrumentedAttribute
 
 from core.accounts.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS
 from core.engine.decision import DefaultStatus
-from core.storage.statements import AMONG, Among, AnyColumn, PerDialect, equals
-from core.storage.tables import AccountRow, DefaultRow, RegistrationRow, SenderRow, StrategyRow
+from core.storage.statements import AMONG, Among, PerDialect, equals
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, REGISTRATIONS, SENDERS, STRATEGIES
 
-_ACCOUNT_COLUMNS = (
-    AccountRow.user_id,
-    AccountRow.account_id,
-    AccountRow.parent_ref,
-    AccountRow.may_borrow,
-    AccountRow.status,
-    AccountRow.spread,
+_ACCOUNT_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    ACCOUNTS.c.user_id,
+    ACCOUNTS.c.account_id,
+    ACCOUNTS.c.parent_ref,
+    ACCOUNTS.c.may_borrow,
+    ACCOUNTS.c.status,
+    ACCOUNTS.c.spread,
 )
-_DEFAULT_COLUMNS = (
-    DefaultRow.country,
-    DefaultRow.product,
-    DefaultRow.spread,
-    StrategyRow.position,
-    StrategyRow.sender_id,
-    StrategyRow.sender_type,
-    StrategyRow.sender_country_code,
+_DEFAULT_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    DEFAULT_SENDERS.c.country,
+    DEFAULT_SENDERS.c.product,
+    DEFAULT_SENDERS.c.spread,
+    STRATEGIES.c.position,
+    STRATEGIES.c.sender_id,
+    STRATEGIES.c.sender_type,
+    STRATEGIES.c.sender_country_code,
 )
-_HELD_COLUMNS = (SenderRow.id, SenderRow.account_ref, *SENDER_COLUMNS, *REGISTRATION_COLUMNS)
+_HELD_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    SENDERS.c.id,
+    SENDERS.c.account_ref,
+    *SENDER_COLUMNS,
+    *REGISTRATION_COLUMNS,
+)
 
 # Where the parts of a row stand. In the row of an account the first part is NULL, in that of a sender the last.
 SENDER_PART = slice(2, 2 + len(SENDER_COLUMNS))
@@ -57,44 +61,44 @@ def _facts_query(among: Among) -> CompoundSelect[*tuple[Any, ...]]:
     Parents, and the pool, come by index scans of their own joined in a UNION; OR over a subquery would read the whole
     table.
     """
-    asked = select(*_ACCOUNT_COLUMNS).where(among(AccountRow.account_id, "account_ids")).cte("asked")
+    asked = select(*_ACCOUNT_COLUMNS).where(among(ACCOUNTS.c.account_id, "account_ids")).cte("asked")
     own, borrowed = (
         select(ref).where(among(asked.c.account_id, "requesters"), *conditions)
         for ref, *conditions in ((asked.c.user_id,), (asked.c.parent_ref, asked.c.may_borrow))
     )
     owners = union(own, borrowed).cte("owners")
-    registered = and_(RegistrationRow.sender_ref == SenderRow.id, among(RegistrationRow.country, "countries"))
+    registered = and_(REGISTRATIONS.c.sender_ref == SENDERS.c.id, among(REGISTRATIONS.c.country, "countries"))
     senders = select(*_HELD_COLUMNS, *map(_nothing, (*_ACCOUNT_COLUMNS, *_DEFAULT_COLUMNS)))
     return union_all(
-        senders.join(owners, SenderRow.account_ref == owners.c.user_id).outerjoin(RegistrationRow, registered),
-        senders.outerjoin(RegistrationRow, registered).where(SenderRow.account_ref.is_(None)),
+        senders.join(owners, SENDERS.c.account_ref == owners.c.user_id).outerjoin(REGISTRATIONS, registered),
+        senders.outerjoin(REGISTRATIONS, registered).where(SENDERS.c.account_ref.is_(None)),
         _family_query(among, asked),
     )
 
 
 def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
-    parents = select(*_ACCOUNT_COLUMNS).join(asked, AccountRow.user_id == asked.c.parent_ref)
+    parents = select(*_ACCOUNT_COLUMNS).join(asked, ACCOUNTS.c.user_id == asked.c.parent_ref)
     family = union(select(asked), parents).subquery("family")
     default = and_(
-        DefaultRow.account_ref == family.c.user_id,
-        among(DefaultRow.country, "countries"),
-        DefaultRow.status == DefaultStatus.ENABLED,
+        DEFAULT_SENDERS.c.account_ref == family.c.user_id,
+        among(DEFAULT_SENDERS.c.country, "countries"),
+        DEFAULT_SENDERS.c.status == DefaultStatus.ENABLED,
     )
-    strategy = and_(StrategyRow.default_ref == DefaultRow.id, StrategyRow.status == DefaultStatus.ENABLED)
+    strategy = and_(STRATEGIES.c.default_ref == DEFAULT_SENDERS.c.id, STRATEGIES.c.status == DefaultStatus.ENABLED)
     return (
         select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS)
         .select_from(family)
-        .outerjoin(DefaultRow, default)
-        .outerjoin(StrategyRow, strategy)
+        .outerjoin(DEFAULT_SENDERS, default)
+        .outerjoin(STRATEGIES, strategy)
     )
 
 
-def _nothing(column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+def _nothing(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """NULL with a type: PostgreSQL takes three untyped ones in a UNION for text."""
     return cast(null(), column.type)
 
 
-def _one(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+def _one(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """For one request: each list has one value, but that of the accounts, which has the requester besides."""
     if parameter == "account_ids":
         return column.in_([bindparam(parameter), bindparam("requesters")])

@@ -15,7 +15,7 @@ from core.accounts.api_keys import NOBODY, ApiKey, KeyHash, key_values, new_key
 from core.encoding import storable
 from core.errors import FieldError, NotFoundError, RefusedError, StoreUnavailableError
 from core.storage.database import Database
-from core.storage.tables import AccountRow, ApiKeyRow
+from core.storage.tables import ACCOUNTS, API_KEYS
 
 NAME_MAX_CHARACTERS = 100
 #: The last use of a key is written down at most so often, so that an account that asks a thousand times a second
@@ -55,7 +55,7 @@ class ApiKeys:
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
             values = key_values(account.user_id, key, now) | {"name": name, "expires_at": expires_at}
-            write.connection.execute(insert(ApiKeyRow).values(values))
+            write.connection.execute(insert(API_KEYS).values(values))
         return key
 
     def rotate(self, account_id: str, key_id: int, overlap: timedelta) -> str:
@@ -70,9 +70,9 @@ class ApiKeys:
             if old is None or _has_expired(old, now):
                 raise NotFoundError(_no_such_key(account_id, key_id))
             ends = min(now + overlap, old.expires_at or now + overlap)
-            write.connection.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(expires_at=ends))
+            write.connection.execute(update(API_KEYS).where(API_KEYS.c.id == key_id).values(expires_at=ends))
             write.connection.execute(
-                insert(ApiKeyRow).values(key_values(account.user_id, key, now) | {"name": old.name})
+                insert(API_KEYS).values(key_values(account.user_id, key, now) | {"name": old.name})
             )
         return key
 
@@ -80,8 +80,8 @@ class ApiKeys:
         """Raises NotFoundError where the account has no such key in use."""
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
-            in_use = (ApiKeyRow.account_ref == account.user_id) & ApiKeyRow.revoked_at.is_(None)
-            change = update(ApiKeyRow).where(in_use, ApiKeyRow.id == key_id).values(revoked_at=self._database.clock())
+            in_use = (API_KEYS.c.account_ref == account.user_id) & API_KEYS.c.revoked_at.is_(None)
+            change = update(API_KEYS).where(in_use, API_KEYS.c.id == key_id).values(revoked_at=self._database.clock())
             if write.connection.execute(change).rowcount == 0:
                 raise NotFoundError(_no_such_key(account_id, key_id))
 
@@ -137,25 +137,25 @@ def _refuse_unfit(name: str | None, expires_at: datetime | None, now: datetime) 
 
 @cache
 def _keys() -> Select[*tuple[Any, ...]]:
-    kept = (ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest, ApiKeyRow.expires_at, ApiKeyRow.last_used_at)
-    joined = accounts_query().join(ApiKeyRow, ApiKeyRow.account_ref == AccountRow.user_id)
-    query = joined.add_columns(ApiKeyRow.id.label("key_id"), *kept)
-    return query.where(AccountRow.account_id == bindparam("user_name"), ApiKeyRow.revoked_at.is_(None))
+    kept = (API_KEYS.c.prefix, API_KEYS.c.salt, API_KEYS.c.digest, API_KEYS.c.expires_at, API_KEYS.c.last_used_at)
+    joined = accounts_query().join(API_KEYS, API_KEYS.c.account_ref == ACCOUNTS.c.user_id)
+    query = joined.add_columns(API_KEYS.c.id.label("key_id"), *kept)
+    return query.where(ACCOUNTS.c.account_id == bindparam("user_name"), API_KEYS.c.revoked_at.is_(None))
 
 
 _LISTED = (
-    ApiKeyRow.id,
-    ApiKeyRow.prefix,
-    ApiKeyRow.created_at,
-    ApiKeyRow.revoked_at,
-    ApiKeyRow.name,
-    ApiKeyRow.expires_at,
-    ApiKeyRow.last_used_at,
+    API_KEYS.c.id,
+    API_KEYS.c.prefix,
+    API_KEYS.c.created_at,
+    API_KEYS.c.revoked_at,
+    API_KEYS.c.name,
+    API_KEYS.c.expires_at,
+    API_KEYS.c.last_used_at,
 )
-_LIST = select(*_LISTED).where(ApiKeyRow.account_ref == bindparam("account_ref")).order_by(ApiKeyRow.id)
-_IN_USE = select(ApiKeyRow.name, ApiKeyRow.expires_at).where(
-    ApiKeyRow.account_ref == bindparam("account_ref"),
-    ApiKeyRow.id == bindparam("key_id"),
-    ApiKeyRow.revoked_at.is_(None),
+_LIST = select(*_LISTED).where(API_KEYS.c.account_ref == bindparam("account_ref")).order_by(API_KEYS.c.id)
+_IN_USE = select(API_KEYS.c.name, API_KEYS.c.expires_at).where(
+    API_KEYS.c.account_ref == bindparam("account_ref"),
+    API_KEYS.c.id == bindparam("key_id"),
+    API_KEYS.c.revoked_at.is_(None),
 )
-_USED = update(ApiKeyRow).where(ApiKeyRow.id == bindparam("key_id")).values(last_used_at=bindparam("now"))
+_USED = update(API_KEYS).where(API_KEYS.c.id == bindparam("key_id")).values(last_used_at=bindparam("now"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement
+
 from core.sender import (
     Registration,
     RegistrationStatus,
@@ -14,33 +16,33 @@ from core.sender import (
     TrafficClass,
     bare_sender_id,
 )
-from core.storage.tables import RegistrationRow, SenderRow
+from core.storage.tables import REGISTRATIONS, SENDERS
 
 #: Owner part of the identity of a pool sender.
 _POOL = "pool"
 
 #: What `sender_of` reads, in its order. By place and not by name: an inventory may hold a thousand senders.
-SENDER_COLUMNS = (
-    SenderRow.sender_id,
-    SenderRow.sender_type,
-    SenderRow.country,
-    SenderRow.status,
-    SenderRow.purchased_at,
-    SenderRow.activated_at,
-    SenderRow.expires_at,
-    SenderRow.trust,
-    SenderRow.two_way,
-    SenderRow.mms,
-    SenderRow.messages_per_second,
-    SenderRow.traffic_classes,
+SENDER_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    SENDERS.c.sender_id,
+    SENDERS.c.sender_type,
+    SENDERS.c.country,
+    SENDERS.c.status,
+    SENDERS.c.purchased_at,
+    SENDERS.c.activated_at,
+    SENDERS.c.expires_at,
+    SENDERS.c.trust,
+    SENDERS.c.two_way,
+    SENDERS.c.mms,
+    SENDERS.c.messages_per_second,
+    SENDERS.c.traffic_classes,
 )
 
 #: What `registration_of` reads, in its order.
-REGISTRATION_COLUMNS = (
-    RegistrationRow.country,
-    RegistrationRow.status,
-    RegistrationRow.valid_from,
-    RegistrationRow.valid_until,
+REGISTRATION_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    REGISTRATIONS.c.country,
+    REGISTRATIONS.c.status,
+    REGISTRATIONS.c.valid_from,
+    REGISTRATIONS.c.valid_until,
 )
 
 _TYPES = {each.value: each for each in SenderType}

@@ -34,7 +34,7 @@ from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, Sender
 from core.sender_ids import SenderNames, kept_if_readable, number_error
 from core.storage.database import Database, Write
 from core.storage.statements import CHUNK, chunks, insert_into
-from core.storage.tables import RegistrationRow, SenderRow
+from core.storage.tables import REGISTRATIONS, SENDERS
 
 TRUST_MAX = 100
 
@@ -45,7 +45,7 @@ _TELLING_DIGITS = 4
 
 @cache
 def _senders() -> Select[*tuple[Any, ...]]:
-    return select(SenderRow.id, *SENDER_COLUMNS)
+    return select(SENDERS.c.id, *SENDER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,13 @@ class Senders:
 
         Raises NotFoundError where there is no such account.
         """
-        wanted = {SenderRow.sender_type: sender_type, SenderRow.status: status, SenderRow.country: country}
-        matches = [column == value for column, value in wanted.items() if value is not None]
+        wanted = {"sender_type": sender_type, "status": status, "country": country}
+        matches = [SENDERS.c[name] == value for name, value in wanted.items() if value is not None]
         with self._database.single() as connection:
             holder = None if account is None else resolved_account(connection, account)
             owner = _owned_by(None if holder is None else holder.user_id)
-            query = _senders().where(owner, SenderRow.id > after, *matches)
-            rows = connection.execute(query.order_by(SenderRow.id).limit(limit + 1)).all()
+            query = _senders().where(owner, SENDERS.c.id > after, *matches)
+            rows = connection.execute(query.order_by(SENDERS.c.id).limit(limit + 1)).all()
             senders = _with_registrations(connection, rows[:limit], None if holder is None else holder.account_id)
         return SenderPage(senders, rows[limit - 1].id if len(rows) > limit else None)
 
@@ -103,11 +103,11 @@ class Senders:
         try:
             with self._database.writing() as write:
                 owner = _account_ref(write.connection, complete.account_id)
-                added = insert(SenderRow).values(sender_values(complete, owner)).returning(SenderRow.id)
+                added = insert(SENDERS).values(sender_values(complete, owner)).returning(SENDERS.c.id)
                 sender_ref = write.connection.scalar(added)
                 assert sender_ref is not None
                 if rows := [registration_values(each, sender_ref) for each in complete.registrations]:
-                    write.connection.execute(insert(RegistrationRow), rows)
+                    write.connection.execute(insert(REGISTRATIONS), rows)
                 write.touch_account(owner)
         except IntegrityError:
             name = f"{complete.sender_type} {complete.sender_id}"
@@ -126,7 +126,7 @@ class Senders:
             owner = _account_ref(write.connection, account_id)
             row = _found(write.connection, owner, sender_id, sender_type)
             if row.status != status:
-                change = update(SenderRow).where(SenderRow.id == row.id).values(status=status.value)
+                change = update(SENDERS).where(SENDERS.c.id == row.id).values(status=status.value)
                 write.connection.execute(change)
                 write.touch_account(owner)
             return replace(_with_registrations(write.connection, [row], account_id)[0], status=status)
@@ -221,7 +221,7 @@ def _account_ref(connection: Connection, account_id: str | None) -> int | None:
 
 
 def _owned_by(account_ref: int | None) -> ColumnElement[bool]:
-    return SenderRow.account_ref.is_(None) if account_ref is None else SenderRow.account_ref == account_ref
+    return SENDERS.c.account_ref.is_(None) if account_ref is None else SENDERS.c.account_ref == account_ref
 
 
 def _found(
@@ -229,7 +229,7 @@ def _found(
 ) -> Row[*tuple[Any, ...]]:
     types = list(SenderType) if sender_type is None else [sender_type]
     identities = [identity_of(account_ref, each, kept_if_readable(each, sender_id)) for each in types]
-    query = _senders().where(SenderRow.identity.in_(list(filter(storable, identities))))
+    query = _senders().where(SENDERS.c.identity.in_(list(filter(storable, identities))))
     rows = connection.execute(query).all() or spelled_otherwise(connection, account_ref, types, sender_id)
     if not rows:
         raise NotFoundError(f"there is no sender {sender_id!r} in this inventory")
@@ -249,9 +249,9 @@ def spelled_otherwise(
     if not text or not storable(text):
         return []
     digits = "".join(character for character in text if character in _DIGITS)
-    alike = SenderRow.sender_id.endswith(digits[-_TELLING_DIGITS:]) if digits else false()
-    query = _senders().where(_owned_by(account_ref), SenderRow.sender_type.in_([each.value for each in types]))
-    rows = connection.execute(query.where(or_(func.lower(SenderRow.sender_id) == text.lower(), alike))).all()
+    alike = SENDERS.c.sender_id.endswith(digits[-_TELLING_DIGITS:]) if digits else false()
+    query = _senders().where(_owned_by(account_ref), SENDERS.c.sender_type.in_([each.value for each in types]))
+    rows = connection.execute(query.where(or_(func.lower(SENDERS.c.sender_id) == text.lower(), alike))).all()
     names = SenderNames([sender_of(row[1:], None) for row in rows])
     return [rows[place] for place in names.places(text)]
 
@@ -268,17 +268,17 @@ def _with_registrations(
 
 def _registrations(sender_refs: Sequence[int]) -> Select[*tuple[Any, ...]]:
     return (
-        select(RegistrationRow.sender_ref, *REGISTRATION_COLUMNS)
-        .where(RegistrationRow.sender_ref.in_(sender_refs))
-        .order_by(RegistrationRow.sender_ref, RegistrationRow.country)
+        select(REGISTRATIONS.c.sender_ref, *REGISTRATION_COLUMNS)
+        .where(REGISTRATIONS.c.sender_ref.in_(sender_refs))
+        .order_by(REGISTRATIONS.c.sender_ref, REGISTRATIONS.c.country)
     )
 
 
 def _set_registration(write: Write, sender_ref: int, registration: Registration) -> None:
     values = registration_values(registration, sender_ref)
-    statement = insert_into(write.connection, RegistrationRow).values(values)
+    statement = insert_into(write.connection, REGISTRATIONS).values(values)
     changed = {name: values[name] for name in ("status", "valid_from", "valid_until")}
-    keys = [RegistrationRow.sender_ref, RegistrationRow.country]
+    keys = ("sender_ref", "country")
     write.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
 

@@ -10,7 +10,7 @@ from core.accounts.accounts import account_row
 from core.errors import NotFoundError
 from core.sender import Product
 from core.storage.database import Database
-from core.storage.tables import AccountRow, DefaultRow
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,15 @@ class SpreadSwitches:
 
     def get(self, account_id: str) -> Switches:
         """Raises NotFoundError."""
-        spread = select(DefaultRow.country, DefaultRow.product).where(DefaultRow.spread)
+        spread = select(DEFAULT_SENDERS.c.country, DEFAULT_SENDERS.c.product).where(DEFAULT_SENDERS.c.spread)
         with self._database.single() as connection:
             account = account_row(connection, account_id)
-            query = select(AccountRow.spread).where(AccountRow.user_id == account.user_id)
+            query = select(ACCOUNTS.c.spread).where(ACCOUNTS.c.user_id == account.user_id)
             own = connection.execute(query).scalar_one()
             rows = connection.execute(
-                spread.where(DefaultRow.account_ref == account.user_id).order_by(DefaultRow.country, DefaultRow.product)
+                spread.where(DEFAULT_SENDERS.c.account_ref == account.user_id).order_by(
+                    DEFAULT_SENDERS.c.country, DEFAULT_SENDERS.c.product
+                )
             )
             return Switches(own, tuple((row.country, Product(row.product)) for row in rows))
 
@@ -43,7 +45,7 @@ class SpreadSwitches:
         """For what Smart Assign decides; None: as the account above has it. Raises NotFoundError."""
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
-            change = update(AccountRow).where(AccountRow.user_id == account.user_id)
+            change = update(ACCOUNTS).where(ACCOUNTS.c.user_id == account.user_id)
             write.connection.execute(change.values(spread=spread))
             write.touch_account(account.user_id)
 
@@ -52,10 +54,10 @@ class SpreadSwitches:
         with self._database.writing() as write:
             account = account_row(write.connection, account_id)
             meant = and_(
-                DefaultRow.account_ref == account.user_id,
-                DefaultRow.country == country,
-                DefaultRow.product == product.value,
+                DEFAULT_SENDERS.c.account_ref == account.user_id,
+                DEFAULT_SENDERS.c.country == country,
+                DEFAULT_SENDERS.c.product == product.value,
             )
-            if write.connection.execute(update(DefaultRow).where(meant).values(spread=spread)).rowcount == 0:
+            if write.connection.execute(update(DEFAULT_SENDERS).where(meant).values(spread=spread)).rowcount == 0:
                 raise NotFoundError(f"account {account_id!r} has no default for {country} and {product}")
             write.touch_account(account.user_id)

@@ -20,7 +20,7 @@ from core.engine.decision import DefaultStatus, Facts, Policy, Rejection, Reques
 from core.errors import FieldError
 from core.moments import rfc3339, rfc3339_or_none
 from core.storage.database import Database
-from core.storage.tables import DefaultRow
+from core.storage.tables import DEFAULT_SENDERS
 
 #: Defaults judged at a time.
 PAGE = 500
@@ -103,7 +103,7 @@ class AtRisk:
         self, connection: Connection, judge: ComplianceJudge, after: UUID | None, *conditions: ColumnElement[bool]
     ) -> RiskPage:
         """The next defaults behind `after`; two statements."""
-        stored = defaults_after(connection, after, PAGE, DefaultRow.status == DefaultStatus.ENABLED, *conditions)
+        stored = defaults_after(connection, after, PAGE, DEFAULT_SENDERS.c.status == DefaultStatus.ENABLED, *conditions)
         requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
         facts = facts_for_defaults(connection, requests)
         judged = (
@@ -155,7 +155,7 @@ def risk_document(risk: Risk) -> dict[str, object]:
 
 
 def _held_by(connection: Connection, account: AccountOrId) -> ColumnElement[bool]:
-    return DefaultRow.account_ref == resolved_account(connection, account).user_id
+    return DEFAULT_SENDERS.c.account_ref == resolved_account(connection, account).user_id
 
 
 @dataclass(frozen=True, slots=True)

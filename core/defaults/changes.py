@@ -24,7 +24,7 @@ from core.defaults.strategies import Strategy
 from core.engine.decision import DefaultStatus
 from core.storage.database import Database, Write
 from core.storage.statements import AMONG, CHUNK, INSERT, PerDialect, chunks
-from core.storage.tables import DefaultHistoryRow, DefaultRow, StrategyRow
+from core.storage.tables import DEFAULT_HISTORY, DEFAULT_SENDERS, STRATEGIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,20 @@ class DefaultChange:
 
 def _put_strategies(dialect: str) -> Any:
     """In the place of those that were there; what is beyond is deleted for itself."""
-    put = INSERT[dialect](StrategyRow)
+    put = INSERT[dialect](STRATEGIES)
     names = ("sender_type", "sender_id", "sender_country_code", "note", "status")
-    keys = [StrategyRow.default_ref, StrategyRow.position]
+    keys = ("default_ref", "position")
     return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in names})
 
 
 def _refresh(dialect: str) -> Update:
-    chosen = update(DefaultRow).where(AMONG[dialect](DefaultRow.id, "kept"))
+    chosen = update(DEFAULT_SENDERS).where(AMONG[dialect](DEFAULT_SENDERS.c.id, "kept"))
     return chosen.values(updated_timestamp=bindparam("now"), origin=bindparam("by"), status=DefaultStatus.ENABLED)
 
 
 _REFRESH = PerDialect(_refresh)
-_REMOVE = PerDialect(lambda dialect: delete(DefaultRow).where(AMONG[dialect](DefaultRow.id, "gone")))
-_CREATE, _REMEMBER = insert(DefaultRow), insert(DefaultHistoryRow)
+_REMOVE = PerDialect(lambda dialect: delete(DEFAULT_SENDERS).where(AMONG[dialect](DEFAULT_SENDERS.c.id, "gone")))
+_CREATE, _REMEMBER = insert(DEFAULT_SENDERS), insert(DEFAULT_HISTORY)
 _PUT_STRATEGIES = PerDialect(_put_strategies)
 
 
@@ -105,12 +105,12 @@ def _update(connection: Connection, changes: Sequence[DefaultChange], origin: st
     if gone:
         connection.execute(_REMOVE[connection.dialect.name], {"gone": gone})
     beyond = [
-        and_(StrategyRow.default_ref == change.default_id, StrategyRow.position >= len(change.strategies))
+        and_(STRATEGIES.c.default_ref == change.default_id, STRATEGIES.c.position >= len(change.strategies))
         for change in changes
         if change.shorter
     ]
     if beyond:
-        connection.execute(delete(StrategyRow).where(or_(*beyond)))
+        connection.execute(delete(STRATEGIES).where(or_(*beyond)))
 
 
 def _created(change: DefaultChange, default_id: UUID, origin: str, now: datetime) -> dict[str, Any]:
@@ -157,6 +157,4 @@ def _document(strategies: Sequence[Strategy]) -> dict[str, Any]:
 def forget_history(store: Database, changed_before: datetime) -> int:
     """Deletes what is known of changes of defaults before a moment; how many changes there were."""
     with store.single() as connection:
-        return connection.execute(
-            delete(DefaultHistoryRow).where(DefaultHistoryRow.changed_at < changed_before)
-        ).rowcount
+        return connection.execute(delete(DEFAULT_HISTORY).where(DEFAULT_HISTORY.c.changed_at < changed_before)).rowcount

@@ -33,7 +33,7 @@ from core.engine.decision import DefaultStatus, Facts, Policy, Request
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.sender import Product
 from core.storage.database import Database, Write
-from core.storage.tables import DefaultHistoryRow, DefaultRow
+from core.storage.tables import DEFAULT_HISTORY, DEFAULT_SENDERS
 
 
 def _can_be_judged(strategy: Strategy, at: int, blamed: set[str]) -> bool:
@@ -200,7 +200,7 @@ class DefaultSenders:
         """One page of an account's own defaults. Raises NotFoundError."""
         with self._database.single() as connection:
             account = account_row(connection, account_id)
-            query = defaults_query(DefaultRow.account_ref == account.user_id, *wanted.behind())
+            query = defaults_query(DEFAULT_SENDERS.c.account_ref == account.user_id, *wanted.behind())
             rows = connection.execute(query.order_by(*wanted.order()).limit(wanted.per_page + 1))
             return wanted.page_of(stored_defaults(rows))
 
@@ -212,7 +212,7 @@ class DefaultSenders:
                 return []
             refs = [account.user_id, account.parent_user_id]
             found = read_defaults(
-                connection, DefaultRow.account_ref.in_(refs), DefaultRow.status == DefaultStatus.ENABLED
+                connection, DEFAULT_SENDERS.c.account_ref.in_(refs), DEFAULT_SENDERS.c.status == DefaultStatus.ENABLED
             )
         own = {each.key[1:] for each in found if each.account_id == account_id}
         parents = [each for each in found if each.account_id != account_id and each.key[1:] not in own]
@@ -220,11 +220,11 @@ class DefaultSenders:
 
     def history(self, account: AccountOrId, *, limit: int = 100) -> list[HistoryEntry]:
         """The latest changes of the defaults of an account, at hand or by its id, newest first. Raises NotFoundError."""
-        columns = [column for column in DefaultHistoryRow.__table__.columns if column.name not in {"id", "account_ref"}]
+        columns = [column for column in DEFAULT_HISTORY.c if column.name not in {"id", "account_ref"}]
         with self._database.single() as connection:
             holder = resolved_account(connection, account)
-            query = select(*columns).where(DefaultHistoryRow.account_ref == holder.user_id)
-            newest = (DefaultHistoryRow.changed_at.desc(), DefaultHistoryRow.id.desc())
+            query = select(*columns).where(DEFAULT_HISTORY.c.account_ref == holder.user_id)
+            newest = (DEFAULT_HISTORY.c.changed_at.desc(), DEFAULT_HISTORY.c.id.desc())
             rows = connection.execute(query.order_by(*newest).limit(limit)).mappings()
             return [HistoryEntry(**({**row} | {"product": Product(row["product"])})) for row in rows]
 

@@ -14,16 +14,16 @@ from sqlalchemy import ColumnElement, and_, or_
 from core.cursors import NO_CURSOR, as_cursor, place_of
 from core.defaults.rows import StoredDefault
 from core.errors import FieldError, RefusedError
-from core.storage.tables import DefaultRow
+from core.storage.tables import DEFAULT_SENDERS
 
 MAX_PER_PAGE = 500
 
 #: What a list may be sorted by -> column, and the same of a default.
 _SORTS: dict[str, tuple[Any, str]] = {
-    "created_timestamp": (DefaultRow.created_timestamp, "created_timestamp"),
-    "updated_timestamp": (DefaultRow.updated_timestamp, "updated_timestamp"),
-    "country_code": (DefaultRow.country, "country"),
-    "product_type": (DefaultRow.product, "product"),
+    "created_timestamp": (DEFAULT_SENDERS.c.created_timestamp, "created_timestamp"),
+    "updated_timestamp": (DEFAULT_SENDERS.c.updated_timestamp, "updated_timestamp"),
+    "country_code": (DEFAULT_SENDERS.c.country, "country"),
+    "product_type": (DEFAULT_SENDERS.c.product, "product"),
 }
 
 #: The names of those.
@@ -56,7 +56,7 @@ class PageRequest:
 
     def order(self) -> tuple[Any, ...]:
         """The ORDER BY."""
-        columns = (_SORTS[self.sort_by][0], DefaultRow.id)
+        columns = (_SORTS[self.sort_by][0], DEFAULT_SENDERS.c.id)
         return tuple(column.desc() if self.descending else column.asc() for column in columns)
 
     def behind(self) -> list[ColumnElement[bool]]:
@@ -66,8 +66,8 @@ class PageRequest:
             return []
         column, (value, default_id) = _SORTS[self.sort_by][0], place
         if self.descending:
-            return [or_(column < value, and_(column == value, DefaultRow.id < default_id))]
-        return [or_(column > value, and_(column == value, DefaultRow.id > default_id))]
+            return [or_(column < value, and_(column == value, DEFAULT_SENDERS.c.id < default_id))]
+        return [or_(column > value, and_(column == value, DEFAULT_SENDERS.c.id > default_id))]
 
     def page_of(self, found: Sequence[StoredDefault]) -> DefaultPage:
         """The page out of what was found, which is one more than a page holds where another follows."""

@@ -13,7 +13,7 @@ from core.defaults.at_risk import AtRisk, EndangeredDefault, Risk, at_risk_event
 from core.sender import bare_sender_id
 from core.storage.database import Database
 from core.storage.statements import CHUNK, any_of, chunks, insert_into
-from core.storage.tables import DefaultRow, DefaultWarningRow
+from core.storage.tables import DEFAULT_SENDERS, DEFAULT_WARNINGS
 
 #: Default, sender and reason: what is one warning.
 _Key = tuple[UUID, str, str]
@@ -88,7 +88,7 @@ class DefaultWarnings:
 
 def count_warnings(database: Database) -> tuple[WarningCount, ...]:
     """What the last check found, for a gauge; one statement on a table of problems, which is small."""
-    now, row = database.clock(), DefaultWarningRow
+    now, row = database.clock(), DEFAULT_WARNINGS.c
     usable = case((or_(row.at_risk_from.is_(None), row.at_risk_from <= now), 0), else_=1)
     query = select(row.reason, usable, func.count()).group_by(row.reason, usable).order_by(row.reason, usable)
     with database.single() as connection:
@@ -101,26 +101,26 @@ def _key(endangered: EndangeredDefault, risk: Risk) -> _Key:
 
 
 def _known(connection: Connection, ids: Sequence[UUID]) -> set[_Key]:
-    row = DefaultWarningRow
+    row = DEFAULT_WARNINGS.c
     query = select(row.default_ref, row.sender, row.reason).where(any_of(connection, row.default_ref, ids))
     return {(found.default_ref, found.sender, found.reason) for found in connection.execute(query)}
 
 
 def _forget(connection: Connection, keys: set[_Key]) -> None:
-    row = DefaultWarningRow
+    row = DEFAULT_WARNINGS.c
     for part in chunks(keys, CHUNK):
-        connection.execute(delete(row).where(tuple_(row.default_ref, row.sender, row.reason).in_(part)))
+        connection.execute(delete(DEFAULT_WARNINGS).where(tuple_(row.default_ref, row.sender, row.reason).in_(part)))
 
 
 def _warn(
     connection: Connection, fresh: Mapping[_Key, tuple[EndangeredDefault, Risk]], tell: Tell, now: datetime
 ) -> int:
     """Tells of those that no other check has told of meanwhile, and whose default is still there."""
-    row = DefaultWarningRow
+    row = DEFAULT_WARNINGS.c
     mine: list[_Key] = []
     standing = _standing(connection, {default_id for default_id, _, _ in fresh})
     for part in chunks((key for key in fresh if key[0] in standing), CHUNK):
-        insert = insert_into(connection, row).on_conflict_do_nothing()
+        insert = insert_into(connection, DEFAULT_WARNINGS).on_conflict_do_nothing()
         rows = [_row(key, fresh[key][1], now) for key in part]
         returned = connection.execute(insert.returning(row.default_ref, row.sender, row.reason), rows)
         mine += [(found.default_ref, found.sender, found.reason) for found in returned]
@@ -130,7 +130,7 @@ def _warn(
 
 
 def _standing(connection: Connection, ids: set[UUID]) -> set[UUID]:
-    query = select(DefaultRow.id).where(any_of(connection, DefaultRow.id, ids))
+    query = select(DEFAULT_SENDERS.c.id).where(any_of(connection, DEFAULT_SENDERS.c.id, ids))
     return set(connection.scalars(query.with_for_update(read=True, key_share=True)))
 
 

@@ -24,7 +24,7 @@ from core.defaults.strategies import Strategy
 from core.encoding import storable
 from core.sender import Product, SenderType
 from core.storage.statements import AMONG, JsonRows, PerDialect
-from core.storage.tables import AccountRow, DefaultRow, StrategyRow
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, STRATEGIES
 
 
 class DefaultOrigin(StrEnum):
@@ -69,12 +69,12 @@ DefaultKey = tuple[int, str, Product]
 
 
 _STRATEGY_COLUMNS = (
-    StrategyRow.position,
-    StrategyRow.sender_type,
-    StrategyRow.sender_id,
-    StrategyRow.sender_country_code,
-    StrategyRow.note,
-    StrategyRow.status,
+    STRATEGIES.c.position,
+    STRATEGIES.c.sender_type,
+    STRATEGIES.c.sender_id,
+    STRATEGIES.c.sender_country_code,
+    STRATEGIES.c.note,
+    STRATEGIES.c.status,
 )
 
 
@@ -83,23 +83,23 @@ _STRATEGY_COLUMNS = (
 def _defaults() -> Select[*tuple[Any, ...]]:
     strategies = (
         select(JsonRows(*_STRATEGY_COLUMNS))
-        .where(StrategyRow.default_ref == DefaultRow.id)
-        .correlate(DefaultRow)
+        .where(STRATEGIES.c.default_ref == DEFAULT_SENDERS.c.id)
+        .correlate(DEFAULT_SENDERS)
         .scalar_subquery()
         .label("strategies")
     )
-    columns = (*DefaultRow.__table__.columns, AccountRow.account_id, AccountRow.parent_ref, strategies)
-    return select(*columns).join(AccountRow, AccountRow.user_id == DefaultRow.account_ref)
+    columns = (*DEFAULT_SENDERS.c, ACCOUNTS.c.account_id, ACCOUNTS.c.parent_ref, strategies)
+    return select(*columns).join(ACCOUNTS, ACCOUNTS.c.user_id == DEFAULT_SENDERS.c.account_ref)
 
 
 def _locking(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """Locks and reads in one statement; `unchanged` is false in the rows that it had to wait for and read too soon."""
-    ids = select(DefaultRow.id, DefaultRow.updated_timestamp).join(
-        AccountRow, AccountRow.user_id == DefaultRow.account_ref
+    ids = select(DEFAULT_SENDERS.c.id, DEFAULT_SENDERS.c.updated_timestamp).join(
+        ACCOUNTS, ACCOUNTS.c.user_id == DEFAULT_SENDERS.c.account_ref
     )
-    locked = ids.where(*conditions).with_for_update(of=DefaultRow).cte("locked")
-    unchanged = (locked.c.updated_timestamp == DefaultRow.updated_timestamp).label("unchanged")
-    return _defaults().add_columns(unchanged).join(locked, locked.c.id == DefaultRow.id)
+    locked = ids.where(*conditions).with_for_update(of=DEFAULT_SENDERS).cte("locked")
+    unchanged = (locked.c.updated_timestamp == DEFAULT_SENDERS.c.updated_timestamp).label("unchanged")
+    return _defaults().add_columns(unchanged).join(locked, locked.c.id == DEFAULT_SENDERS.c.id)
 
 
 class _Search:
@@ -125,17 +125,19 @@ class _Search:
         return stored_defaults(connection.execute(self._reading, values))
 
 
-_HELD = AccountRow.account_id == bindparam("account_id")
-_BY_ID = _Search(_HELD, DefaultRow.id == bindparam("id"))
-_BY_KEY = _Search(_HELD, DefaultRow.country == bindparam("country"), DefaultRow.product == bindparam("product"))
+_HELD = ACCOUNTS.c.account_id == bindparam("account_id")
+_BY_ID = _Search(_HELD, DEFAULT_SENDERS.c.id == bindparam("id"))
+_BY_KEY = _Search(
+    _HELD, DEFAULT_SENDERS.c.country == bindparam("country"), DEFAULT_SENDERS.c.product == bindparam("product")
+)
 
 
 def _by_keys(dialect: str) -> _Search:
     among = AMONG[dialect]
     return _Search(
-        among(DefaultRow.account_ref, "account_refs"),
-        among(DefaultRow.country, "countries"),
-        among(DefaultRow.product, "products"),
+        among(DEFAULT_SENDERS.c.account_ref, "account_refs"),
+        among(DEFAULT_SENDERS.c.country, "countries"),
+        among(DEFAULT_SENDERS.c.product, "products"),
     )
 
 
@@ -156,8 +158,8 @@ def defaults_after(
     connection: Connection, after: UUID | None, limit: int, *conditions: ColumnElement[bool]
 ) -> list[StoredDefault]:
     """The next defaults by id behind `after` that meet the conditions: pages of any number, each found by the key."""
-    behind = () if after is None else (DefaultRow.id > after,)
-    query = defaults_query(*conditions, *behind).order_by(DefaultRow.id).limit(limit)
+    behind = () if after is None else (DEFAULT_SENDERS.c.id > after,)
+    query = defaults_query(*conditions, *behind).order_by(DEFAULT_SENDERS.c.id).limit(limit)
     return stored_defaults(connection.execute(query))
 
 

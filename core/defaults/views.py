@@ -9,7 +9,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
-from sqlalchemy.orm import aliased
 
 from core.accounts.accounts import Account
 from core.defaults.pages import DefaultPage, PageRequest
@@ -18,7 +17,7 @@ from core.engine.decision import DefaultStatus
 from core.errors import ForbiddenError, NotFoundError
 from core.storage.database import Database
 from core.storage.statements import any_of
-from core.storage.tables import AccountRow, DefaultRow
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS
 
 
 class DefaultViews:
@@ -37,7 +36,7 @@ class DefaultViews:
     def get(self, viewer: Account, default_id: UUID) -> StoredDefault:
         """Raises NotFoundError for what does not exist and for what the account does not see, in the same words."""
         with self._database.single() as connection:
-            found = read_defaults(connection, DefaultRow.id == default_id, _visible(viewer))
+            found = read_defaults(connection, DEFAULT_SENDERS.c.id == default_id, _visible(viewer))
         if not found:
             raise NotFoundError(f"there is no default sender {default_id}")
         return found[0]
@@ -54,24 +53,26 @@ def _listed(connection: Connection, viewer: Account) -> ColumnElement[bool]:
     """The same as `_visible`, in a form that the indexes on the holder serve."""
     if viewer.parent_user_id is not None:
         return _visible(viewer)
-    children = connection.scalars(select(AccountRow.user_id).where(AccountRow.parent_ref == viewer.user_id)).all()
+    children = connection.scalars(select(ACCOUNTS.c.user_id).where(ACCOUNTS.c.parent_ref == viewer.user_id)).all()
     if not children:
-        return DefaultRow.account_ref == viewer.user_id
-    return any_of(connection, DefaultRow.account_ref, [viewer.user_id, *children])
+        return DEFAULT_SENDERS.c.account_ref == viewer.user_id
+    return any_of(connection, DEFAULT_SENDERS.c.account_ref, [viewer.user_id, *children])
 
 
 def _visible(viewer: Account) -> ColumnElement[bool]:
-    own = DefaultRow.account_ref == viewer.user_id
+    own = DEFAULT_SENDERS.c.account_ref == viewer.user_id
     if viewer.parent_user_id is None:
-        return or_(own, AccountRow.parent_ref == viewer.user_id)
-    nearer = aliased(DefaultRow)
+        return or_(own, ACCOUNTS.c.parent_ref == viewer.user_id)
+    nearer = DEFAULT_SENDERS.alias()
     overridden = exists().where(
-        nearer.account_ref == viewer.user_id,
-        nearer.country == DefaultRow.country,
-        nearer.product == DefaultRow.product,
-        nearer.status == DefaultStatus.ENABLED,
+        nearer.c.account_ref == viewer.user_id,
+        nearer.c.country == DEFAULT_SENDERS.c.country,
+        nearer.c.product == DEFAULT_SENDERS.c.product,
+        nearer.c.status == DefaultStatus.ENABLED,
     )
     inherited = and_(
-        DefaultRow.account_ref == viewer.parent_user_id, DefaultRow.status == DefaultStatus.ENABLED, ~overridden
+        DEFAULT_SENDERS.c.account_ref == viewer.parent_user_id,
+        DEFAULT_SENDERS.c.status == DefaultStatus.ENABLED,
+        ~overridden,
     )
     return or_(own, inherited)

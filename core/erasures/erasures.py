@@ -16,7 +16,7 @@ from core.parked.contents import Content, change_contents, contents
 from core.parked.store import ParkedFilter, ParkedState
 from core.phone import InvalidRecipientError, NumberSearch, parse_recipient
 from core.storage.database import Database
-from core.storage.tables import ErasureRow
+from core.storage.tables import ERASURES
 
 #: What is counted: documents looked at; removed whole; recipients taken out of batches that stay; ids that held the number;
 #: documents that could not be looked into.
@@ -67,22 +67,22 @@ class Erasures:
         done = Erasure(f"era_{secrets.token_hex(12)}", self._store.clock(), by, account_id, counts)
         values = {name: getattr(done, name) for name in Erasure.__dataclass_fields__}
         with self._store.writing() as write:
-            write.connection.execute(ErasureRow.__table__.insert(), values)  # type: ignore[attr-defined]
+            write.connection.execute(ERASURES.insert(), values)
         return done
 
     def listed(self, account_id: str | None = None, *, limit: int = 100) -> Sequence[Erasure]:
         """The newest first; with `account_id` those in its data alone."""
-        query = select(*(getattr(ErasureRow, name) for name in Erasure.__dataclass_fields__))
+        query = select(*(ERASURES.c[name] for name in Erasure.__dataclass_fields__))
         if account_id is not None:
-            query = query.where(ErasureRow.account_id == account_id)
+            query = query.where(ERASURES.c.account_id == account_id)
         with self._store.single() as connection:
-            rows = connection.execute(query.order_by(ErasureRow.erased_at.desc(), ErasureRow.erasure_id).limit(limit))
+            rows = connection.execute(query.order_by(ERASURES.c.erased_at.desc(), ERASURES.c.erasure_id).limit(limit))
             return [Erasure(*row) for row in rows]
 
     def forget(self, erased_before: datetime) -> int:
         """Deletes the accounts of erasures before a moment; how many there were."""
         with self._store.single() as connection:
-            return connection.execute(delete(ErasureRow).where(ErasureRow.erased_at < erased_before)).rowcount
+            return connection.execute(delete(ERASURES).where(ERASURES.c.erased_at < erased_before)).rowcount
 
 
 def _change(content: Content, search: NumberSearch, counts: Counter[str]) -> Content | None:

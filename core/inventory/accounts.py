@@ -14,7 +14,7 @@ from core.inventory.lines import AccountLine, Kind
 from core.inventory.result import ImportResult
 from core.storage.database import Write
 from core.storage.statements import any_of
-from core.storage.tables import AccountRow, ApiKeyRow
+from core.storage.tables import ACCOUNTS, API_KEYS
 
 #: Columns that decisions depend on; a new name changes none.
 _TELLING = ("parent_ref", "may_borrow", "status")
@@ -52,7 +52,7 @@ class _Parents:
         self._rows = _read(connection, named) if named else {}
         self._becoming = {line.account_id for line in lines if line.parent is not None}
         moved = [known[each].user_id for each in self._becoming if each in known and known[each].parent_ref is None]
-        query = select(AccountRow.parent_ref).where(any_of(connection, AccountRow.parent_ref, moved)).distinct()
+        query = select(ACCOUNTS.c.parent_ref).where(any_of(connection, ACCOUNTS.c.parent_ref, moved)).distinct()
         refs = set(connection.scalars(query)) if moved else set()
         self._with_children = {account_id for account_id, row in known.items() if row.user_id in refs}
 
@@ -75,7 +75,7 @@ class _Parents:
 
 
 def _read(connection: Connection, account_ids: set[str]) -> _AccountRows:
-    query = select(*AccountRow.__table__.columns).where(any_of(connection, AccountRow.account_id, account_ids))
+    query = select(*ACCOUNTS.c).where(any_of(connection, ACCOUNTS.c.account_id, account_ids))
     return {row.account_id: row for row in connection.execute(query)}
 
 
@@ -103,7 +103,7 @@ def _columns(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
 def _insert(write: Write, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     if not rows:
         return {}
-    write.connection.execute(insert(AccountRow), rows)
+    write.connection.execute(insert(ACCOUNTS), rows)
     added = _read(write.connection, {row["account_id"] for row in rows})
     refs = {account_id: row.user_id for account_id, row in added.items()}
     for ref in refs.values():
@@ -113,7 +113,7 @@ def _insert(write: Write, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 def _update(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(update(AccountRow).where(AccountRow.user_id == bindparam("row_id")), rows)
+        connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.user_id == bindparam("row_id")), rows)
 
 
 def _write_keys(
@@ -124,15 +124,15 @@ def _write_keys(
     if not keyed:
         return set()
     hashes: defaultdict[int, list[KeyHash]] = defaultdict(list)
-    columns = (ApiKeyRow.account_ref, ApiKeyRow.prefix, ApiKeyRow.salt, ApiKeyRow.digest)
-    for row in connection.execute(select(*columns).where(any_of(connection, ApiKeyRow.account_ref, keyed))):
+    columns = (API_KEYS.c.account_ref, API_KEYS.c.prefix, API_KEYS.c.salt, API_KEYS.c.digest)
+    for row in connection.execute(select(*columns).where(any_of(connection, API_KEYS.c.account_ref, keyed))):
         hashes[row.account_ref].append(KeyHash(row.prefix, row.salt, row.digest))
     fresh = {
         ref: line for ref, line in keyed.items() if line.api_key and not any(h.fits(line.api_key) for h in hashes[ref])
     }
     if fresh:
         rows = [key_values(ref, line.api_key, now) for ref, line in fresh.items() if line.api_key]
-        connection.execute(insert(ApiKeyRow), rows)
+        connection.execute(insert(API_KEYS), rows)
     return {line.account_id for line in fresh.values()}
 
 

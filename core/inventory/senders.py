@@ -16,7 +16,7 @@ from core.inventory.lines import Kind, RegistrationLine, SenderLine
 from core.inventory.result import ImportResult
 from core.storage.database import Write
 from core.storage.statements import any_of, insert_into
-from core.storage.tables import AccountRow, RegistrationRow, SenderRow
+from core.storage.tables import ACCOUNTS, REGISTRATIONS, SENDERS
 
 #: Field of a line -> column, where the two are named differently.
 _COLUMNS = {"sender_country_code": "country"}
@@ -33,8 +33,8 @@ _Rows = Mapping[Any, Row[*tuple[Any, ...]]]
 def account_refs(connection: Connection, account_ids: Iterable[str | None]) -> dict[str | None, int | None]:
     """The numbers of the accounts that exist; None, the platform pool, always does."""
     wanted = {account_id for account_id in account_ids if account_id is not None}
-    here = any_of(connection, AccountRow.account_id, wanted)
-    query = select(AccountRow.account_id, AccountRow.user_id).where(here)
+    here = any_of(connection, ACCOUNTS.c.account_id, wanted)
+    query = select(ACCOUNTS.c.account_id, ACCOUNTS.c.user_id).where(here)
     return {None: None} | {row.account_id: row.user_id for row in connection.execute(query)}
 
 
@@ -53,9 +53,9 @@ def write_senders(write: Write, lines: Sequence[SenderLine], result: ImportResul
         elif changes := _changes(line.given, _SENDER_FIELDS, row, values):
             updated.append({"row_id": row.id} | {name: getattr(row, name) for name in values} | changes)
     if created:
-        write.connection.execute(insert(SenderRow), created)
+        write.connection.execute(insert(SENDERS), created)
     if updated:
-        write.connection.execute(update(SenderRow).where(SenderRow.id == bindparam("row_id")), updated)
+        write.connection.execute(update(SENDERS).where(SENDERS.c.id == bindparam("row_id")), updated)
     _touch(write, (values["account_ref"] for values in (*created, *updated)))
     result.count(Kind.SENDER, created=len(created), updated=len(updated), total=len(rows))
 
@@ -112,7 +112,7 @@ def _spelled_otherwise(
     found = spelled_otherwise(connection, account_ref, [line.sender_type], line.sender_id)
     if len(found) != 1:
         return None
-    return connection.execute(select(*SenderRow.__table__.columns).where(SenderRow.id == found[0].id)).one()
+    return connection.execute(select(*SENDERS.c).where(SENDERS.c.id == found[0].id)).one()
 
 
 def _touch(write: Write, owners: Iterable[int | None]) -> None:
@@ -137,15 +137,15 @@ def _changes(
 
 
 def _read_senders(connection: Connection, identities: Sequence[str]) -> _Rows:
-    query = select(*SenderRow.__table__.columns).where(any_of(connection, SenderRow.identity, identities))
+    query = select(*SENDERS.c).where(any_of(connection, SENDERS.c.identity, identities))
     return {row.identity: row for row in connection.execute(query)}
 
 
 def _read_registrations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> _Rows:
     """All that the senders have in the countries named: somewhat more than asked for, by one index."""
     senders, countries = {row["sender_ref"] for row in rows}, {row["country"] for row in rows}
-    query = select(*RegistrationRow.__table__.columns).where(
-        any_of(connection, RegistrationRow.sender_ref, senders), any_of(connection, RegistrationRow.country, countries)
+    query = select(*REGISTRATIONS.c).where(
+        any_of(connection, REGISTRATIONS.c.sender_ref, senders), any_of(connection, REGISTRATIONS.c.country, countries)
     )
     return {(row.sender_ref, row.country): row for row in connection.execute(query)}
 
@@ -153,7 +153,7 @@ def _read_registrations(connection: Connection, rows: Sequence[Mapping[str, Any]
 def _upsert_registrations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
-    statement = insert_into(connection, RegistrationRow)
+    statement = insert_into(connection, REGISTRATIONS)
     new = {name: statement.excluded[name] for name in _REGISTRATION_FIELDS}
-    keys = [RegistrationRow.sender_ref, RegistrationRow.country]
+    keys = ("sender_ref", "country")
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)

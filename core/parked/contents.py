@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 from core.parked.store import ParkedFilter, ParkedState, conditions_of
 from core.storage.database import Database, transaction
 from core.storage.statements import CHUNK
-from core.storage.tables import ParkedRow
+from core.storage.tables import PARKED
 
 #: The texts beside the document: what whoever sent it made up, and why it was parked.
 TEXTS = ("message_id", "campaign_id", "batch_id", "detail")
@@ -31,12 +31,12 @@ class Content:
 
 def contents(store: Database, wanted: ParkedFilter) -> Iterator[Sequence[Content]]:
     """Those of all that meet a filter, some megabytes at a time, in no order."""
-    columns = (ParkedRow.parked_id, ParkedRow.state, ParkedRow.document, *(getattr(ParkedRow, name) for name in TEXTS))
+    columns = [PARKED.c[name] for name in ("parked_id", "state", "document", *TEXTS)]
     last = ""
     while page := _sizes(store, wanted, last):
         for ids in _by_size(page):
             with store.single() as connection:
-                rows = connection.execute(select(*columns).where(ParkedRow.parked_id.in_(ids))).all()
+                rows = connection.execute(select(*columns).where(PARKED.c.parked_id.in_(ids))).all()
             yield [
                 Content(parked_id=parked_id, state=state, document=document, texts=dict(zip(TEXTS, texts, strict=True)))
                 for parked_id, state, document, *texts in rows
@@ -45,8 +45,8 @@ def contents(store: Database, wanted: ParkedFilter) -> Iterator[Sequence[Content
 
 
 def _sizes(store: Database, wanted: ParkedFilter, after: str) -> Sequence[tuple[str, int]]:
-    query = select(ParkedRow.parked_id, func.length(ParkedRow.document)).where(*conditions_of(wanted))
-    query = query.where(ParkedRow.parked_id > after).order_by(ParkedRow.parked_id).limit(CHUNK)
+    query = select(PARKED.c.parked_id, func.length(PARKED.c.document)).where(*conditions_of(wanted))
+    query = query.where(PARKED.c.parked_id > after).order_by(PARKED.c.parked_id).limit(CHUNK)
     with store.single() as connection:
         return [(parked_id, size) for parked_id, size in connection.execute(query)]
 
@@ -73,14 +73,14 @@ def change_contents(store: Database, changes: Sequence[Content], now: datetime) 
         {"changed": change.parked_id, "new_document": change.document, "new_state": change.state} | dict(change.texts)
         for change in sorted(changes, key=lambda change: change.parked_id)
     ]
-    drops = and_(ParkedRow.state == ParkedState.PARKED, bindparam("new_state") == ParkedState.DROPPED.value)
+    drops = and_(PARKED.c.state == ParkedState.PARKED, bindparam("new_state") == ParkedState.DROPPED.value)
     statement = (
-        update(ParkedRow)
-        .where(ParkedRow.parked_id == bindparam("changed"))
+        update(PARKED)
+        .where(PARKED.c.parked_id == bindparam("changed"))
         .values(
             document=bindparam("new_document"),
-            state=case((drops, ParkedState.DROPPED.value), else_=ParkedRow.state),
-            state_changed_at=case((drops, now), else_=ParkedRow.state_changed_at),
+            state=case((drops, ParkedState.DROPPED.value), else_=PARKED.c.state),
+            state_changed_at=case((drops, now), else_=PARKED.c.state_changed_at),
             **{name: bindparam(name) for name in TEXTS},
         )
     )

@@ -15,7 +15,7 @@ from core.encoding import storable
 from core.errors import FieldError, ParkReason
 from core.storage.database import Database, transaction
 from core.storage.statements import CHUNK, chunks, insert_into
-from core.storage.tables import ParkedRow
+from core.storage.tables import PARKED
 
 #: An id longer than this stands in no index; the document keeps it whole.
 ID_MAX_CHARACTERS = 200
@@ -81,7 +81,7 @@ class ParkedFilter:
 ParkedCursor = tuple[datetime, str]
 
 _TEXTS = ("message_id", "campaign_id", "batch_id", "account_id", "subaccount_id", "country")
-_ENTRY_COLUMNS = tuple(getattr(ParkedRow, entry_field.name) for entry_field in fields(ParkedEntry))
+_ENTRY_COLUMNS = tuple(PARKED.c[entry_field.name] for entry_field in fields(ParkedEntry))
 
 
 class ParkedStore(Database):
@@ -91,7 +91,7 @@ class ParkedStore(Database):
         """Keeps documents; one whose `parked_id` is known stays as it is."""
         rows = [_values(document) for document in sorted(documents, key=lambda document: document.parked_id)]
         with self.single() as connection:
-            statement = insert_into(connection, ParkedRow).on_conflict_do_nothing().returning(ParkedRow.parked_id)
+            statement = insert_into(connection, PARKED).on_conflict_do_nothing().returning(PARKED.c.parked_id)
             for part in chunks(rows, CHUNK):
                 connection.execute(statement, part)
 
@@ -102,15 +102,15 @@ class ParkedStore(Database):
         query = select(*_ENTRY_COLUMNS).where(*conditions_of(wanted)).limit(limit)
         if after is not None:
             at, parked_id = after
-            older = and_(ParkedRow.parked_at == at, ParkedRow.parked_id < parked_id)
-            query = query.where(ParkedRow.parked_at <= at, or_(ParkedRow.parked_at < at, older))
+            older = and_(PARKED.c.parked_at == at, PARKED.c.parked_id < parked_id)
+            query = query.where(PARKED.c.parked_at <= at, or_(PARKED.c.parked_at < at, older))
         with self.single() as connection:
-            rows = connection.execute(query.order_by(ParkedRow.parked_at.desc(), ParkedRow.parked_id.desc()))
+            rows = connection.execute(query.order_by(PARKED.c.parked_at.desc(), PARKED.c.parked_id.desc()))
             return [ParkedEntry(**_entry_values(row)) for row in rows]
 
     def parked_counts(self, wanted: ParkedFilter) -> dict[str, int]:
         """How many there are, by reason."""
-        query = select(ParkedRow.reason, func.count()).where(*conditions_of(wanted)).group_by(ParkedRow.reason)
+        query = select(PARKED.c.reason, func.count()).where(*conditions_of(wanted)).group_by(PARKED.c.reason)
         with self.single() as connection:
             return dict(connection.execute(query).all())
 
@@ -119,7 +119,7 @@ class ParkedStore(Database):
         if not storable(parked_id):
             return None
         with self.single() as connection:
-            row = connection.execute(_documents().where(ParkedRow.parked_id == parked_id)).one_or_none()
+            row = connection.execute(_documents().where(PARKED.c.parked_id == parked_id)).one_or_none()
         return None if row is None else _document(row)
 
     @contextmanager
@@ -133,7 +133,7 @@ class ParkedStore(Database):
             taken: list[ParkedDocument] = []
             for part in chunks(sorted(set(parked_ids)), CHUNK):
                 change = _change(part, ParkedState.REPLAYED, now)
-                rows = connection.execute(change.returning(*_ENTRY_COLUMNS, ParkedRow.document))
+                rows = connection.execute(change.returning(*_ENTRY_COLUMNS, PARKED.c.document))
                 taken.extend(_document(row) for row in rows)
             yield taken
 
@@ -143,26 +143,26 @@ class ParkedStore(Database):
             dropped: list[str] = []
             for part in chunks(sorted(set(parked_ids)), CHUNK):
                 change = _change(part, ParkedState.DROPPED, now).values(document=b"")
-                dropped.extend(connection.scalars(change.returning(ParkedRow.parked_id)))
+                dropped.extend(connection.scalars(change.returning(PARKED.c.parked_id)))
             return dropped
 
     def drop_parked_before(self, moment: datetime) -> int:
         """Drops what was parked before a moment and is parked still, as `mark_dropped` does; how many there were."""
-        old = and_(ParkedRow.state == ParkedState.PARKED, ParkedRow.parked_at < moment)
+        old = and_(PARKED.c.state == ParkedState.PARKED, PARKED.c.parked_at < moment)
         now = self.clock()
         dropped = 0
         while True:
             with self.single() as connection:
-                ids = connection.scalars(select(ParkedRow.parked_id).where(old).limit(CHUNK)).all()
+                ids = connection.scalars(select(PARKED.c.parked_id).where(old).limit(CHUNK)).all()
             if not ids:
                 return dropped
             dropped += len(self.mark_dropped(ids, now))
 
     def forget_parked(self, settled_before: datetime) -> int:
         """Deletes what was replayed or dropped before a moment; how many there were."""
-        settled = and_(ParkedRow.state != ParkedState.PARKED, ParkedRow.state_changed_at < settled_before)
+        settled = and_(PARKED.c.state != ParkedState.PARKED, PARKED.c.state_changed_at < settled_before)
         with transaction(self.engine) as connection:
-            return connection.execute(delete(ParkedRow).where(settled)).rowcount
+            return connection.execute(delete(PARKED).where(settled)).rowcount
 
 
 def sent_by(account_id: str, parent: str | None) -> tuple[tuple[str, str | None], ...]:
@@ -180,34 +180,34 @@ def conditions_of(wanted: ParkedFilter) -> list[Any]:
     """What a row must fulfil."""
     conditions: list[Any] = []
     if wanted.account_id is not None:
-        mine = ParkedRow.account_id == _clean(wanted.account_id)
-        conditions.append(or_(mine, ParkedRow.subaccount_id == _clean(wanted.account_id)))
+        mine = PARKED.c.account_id == _clean(wanted.account_id)
+        conditions.append(or_(mine, PARKED.c.subaccount_id == _clean(wanted.account_id)))
     if wanted.sent_by:
         conditions.append(or_(*(_sent_by(*pair) for pair in wanted.sent_by)))
     pairs: Mapping[Any, str | None] = {
-        ParkedRow.reason: wanted.reason,
-        ParkedRow.country: wanted.country,
-        ParkedRow.campaign_id: wanted.campaign_id,
-        ParkedRow.state: wanted.state,
+        PARKED.c.reason: wanted.reason,
+        PARKED.c.country: wanted.country,
+        PARKED.c.campaign_id: wanted.campaign_id,
+        PARKED.c.state: wanted.state,
     }
     conditions.extend(column == _clean(value) for column, value in pairs.items() if value is not None)
     return conditions
 
 
 def _sent_by(account_id: str, subaccount_id: str | None) -> Any:
-    mine = ParkedRow.account_id == account_id
-    return mine if subaccount_id is None else and_(mine, ParkedRow.subaccount_id == subaccount_id)
+    mine = PARKED.c.account_id == account_id
+    return mine if subaccount_id is None else and_(mine, PARKED.c.subaccount_id == subaccount_id)
 
 
 def _change(parked_ids: Sequence[str], state: ParkedState, now: datetime) -> Any:
     still_parked = and_(
-        ParkedRow.parked_id.in_(list(filter(storable, parked_ids))), ParkedRow.state == ParkedState.PARKED
+        PARKED.c.parked_id.in_(list(filter(storable, parked_ids))), PARKED.c.state == ParkedState.PARKED
     )
-    return update(ParkedRow).where(still_parked).values(state=state.value, state_changed_at=now)
+    return update(PARKED).where(still_parked).values(state=state.value, state_changed_at=now)
 
 
 def _documents() -> Select[*tuple[Any, ...]]:
-    return select(*_ENTRY_COLUMNS, ParkedRow.document)
+    return select(*_ENTRY_COLUMNS, PARKED.c.document)
 
 
 def _document(row: Row[*tuple[Any, ...]]) -> ParkedDocument:

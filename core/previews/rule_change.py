@@ -26,7 +26,7 @@ from core.rules.diff import RuleChange
 from core.sender import Product, Sender, SenderType
 from core.storage.database import Database
 from core.storage.statements import CHUNK, any_of
-from core.storage.tables import AccountRow, DefaultRow
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS
 
 #: Accounts read at a time, at the most; fewer where many countries change.
 _ACCOUNTS = 200
@@ -86,8 +86,8 @@ class WhatIf:
         while self.countries:
             with self.database.single() as connection:
                 in_reach = (
-                    DefaultRow.status == DefaultStatus.ENABLED,
-                    any_of(connection, DefaultRow.country, self.countries),
+                    DEFAULT_SENDERS.c.status == DefaultStatus.ENABLED,
+                    any_of(connection, DEFAULT_SENDERS.c.country, self.countries),
                 )
                 stored = defaults_after(connection, last, CHUNK, *in_reach)
                 requests = [Request(each.account_id, None, each.country, each.product) for each in stored]
@@ -190,7 +190,7 @@ def _rule_effect(rule: CountryRule | None) -> tuple[object, ...]:
 
 
 def _accounts_after(connection: Connection, last: int, limit: int) -> Sequence[Row[int, str]]:
-    query = select(AccountRow.user_id, AccountRow.account_id).where(
-        AccountRow.status == AccountStatus.ACTIVE.value, AccountRow.user_id > last
+    query = select(ACCOUNTS.c.user_id, ACCOUNTS.c.account_id).where(
+        ACCOUNTS.c.status == AccountStatus.ACTIVE.value, ACCOUNTS.c.user_id > last
     )
-    return connection.execute(query.order_by(AccountRow.user_id).limit(limit)).all()
+    return connection.execute(query.order_by(ACCOUNTS.c.user_id).limit(limit)).all()

@@ -19,7 +19,7 @@ from core.rules.files import shipped_rules, with_others
 from core.sender import SenderType
 from core.storage.database import Database
 from core.storage.scopes import RULES_SCOPE
-from core.storage.tables import RuleOverrideRow, RuleVersionRow
+from core.storage.tables import RULE_OVERRIDES, RULE_VERSIONS
 
 
 class RuleOrigin(StrEnum):
@@ -65,7 +65,7 @@ class RuleStore(Database):
         """The active version with the overrides that stand, in two statements. Raises NotFoundError: none yet."""
         with self.single() as connection:
             document = _active_document(connection)
-            overrides = connection.execute(_overrides().where(RuleOverrideRow.removed_at.is_(None))).all()
+            overrides = connection.execute(_overrides().where(RULE_OVERRIDES.c.removed_at.is_(None))).all()
         if document is None:
             raise NotFoundError("the database holds no country rules yet")
         return _unpacked(document).with_overrides(_override(row).rule for row in overrides)
@@ -73,13 +73,13 @@ class RuleStore(Database):
     def rule_versions(self) -> list[RuleVersion]:
         """All versions, the newest import first."""
         columns = (
-            RuleVersionRow.version,
-            RuleVersionRow.origin,
-            RuleVersionRow.imported_at,
-            RuleVersionRow.imported_by,
-            RuleVersionRow.active,
+            RULE_VERSIONS.c.version,
+            RULE_VERSIONS.c.origin,
+            RULE_VERSIONS.c.imported_at,
+            RULE_VERSIONS.c.imported_by,
+            RULE_VERSIONS.c.active,
         )
-        order = (RuleVersionRow.imported_at.desc(), RuleVersionRow.version)
+        order = (RULE_VERSIONS.c.imported_at.desc(), RULE_VERSIONS.c.version)
         with self.single() as connection:
             return [RuleVersion(*row) for row in connection.execute(select(*columns).order_by(*order))]
 
@@ -121,7 +121,7 @@ class RuleStore(Database):
 
     def overrides(self, *, removed: bool = False) -> list[RuleOverride]:
         """The overrides that stand, oldest first; with `removed` those taken back too."""
-        query = _overrides() if removed else _overrides().where(RuleOverrideRow.removed_at.is_(None))
+        query = _overrides() if removed else _overrides().where(RULE_OVERRIDES.c.removed_at.is_(None))
         with self.single() as connection:
             return [_override(row) for row in connection.execute(query)]
 
@@ -137,17 +137,17 @@ class RuleStore(Database):
             raise RefusedError(f"the override is refused: {words}", [FieldError("country", words)])
         values = _override_values(rule) | {"created_at": self.clock(), "created_by": by}
         with self.writing() as write:
-            inserted = insert(RuleOverrideRow).values(values).returning(*RuleOverrideRow.__table__.columns)
+            inserted = insert(RULE_OVERRIDES).values(values).returning(*RULE_OVERRIDES.c)
             row = write.connection.execute(inserted).one()
             write.touch(RULES_SCOPE)
         return _override(row)
 
     def remove_override(self, override_id: int) -> RuleOverride:
         """Takes a correction back. Raises NotFoundError where it does not stand."""
-        standing = (RuleOverrideRow.id == override_id) & RuleOverrideRow.removed_at.is_(None)
+        standing = (RULE_OVERRIDES.c.id == override_id) & RULE_OVERRIDES.c.removed_at.is_(None)
         with self.writing() as write:
-            change = update(RuleOverrideRow).where(standing).values(removed_at=self.clock())
-            row = write.connection.execute(change.returning(*RuleOverrideRow.__table__.columns)).one_or_none()
+            change = update(RULE_OVERRIDES).where(standing).values(removed_at=self.clock())
+            row = write.connection.execute(change.returning(*RULE_OVERRIDES.c)).one_or_none()
             if row is None:
                 raise NotFoundError(f"there is no override {override_id}")
             write.touch(RULES_SCOPE)
@@ -161,7 +161,7 @@ def rules_in_use(connection: Connection) -> RuleBook:
 
 
 def _active_document(connection: Connection) -> bytes | None:
-    return connection.scalar(select(RuleVersionRow.document).where(RuleVersionRow.active))
+    return connection.scalar(select(RULE_VERSIONS.c.document).where(RULE_VERSIONS.c.active))
 
 
 def _lock(connection: Connection) -> None:
@@ -170,12 +170,12 @@ def _lock(connection: Connection) -> None:
 
 
 def _active(connection: Connection) -> Row[str, str] | None:
-    query = select(RuleVersionRow.version, RuleVersionRow.origin).where(RuleVersionRow.active)
+    query = select(RULE_VERSIONS.c.version, RULE_VERSIONS.c.origin).where(RULE_VERSIONS.c.active)
     return connection.execute(query).one_or_none()
 
 
 def _known(connection: Connection, version: str) -> bytes | None:
-    return connection.scalar(select(RuleVersionRow.document).where(RuleVersionRow.version == version))
+    return connection.scalar(select(RULE_VERSIONS.c.document).where(RULE_VERSIONS.c.version == version))
 
 
 def _replaces(connection: Connection, book: RuleBook, active: Row[str, str]) -> bool:
@@ -188,14 +188,14 @@ def _add(connection: Connection, book: RuleBook, origin: str, by: str, now: date
     known = _known(connection, book.version)
     if known is None:
         row = {"version": book.version, "origin": origin, "imported_at": now, "imported_by": by}
-        connection.execute(insert(RuleVersionRow).values(**row, active=False, document=document))
+        connection.execute(insert(RULE_VERSIONS).values(**row, active=False, document=document))
     elif zlib.decompress(known) != zlib.decompress(document):
         raise ConflictError(f"version {book.version!r} is known with other rules")
 
 
 def _activate(connection: Connection, version: str, origin: str) -> None:
-    connection.execute(update(RuleVersionRow).where(RuleVersionRow.active).values(active=False))
-    chosen = update(RuleVersionRow).where(RuleVersionRow.version == version)
+    connection.execute(update(RULE_VERSIONS).where(RULE_VERSIONS.c.active).values(active=False))
+    chosen = update(RULE_VERSIONS).where(RULE_VERSIONS.c.version == version)
     connection.execute(chosen.values(active=True, origin=origin))
 
 
@@ -208,7 +208,7 @@ def _unpacked(document: bytes) -> RuleBook:
 
 
 def _overrides() -> Select[*tuple[Any, ...]]:
-    return select(*RuleOverrideRow.__table__.columns).order_by(RuleOverrideRow.id)
+    return select(*RULE_OVERRIDES.c).order_by(RULE_OVERRIDES.c.id)
 
 
 def _override(row: Row[*tuple[Any, ...]]) -> RuleOverride:

@@ -13,7 +13,7 @@ from sqlalchemy import Executable, delete, select
 from core.encoding import storable
 from core.storage.database import Database
 from core.storage.statements import CHUNK, INSERT, PerDialect, chunks
-from core.storage.tables import DecisionRow
+from core.storage.tables import DECISIONS
 
 
 class _Owner(msgspec.Struct):
@@ -26,11 +26,11 @@ class _Owner(msgspec.Struct):
 
 def _saving(dialect: str) -> Executable:
     """RETURNING makes SQLAlchemy send many rows as one statement."""
-    insert = INSERT[dialect](DecisionRow)
+    insert = INSERT[dialect](DECISIONS)
     saved = insert.on_conflict_do_update(
-        index_elements=[DecisionRow.decision_id], set_={"made_at": insert.excluded.made_at}
+        index_elements=[DECISIONS.c.decision_id], set_={"made_at": insert.excluded.made_at}
     )
-    return saved.returning(DecisionRow.decision_id)
+    return saved.returning(DECISIONS.c.decision_id)
 
 
 _SAVE = PerDialect(_saving)
@@ -56,13 +56,13 @@ class DecisionStore(Database):
         if not storable(decision_id):
             return None
         with self.single() as connection:
-            text = connection.scalar(select(DecisionRow.document).where(DecisionRow.decision_id == decision_id))
+            text = connection.scalar(select(DECISIONS.c.document).where(DECISIONS.c.decision_id == decision_id))
         return None if text is None else dict(json.loads(text))
 
     def forget_decisions(self, made_before: datetime) -> int:
         """Deletes the decisions last made before a moment; how many there were."""
         with self.single() as connection:
-            return connection.execute(delete(DecisionRow).where(DecisionRow.made_at < made_before)).rowcount
+            return connection.execute(delete(DECISIONS).where(DECISIONS.c.made_at < made_before)).rowcount
 
 
 def _row(decision_id: str, document: bytes, now: datetime) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, bindparam, literal, or_, select
 from core.encoding import storable
 from core.storage.scopes import account_scope
 from core.storage.statements import CHUNK, INSERT, Among, OneOrSeveral, PerDialect, chunks
-from core.storage.tables import AccountRow, EpochRow
+from core.storage.tables import ACCOUNTS, EPOCHS
 
 
 class EpochSink(Protocol):
@@ -36,26 +36,26 @@ class NoSink:
 
 
 def _epochs() -> Select[*tuple[Any, ...]]:
-    return select(EpochRow.scope, EpochRow.value)
+    return select(EPOCHS.c.scope, EPOCHS.c.value)
 
 
 def _raised(insert: Any) -> Any:
     return insert.on_conflict_do_update(
-        index_elements=[EpochRow.scope],
-        set_={"value": EpochRow.value + 1, "changed_at": insert.excluded.changed_at},
-    ).returning(EpochRow.scope, EpochRow.value)
+        index_elements=[EPOCHS.c.scope],
+        set_={"value": EPOCHS.c.value + 1, "changed_at": insert.excluded.changed_at},
+    ).returning(EPOCHS.c.scope, EPOCHS.c.value)
 
 
 def _families(insert: Any, among: Among) -> Any:
-    own, below = among(AccountRow.user_id, "refs"), among(AccountRow.parent_ref, "refs")
-    scope = (literal(account_scope("")) + AccountRow.account_id).label("scope")
-    new = select(scope, literal(1), bindparam("now", type_=EpochRow.changed_at.type)).where(or_(own, below))
-    return _raised(insert.from_select([EpochRow.scope, EpochRow.value, EpochRow.changed_at], new.order_by(scope)))
+    own, below = among(ACCOUNTS.c.user_id, "refs"), among(ACCOUNTS.c.parent_ref, "refs")
+    scope = (literal(account_scope("")) + ACCOUNTS.c.account_id).label("scope")
+    new = select(scope, literal(1), bindparam("now", type_=EPOCHS.c.changed_at.type)).where(or_(own, below))
+    return _raised(insert.from_select([EPOCHS.c.scope, EPOCHS.c.value, EPOCHS.c.changed_at], new.order_by(scope)))
 
 
-_INCREMENT = PerDialect(lambda dialect: _raised(INSERT[dialect](EpochRow)))
-_CURRENT = OneOrSeveral(lambda _, among: _epochs().where(among(EpochRow.scope, "scopes")))
-_FAMILIES = OneOrSeveral(lambda dialect, among: _families(INSERT[dialect](EpochRow), among))
+_INCREMENT = PerDialect(lambda dialect: _raised(INSERT[dialect](EPOCHS)))
+_CURRENT = OneOrSeveral(lambda _, among: _epochs().where(among(EPOCHS.c.scope, "scopes")))
+_FAMILIES = OneOrSeveral(lambda dialect, among: _families(INSERT[dialect](EPOCHS), among))
 
 
 def increment_families(connection: Connection, account_refs: Iterable[int], now: datetime) -> dict[str, int]:
@@ -93,5 +93,5 @@ def read_epochs(connection: Connection, scopes: Iterable[str]) -> dict[str, int]
 
 def read_epochs_since(connection: Connection, moment: datetime) -> dict[str, int]:
     """The epochs that changed at or after `moment`."""
-    rows = connection.execute(_epochs().where(EpochRow.changed_at >= moment))
+    rows = connection.execute(_epochs().where(EPOCHS.c.changed_at >= moment))
     return {row.scope: row.value for row in rows}

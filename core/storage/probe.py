@@ -7,22 +7,15 @@ from contextlib import ExitStack, suppress
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 from core.errors import StoreUnavailableError
 from core.storage.database import as_unavailable_error, transaction
 from core.storage.refusals import UNPREPARED_REMEDY
-from core.storage.tables import DecisionRow, DefaultHistoryRow, DefaultWarningRow, EpochRow, ParkedRow
+from core.storage.tables import DECISIONS, DEFAULT_HISTORY, DEFAULT_WARNINGS, EPOCHS, PARKED
 
 #: Where a worker writes by itself.
-_WRITTEN: Final[tuple[type[DeclarativeBase], ...]] = (
-    DecisionRow,
-    ParkedRow,
-    DefaultWarningRow,
-    DefaultHistoryRow,
-    EpochRow,
-)
+_WRITTEN: Final[tuple[Table, ...]] = (DECISIONS, PARKED, DEFAULT_WARNINGS, DEFAULT_HISTORY, EPOCHS)
 #: psycopg prepares a statement after five uses.
 _USES: Final = 7
 
@@ -35,15 +28,15 @@ def try_writing(engine: Engine, now: datetime) -> None:
     """Write where a worker writes, and take it back. Raises StoreUnavailableError with what the database said."""
     with suppress(_Undone), transaction(engine) as connection:
         row = {"decision_id": f"check-{uuid.uuid4().hex}", "document": "{}", "made_at": now}
-        connection.execute(insert(DecisionRow).values(row))
+        connection.execute(insert(DECISIONS).values(row))
         for table in _WRITTEN:
             _try_every_change(connection, table)
         raise _Undone
 
 
-def _try_every_change(connection: Connection, table: type[DeclarativeBase]) -> None:
+def _try_every_change(connection: Connection, table: Table) -> None:
     """Of no row: what may not be done is refused all the same."""
-    columns = table.__table__.columns
+    columns = table.c
     nothing = text("1 = 0")
     connection.execute(insert(table).from_select(list(columns.keys()), select(*columns).where(nothing)))
     connection.execute(update(table).where(nothing).values({name: columns[name] for name in columns.keys()}))  # noqa: SIM118

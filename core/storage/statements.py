@@ -6,14 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, any_, bindparam, literal
+from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, Table, any_, bindparam, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-
-from core.storage.tables import Base
 
 #: Values in one IN list and rows in one INSERT: far below SQLite's 32,766 parameters, even with 16 columns.
 CHUNK = 500
@@ -22,26 +19,25 @@ T = TypeVar("T")
 
 
 #: Dialect -> the INSERT that knows ON CONFLICT.
-INSERT: Mapping[str, Callable[[type[Base]], postgresql.Insert | sqlite.Insert]] = {
+INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
     "postgresql": postgresql.insert,
     "sqlite": sqlite.insert,
 }
 
 
-def insert_into(connection: Connection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
     return INSERT[connection.dialect.name](table)
 
 
-AnyColumn = InstrumentedAttribute[Any] | ColumnElement[Any]
-Among = Callable[[AnyColumn, str], ColumnElement[bool]]
+Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
 
 
-def _among_array(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+def _among_array(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     return column == any_(bindparam(parameter, type_=ARRAY(column.type)))
 
 
-def _among_list(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+def _among_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     return column.in_(bindparam(parameter, expanding=True))
 
 
@@ -50,7 +46,7 @@ def _among_list(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
 AMONG: Mapping[str, Among] = {"postgresql": _among_array, "sqlite": _among_list}
 
 
-def equals(column: AnyColumn, parameter: str) -> ColumnElement[bool]:
+def equals(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """For a list of one value: plain equality, of which PostgreSQL keeps the plan.
 
     For an array it makes a new one each time, since it cannot know the length, and that may take longer than the rest.
@@ -92,7 +88,7 @@ class OneOrSeveral:
         return connection.execute(self._several[dialect], {name: list(values), **more})
 
 
-def any_of(connection: Connection, column: InstrumentedAttribute[T], values: Iterable[T]) -> ColumnElement[bool]:
+def any_of(connection: Connection, column: ColumnElement[T], values: Iterable[T]) -> ColumnElement[bool]:
     """Whether the column is one of these values, in the form of `AMONG`."""
     if connection.dialect.name == "postgresql":
         return column == any_(literal(list(values), ARRAY(column.type)))

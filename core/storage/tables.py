@@ -1,4 +1,7 @@
-"""The mapped classes: what is kept in SQL, and which indexes serve the queries. Rows never leave the store modules.
+"""The tables: what is kept in SQL, and which indexes serve the queries. Rows never leave the store modules.
+
+They are SQLAlchemy's typed tables: `ACCOUNTS.c.user_id` is a column. Its ORM is not used: no row lives on as an object
+here, and every command would spend time on loading it.
 
 Every time is aware UTC. `account_ref` is `accounts.user_id`; a NULL there is the platform pool.
 """
@@ -12,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Column,
     DateTime,
     Dialect,
     Float,
@@ -20,24 +24,28 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Named,
     String,
+    Table,
     Text,
+    TypedColumns,
     UniqueConstraint,
     Uuid,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-NAMING = {
+_NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
 
-#: SQLite gives numbers of its own only to a column of type INTEGER.
+METADATA = MetaData(naming_convention=_NAMING)
+
+#: A number that the database gives, and what refers to one. SQLite gives them only to a column of type INTEGER.
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -62,261 +70,270 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Base(DeclarativeBase):
-    """Root of the mapped classes."""
-
-    metadata = MetaData(naming_convention=NAMING)
-
-
-class AccountRow(Base):
+class AccountColumns(TypedColumns):
     """An account or sub-account. `user_id` is its number in the HTTP API; both kinds draw from one sequence.
 
     `spread` NULL: as the account above, or off.
     """
 
-    __tablename__ = "accounts"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's own form
-
-    user_id: Mapped[int] = mapped_column(_SERIAL, primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(64), unique=True)
-    name: Mapped[str | None] = mapped_column(Text)
-    parent_ref: Mapped[int | None] = mapped_column(ForeignKey("accounts.user_id"), index=True)
-    may_borrow: Mapped[bool]
-    status: Mapped[str] = mapped_column(String(16))
-    created_at: Mapped[datetime] = mapped_column(Utc)
-    spread: Mapped[bool | None]
+    user_id: Named[int] = Column(_SERIAL, primary_key=True)
+    account_id: Named[str] = Column(String(64), unique=True)
+    name: Named[str | None] = Column(Text)
+    parent_ref: Named[int | None] = Column(_SERIAL, ForeignKey("accounts.user_id"), index=True)
+    may_borrow: Named[bool]
+    status: Named[str] = Column(String(16))
+    created_at: Named[datetime] = Column(Utc)
+    spread: Named[bool | None]
 
 
-class ApiKeyRow(Base):
+ACCOUNTS = Table("accounts", METADATA, AccountColumns, sqlite_autoincrement=True)
+
+
+class ApiKeyColumns(TypedColumns):
     """An API key; only its salted hash is kept. `prefix` is what a list may show, `last_used_at` is right to the hour."""
 
-    __tablename__ = "api_keys"
-
-    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True)
-    account_ref: Mapped[int] = mapped_column(ForeignKey("accounts.user_id"), index=True)
-    prefix: Mapped[str] = mapped_column(String(16))
-    salt: Mapped[bytes] = mapped_column(LargeBinary)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(Utc)
-    revoked_at: Mapped[datetime | None] = mapped_column(Utc)
-    name: Mapped[str | None] = mapped_column(Text)
-    expires_at: Mapped[datetime | None] = mapped_column(Utc)
-    last_used_at: Mapped[datetime | None] = mapped_column(Utc)
+    id: Named[int] = Column(_SERIAL, primary_key=True)
+    account_ref: Named[int] = Column(_SERIAL, ForeignKey("accounts.user_id"), index=True)
+    prefix: Named[str] = Column(String(16))
+    salt: Named[bytes] = Column(LargeBinary)
+    digest: Named[bytes] = Column(LargeBinary)
+    created_at: Named[datetime] = Column(Utc)
+    revoked_at: Named[datetime | None] = Column(Utc)
+    name: Named[str | None] = Column(Text)
+    expires_at: Named[datetime | None] = Column(Utc)
+    last_used_at: Named[datetime | None] = Column(Utc)
 
 
-class SenderRow(Base):
+API_KEYS = Table("api_keys", METADATA, ApiKeyColumns)
+
+
+class SenderColumns(TypedColumns):
     """A Sender ID of an account or of the pool.
 
     `identity` is owner, type and normalised Sender ID in one text: one column can be unique where the owner is NULL,
     and one IN list finds a thousand senders by one index.
     """
 
-    __tablename__ = "senders"
-    __table_args__ = (Index(None, "account_ref", "id"),)
-
-    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True)
-    identity: Mapped[str] = mapped_column(String(64), unique=True)
-    account_ref: Mapped[int | None] = mapped_column(ForeignKey("accounts.user_id"))
-    sender_id: Mapped[str | None] = mapped_column(String(16))
-    sender_type: Mapped[str] = mapped_column(String(16))
-    country: Mapped[str | None] = mapped_column(String(2))
-    status: Mapped[str] = mapped_column(String(16))
-    purchased_at: Mapped[datetime | None] = mapped_column(Utc)
-    activated_at: Mapped[datetime | None] = mapped_column(Utc)
-    expires_at: Mapped[datetime | None] = mapped_column(Utc)
-    trust: Mapped[int]
-    two_way: Mapped[bool]
-    mms: Mapped[bool]
-    messages_per_second: Mapped[float | None] = mapped_column(Float)
-    traffic_classes: Mapped[str | None] = mapped_column(String(64))
+    id: Named[int] = Column(_SERIAL, primary_key=True)
+    identity: Named[str] = Column(String(64), unique=True)
+    account_ref: Named[int | None] = Column(_SERIAL, ForeignKey("accounts.user_id"))
+    sender_id: Named[str | None] = Column(String(16))
+    sender_type: Named[str] = Column(String(16))
+    country: Named[str | None] = Column(String(2))
+    status: Named[str] = Column(String(16))
+    purchased_at: Named[datetime | None] = Column(Utc)
+    activated_at: Named[datetime | None] = Column(Utc)
+    expires_at: Named[datetime | None] = Column(Utc)
+    trust: Named[int]
+    two_way: Named[bool]
+    mms: Named[bool]
+    messages_per_second: Named[float | None] = Column(Float)
+    traffic_classes: Named[str | None] = Column(String(64))
 
 
-class RegistrationRow(Base):
+SENDERS = Table("senders", METADATA, SenderColumns, Index(None, "account_ref", "id"))
+
+
+class RegistrationColumns(TypedColumns):
     """A sender's standing in one recipient country."""
 
-    __tablename__ = "registrations"
-
-    sender_ref: Mapped[int] = mapped_column(ForeignKey("senders.id", ondelete="CASCADE"), primary_key=True)
-    country: Mapped[str] = mapped_column(String(2), primary_key=True)
-    status: Mapped[str] = mapped_column(String(16))
-    valid_from: Mapped[datetime | None] = mapped_column(Utc)
-    valid_until: Mapped[datetime | None] = mapped_column(Utc)
+    sender_ref: Named[int] = Column(_SERIAL, ForeignKey("senders.id", ondelete="CASCADE"), primary_key=True)
+    country: Named[str] = Column(String(2), primary_key=True)
+    status: Named[str] = Column(String(16))
+    valid_from: Named[datetime | None] = Column(Utc)
+    valid_until: Named[datetime | None] = Column(Utc)
 
 
-class DefaultRow(Base):
+REGISTRATIONS = Table("registrations", METADATA, RegistrationColumns)
+
+
+class DefaultColumns(TypedColumns):
     """The default sender of one account, country and product; `origin` tells a person's choice from an assigned one."""
 
-    __tablename__ = "default_senders"
-    __table_args__ = (
-        UniqueConstraint("account_ref", "country", "product"),
-        Index(None, "account_ref", "created_timestamp", "id"),
-        Index(None, "account_ref", "updated_timestamp", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    account_ref: Mapped[int] = mapped_column(ForeignKey("accounts.user_id"))
-    country: Mapped[str] = mapped_column(String(2))
-    product: Mapped[str] = mapped_column(String(8))
-    status: Mapped[str] = mapped_column(String(16))
-    origin: Mapped[str] = mapped_column(String(16))
-    created_timestamp: Mapped[datetime] = mapped_column(Utc)
-    updated_timestamp: Mapped[datetime] = mapped_column(Utc)
-    spread: Mapped[bool] = mapped_column(default=False, server_default=false())
+    id: Named[UUID] = Column(Uuid, primary_key=True)
+    account_ref: Named[int] = Column(_SERIAL, ForeignKey("accounts.user_id"))
+    country: Named[str] = Column(String(2))
+    product: Named[str] = Column(String(8))
+    status: Named[str] = Column(String(16))
+    origin: Named[str] = Column(String(16))
+    created_timestamp: Named[datetime] = Column(Utc)
+    updated_timestamp: Named[datetime] = Column(Utc)
+    spread: Named[bool] = Column(default=False, server_default=false())
 
 
-class StrategyRow(Base):
+DEFAULT_SENDERS = Table(
+    "default_senders",
+    METADATA,
+    DefaultColumns,
+    UniqueConstraint("account_ref", "country", "product"),
+    Index(None, "account_ref", "created_timestamp", "id"),
+    Index(None, "account_ref", "updated_timestamp", "id"),
+)
+
+
+class StrategyColumns(TypedColumns):
     """One strategy of a default sender; `position` runs from 0, the first is tried first."""
 
-    __tablename__ = "default_strategies"
-
-    default_ref: Mapped[UUID] = mapped_column(ForeignKey("default_senders.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    sender_type: Mapped[str] = mapped_column(String(16))
-    sender_id: Mapped[str | None] = mapped_column(String(16))
-    sender_country_code: Mapped[str | None] = mapped_column(String(2))
-    note: Mapped[str | None] = mapped_column(String(200))
-    status: Mapped[str] = mapped_column(String(16))
+    default_ref: Named[UUID] = Column(ForeignKey("default_senders.id", ondelete="CASCADE"), primary_key=True)
+    position: Named[int] = Column(primary_key=True, autoincrement=False)
+    sender_type: Named[str] = Column(String(16))
+    sender_id: Named[str | None] = Column(String(16))
+    sender_country_code: Named[str | None] = Column(String(2))
+    note: Named[str | None] = Column(String(200))
+    status: Named[str] = Column(String(16))
 
 
-class DefaultHistoryRow(Base):
+STRATEGIES = Table("default_strategies", METADATA, StrategyColumns)
+
+
+class DefaultHistoryColumns(TypedColumns):
     """Who changed which default when; `before` or `after` NULL: created or removed."""
 
-    __tablename__ = "default_history"
-    __table_args__ = (Index(None, "account_ref", "changed_at"),)
-
-    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True)
-    account_ref: Mapped[int] = mapped_column(ForeignKey("accounts.user_id"))
-    country: Mapped[str] = mapped_column(String(2))
-    product: Mapped[str] = mapped_column(String(8))
-    changed_at: Mapped[datetime] = mapped_column(Utc)
-    changed_by: Mapped[str] = mapped_column(String(200))
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    id: Named[int] = Column(_SERIAL, primary_key=True)
+    account_ref: Named[int] = Column(_SERIAL, ForeignKey("accounts.user_id"))
+    country: Named[str] = Column(String(2))
+    product: Named[str] = Column(String(8))
+    changed_at: Named[datetime] = Column(Utc)
+    changed_by: Named[str] = Column(String(200))
+    before: Named[dict[str, Any] | None] = Column(JSON(none_as_null=True))
+    after: Named[dict[str, Any] | None] = Column(JSON(none_as_null=True))
 
 
-class DefaultWarningRow(Base):
+DEFAULT_HISTORY = Table("default_history", METADATA, DefaultHistoryColumns, Index(None, "account_ref", "changed_at"))
+
+
+class DefaultWarningColumns(TypedColumns):
     """A default at risk that was told of; the row goes when it is mended, so that a new break is told again.
 
     `sender` is type and bare Sender ID of the strategy in one text. `at_risk_from` NULL: already, since nobody knows.
     """
 
-    __tablename__ = "default_warnings"
-
-    default_ref: Mapped[UUID] = mapped_column(ForeignKey("default_senders.id", ondelete="CASCADE"), primary_key=True)
-    sender: Mapped[str] = mapped_column(String(40), primary_key=True)
-    reason: Mapped[str] = mapped_column(String(40), primary_key=True)
-    at_risk_from: Mapped[datetime | None] = mapped_column(Utc)
-    told_at: Mapped[datetime] = mapped_column(Utc)
+    default_ref: Named[UUID] = Column(ForeignKey("default_senders.id", ondelete="CASCADE"), primary_key=True)
+    sender: Named[str] = Column(String(40), primary_key=True)
+    reason: Named[str] = Column(String(40), primary_key=True)
+    at_risk_from: Named[datetime | None] = Column(Utc)
+    told_at: Named[datetime] = Column(Utc)
 
 
-class RuleVersionRow(Base):
+DEFAULT_WARNINGS = Table("default_warnings", METADATA, DefaultWarningColumns)
+
+
+class RuleVersionColumns(TypedColumns):
     """A version of the country rules, whole: `document` is deflated JSON, so that a book is one row to read."""
 
-    __tablename__ = "rule_versions"
-    __table_args__ = (
-        Index(
-            "uq_rule_versions_active",
-            "active",
-            unique=True,
-            postgresql_where=text("active"),
-            sqlite_where=text("active"),
-        ),
-    )
-
-    version: Mapped[str] = mapped_column(String(100), primary_key=True)
-    origin: Mapped[str] = mapped_column(String(16))
-    imported_at: Mapped[datetime] = mapped_column(Utc)
-    imported_by: Mapped[str] = mapped_column(String(200))
-    active: Mapped[bool]
-    document: Mapped[bytes] = mapped_column(LargeBinary)
+    version: Named[str] = Column(String(100), primary_key=True)
+    origin: Named[str] = Column(String(16))
+    imported_at: Named[datetime] = Column(Utc)
+    imported_by: Named[str] = Column(String(200))
+    active: Named[bool]
+    document: Named[bytes] = Column(LargeBinary)
 
 
-class RuleOverrideRow(Base):
+RULE_VERSIONS = Table(
+    "rule_versions",
+    METADATA,
+    RuleVersionColumns,
+    Index(
+        "uq_rule_versions_active",
+        "active",
+        unique=True,
+        postgresql_where=text("active"),
+        sqlite_where=text("active"),
+    ),
+)
+
+
+class RuleOverrideColumns(TypedColumns):
     """A local correction of a country rule; it stays over later versions until it is removed."""
 
-    __tablename__ = "rule_overrides"
-
-    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True)
-    country: Mapped[str] = mapped_column(String(2))
-    sender_type: Mapped[str] = mapped_column(String(16))
-    sender_country: Mapped[str] = mapped_column(String(16))
-    status: Mapped[str] = mapped_column(String(32))
-    unregistered: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
-    until: Mapped[datetime | None] = mapped_column(Utc)
-    created_at: Mapped[datetime] = mapped_column(Utc)
-    created_by: Mapped[str] = mapped_column(String(200))
-    removed_at: Mapped[datetime | None] = mapped_column(Utc)
+    id: Named[int] = Column(_SERIAL, primary_key=True)
+    country: Named[str] = Column(String(2))
+    sender_type: Named[str] = Column(String(16))
+    sender_country: Named[str] = Column(String(16))
+    status: Named[str] = Column(String(32))
+    unregistered: Named[str] = Column(String(16))
+    reason: Named[str] = Column(Text)
+    until: Named[datetime | None] = Column(Utc)
+    created_at: Named[datetime] = Column(Utc)
+    created_by: Named[str] = Column(String(200))
+    removed_at: Named[datetime | None] = Column(Utc)
 
 
-class DecisionRow(Base):
+RULE_OVERRIDES = Table("rule_overrides", METADATA, RuleOverrideColumns)
+
+
+class DecisionColumns(TypedColumns):
     """A decision as it was explained when it was made: JSON text, and what it says of its owner."""
 
-    __tablename__ = "decisions"
-    __table_args__ = (Index(None, "account_id", "made_at"),)
-
-    decision_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    account_id: Mapped[str | None] = mapped_column(String(64))
-    subaccount_id: Mapped[str | None] = mapped_column(String(64))
-    country: Mapped[str | None] = mapped_column(String(8))
-    document: Mapped[str] = mapped_column(Text)
-    made_at: Mapped[datetime] = mapped_column(Utc, index=True)
+    decision_id: Named[str] = Column(String(64), primary_key=True)
+    account_id: Named[str | None] = Column(String(64))
+    subaccount_id: Named[str | None] = Column(String(64))
+    country: Named[str | None] = Column(String(8))
+    document: Named[str] = Column(Text)
+    made_at: Named[datetime] = Column(Utc, index=True)
 
 
-class ParkedRow(Base):
+DECISIONS = Table("decisions", METADATA, DecisionColumns, Index(None, "account_id", "made_at"))
+
+
+class ParkedColumns(TypedColumns):
     """A message or batch that could not be dispatched, whole, as it came in.
 
     The ids come from documents that nobody has checked, hence text without limits and no foreign keys.
     """
 
-    __tablename__ = "parked"
-    __table_args__ = (
-        Index(None, "state", "parked_at", "parked_id"),
-        Index(None, "reason", "state", "parked_at", "parked_id"),
-        Index(None, "account_id", "state", "parked_at", "parked_id"),
-        Index(None, "subaccount_id", "state", "parked_at", "parked_id"),
-        Index(None, "campaign_id", "state", "parked_at", "parked_id"),
-        Index(None, "country", "state", "parked_at", "parked_id"),
-    )
-
-    parked_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    reason: Mapped[str] = mapped_column(String(64))
-    detail: Mapped[str] = mapped_column(Text)
-    fields: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
-    message_id: Mapped[str | None] = mapped_column(Text)
-    campaign_id: Mapped[str | None] = mapped_column(Text)
-    batch_id: Mapped[str | None] = mapped_column(Text)
-    account_id: Mapped[str | None] = mapped_column(Text)
-    subaccount_id: Mapped[str | None] = mapped_column(Text)
-    country: Mapped[str | None] = mapped_column(Text)
-    lane: Mapped[str] = mapped_column(String(200))
-    document: Mapped[bytes] = mapped_column(LargeBinary)
-    parked_at: Mapped[datetime] = mapped_column(Utc)
-    state: Mapped[str] = mapped_column(String(16))
-    state_changed_at: Mapped[datetime] = mapped_column(Utc)
+    parked_id: Named[str] = Column(Text, primary_key=True)
+    reason: Named[str] = Column(String(64))
+    detail: Named[str] = Column(Text)
+    fields: Named[list[dict[str, str]] | None] = Column(JSON(none_as_null=True))
+    message_id: Named[str | None] = Column(Text)
+    campaign_id: Named[str | None] = Column(Text)
+    batch_id: Named[str | None] = Column(Text)
+    account_id: Named[str | None] = Column(Text)
+    subaccount_id: Named[str | None] = Column(Text)
+    country: Named[str | None] = Column(Text)
+    lane: Named[str] = Column(String(200))
+    document: Named[bytes] = Column(LargeBinary)
+    parked_at: Named[datetime] = Column(Utc)
+    state: Named[str] = Column(String(16))
+    state_changed_at: Named[datetime] = Column(Utc)
 
 
-class ErasureRow(Base):
+PARKED = Table(
+    "parked",
+    METADATA,
+    ParkedColumns,
+    Index(None, "state", "parked_at", "parked_id"),
+    Index(None, "reason", "state", "parked_at", "parked_id"),
+    Index(None, "account_id", "state", "parked_at", "parked_id"),
+    Index(None, "subaccount_id", "state", "parked_at", "parked_id"),
+    Index(None, "campaign_id", "state", "parked_at", "parked_id"),
+    Index(None, "country", "state", "parked_at", "parked_id"),
+)
+
+
+class ErasureColumns(TypedColumns):
     """An erasure of one recipient's data: who asked, in whose data (NULL: all), how much was erased; never whose number.
 
     `account_id` is what was asked for, which need not exist: hence no foreign key.
     """
 
-    __tablename__ = "erasures"
-    __table_args__ = (Index(None, "account_id", "erased_at"),)
-
-    erasure_id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    erased_at: Mapped[datetime] = mapped_column(Utc, index=True)
-    erased_by: Mapped[str] = mapped_column(String(200))
-    account_id: Mapped[str | None] = mapped_column(Text)
-    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+    erasure_id: Named[str] = Column(String(64), primary_key=True)
+    erased_at: Named[datetime] = Column(Utc, index=True)
+    erased_by: Named[str] = Column(String(200))
+    account_id: Named[str | None] = Column(Text)
+    counts: Named[dict[str, int]] = Column(JSON)
 
 
-class EpochRow(Base):
+ERASURES = Table("erasures", METADATA, ErasureColumns, Index(None, "account_id", "erased_at"))
+
+
+class EpochColumns(TypedColumns):
     """A counter that grows with every write that decisions of its scope may depend on."""
 
-    __tablename__ = "epochs"
+    scope: Named[str] = Column(String(100), primary_key=True)
+    value: Named[int] = Column(BigInteger)
+    changed_at: Named[datetime] = Column(Utc, index=True)
 
-    scope: Mapped[str] = mapped_column(String(100), primary_key=True)
-    value: Mapped[int] = mapped_column(BigInteger)
-    changed_at: Mapped[datetime] = mapped_column(Utc, index=True)
+
+EPOCHS = Table("epochs", METADATA, EpochColumns)

@@ -14,7 +14,7 @@ from core.campaigns.progress import counts_key
 from core.engine.decision import Rejection
 from core.rules.files import shipped_rules
 from core.sender import SenderStatus
-from core.storage.tables import DefaultWarningRow
+from core.storage.tables import DEFAULT_WARNINGS
 from tests.api.test_default_senders import blamed
 from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME, SPELLINGS
 from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
@@ -207,7 +207,7 @@ def test_it_measures_what_all_processes_have_in_common(api: ServedApi, acme: Log
     default = UUID(api.default(acme)["id"])
     warning = {"default_ref": default, "sender": uuid4().hex, "reason": "NOT_ACTIVE", "told_at": api.store.clock()}
     with api.store.writing() as write:
-        write.connection.execute(insert(DefaultWarningRow).values(warning | {"at_risk_from": None}))
+        write.connection.execute(insert(DEFAULT_WARNINGS).values(warning | {"at_risk_from": None}))
     with redis.Redis.from_url(api.settings.broker_url) as client:
         client.hset(counts_key(api.settings.key_prefix), "parked", "7")
     text = api.client().get("/metrics").text

@@ -14,7 +14,7 @@ from core.accounts.accounts import Accounts
 from core.erasures.erasures import Erasures
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument, ParkedFilter, ParkedState
-from core.storage.tables import Base, DefaultHistoryRow, ErasureRow
+from core.storage.tables import DEFAULT_HISTORY, ERASURES, METADATA
 from core.storage.upgrade import upgrade
 from core.store import Store
 from tests.support.accounts import AU, open_store
@@ -43,7 +43,7 @@ def keys_in_redis() -> Iterator[str]:
 
 
 def test_it_names_every_table() -> None:
-    assert first_cells("SQL") == {*Base.metadata.tables, "alembic_version"}
+    assert first_cells("SQL") == {*METADATA.tables, "alembic_version"}
 
 
 def test_it_names_every_key_in_redis() -> None:
@@ -108,7 +108,7 @@ def test_the_accounts_of_changes_and_erasures_go_after_their_days(store: Store) 
         change = {"account_ref": account.user_id, "country": "AU", "product": "SMS", "changed_by": "ada"}
         done = {"erasure_id": f"era_{number}", "erased_by": "ada", "counts": {}}
         with store.single() as connection:
-            connection.execute(insert(DefaultHistoryRow).values(change | {"changed_at": now - ago}))
-            connection.execute(insert(ErasureRow).values(done | {"erased_at": now - ago}))
+            connection.execute(insert(DEFAULT_HISTORY).values(change | {"changed_at": now - ago}))
+            connection.execute(insert(ERASURES).values(done | {"erased_at": now - ago}))
     assert prune_records() == {"history": 1, "erasures": 1}
     assert [erasure.erasure_id for erasure in Erasures(store).listed()] == ["era_0"]

@@ -14,7 +14,7 @@ from core.erasures.erasures import Erasures
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument, ParkedFilter, ParkedState
 from core.storage.database import open_engine
-from core.storage.tables import Base
+from core.storage.tables import METADATA
 from core.store import Store
 from tests.support.cli_runner import embedded_cli
 from tests.support.store_fixtures import NOW, filled_schema
@@ -104,7 +104,7 @@ def test_its_account_holds_no_number(store: Store) -> None:
     assert list(Erasures(store).listed()) == [done]
     assert not list(Erasures(store).listed("umbrella"))
     with store.single() as connection:
-        kept = [str(row) for table in Base.metadata.sorted_tables for row in connection.execute(table.select())]
+        kept = [str(row) for table in METADATA.sorted_tables for row in connection.execute(table.select())]
     assert not [row for row in kept if NUMBER[1:] in row or TEXT in row]
 
 

@@ -18,7 +18,7 @@ from core.errors import FieldError, ParkReason
 from core.moments import rfc3339
 from core.parked.store import ParkedDocument
 from core.storage.database import open_engine
-from core.storage.tables import AccountRow, ApiKeyRow, SenderRow
+from core.storage.tables import ACCOUNTS, API_KEYS, SENDERS
 from core.store import Store
 from tests.support.cli_runner import Cli
 from tests.support.commands import command_names
@@ -119,9 +119,9 @@ def fill_database(engine: Engine) -> None:
     sender = {"identity": f"1:alpha_tag:{HOSTILE}", "account_ref": 1, "sender_id": HOSTILE, "sender_type": "alpha_tag"}
     sender |= {"status": "active", "trust": 50, "two_way": False, "mms": True}
     with engine.begin() as connection:
-        connection.execute(insert(AccountRow).values(account))
-        connection.execute(insert(ApiKeyRow).values(key))
-        connection.execute(insert(SenderRow).values(sender))
+        connection.execute(insert(ACCOUNTS).values(account))
+        connection.execute(insert(API_KEYS).values(key))
+        connection.execute(insert(SENDERS).values(sender))
     store = Store(engine, clock=lambda: NOW)
     store.save_decisions({"dec_hostile": json.dumps(stored_decision()).encode()}, NOW)
     store.park([parked(number) for number in (1, 2)])

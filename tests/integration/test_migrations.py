@@ -14,7 +14,7 @@ from sqlalchemy import Engine, inspect, text
 
 from core.storage.database import open_engine
 from core.storage.schema import SCRIPTS, current_version, known_versions, newest_version
-from core.storage.tables import Base
+from core.storage.tables import METADATA
 from core.storage.upgrade import upgrade
 
 
@@ -28,12 +28,12 @@ def migrated(database_url: str) -> Iterator[Engine]:
 
 def test_it_builds_what_the_mapped_classes_say(migrated: Engine) -> None:
     with migrated.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+        differences = compare_metadata(MigrationContext.configure(connection), METADATA)
     assert differences == []
 
 
 def test_it_gives_every_table_its_indexes(migrated: Engine) -> None:
-    for name, table in Base.metadata.tables.items():
+    for name, table in METADATA.tables.items():
         built = {index["name"] for index in inspect(migrated).get_indexes(name)}
         assert {str(index.name) for index in table.indexes} <= built, name
 

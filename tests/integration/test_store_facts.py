@@ -20,7 +20,7 @@ from core.engine.decision import AccountProblem, DefaultSender, Facts, Policy, R
 from core.errors import ParkReason
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from core.storage.scopes import account_scope
-from core.storage.tables import AccountRow, DefaultRow, SenderRow, StrategyRow
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, SENDERS, STRATEGIES
 from core.store import Store
 from tests.support.store_fixtures import NOW, counted_statements, filled_schema
 
@@ -75,8 +75,8 @@ def set_default(store: Store, account_id: str, *sender_ids: str, country: str = 
         for position, sender_id in enumerate(sender_ids)
     ]
     with store.writing() as write:
-        write.connection.execute(insert(DefaultRow).values(default))
-        write.connection.execute(insert(StrategyRow), rows)
+        write.connection.execute(insert(DEFAULT_SENDERS).values(default))
+        write.connection.execute(insert(STRATEGIES), rows)
 
 
 def facts_of(store: Store, *names: str | None, country: str = "AU") -> Facts:
@@ -248,7 +248,7 @@ def test_it_reads_a_hundred_thousand_accounts_by_index(database_url: str) -> Non
             accounts = [
                 {"account_id": f"a{n}", "may_borrow": True, "status": "active", "created_at": NOW} for n in range(2000)
             ]
-            write.connection.execute(insert(AccountRow), accounts)
+            write.connection.execute(insert(ACCOUNTS), accounts)
             senders = [
                 {
                     "identity": f"{n % 2000 + 1}/longcode/{n}",
@@ -262,7 +262,7 @@ def test_it_reads_a_hundred_thousand_accounts_by_index(database_url: str) -> Non
                 }
                 for n in range(20_000)
             ]
-            write.connection.execute(insert(SenderRow), senders)
+            write.connection.execute(insert(SENDERS), senders)
         dialect = engine.dialect.name
         asked = {"account_ids": ["a1", "a2"], "countries": ["AU"], "requesters": ["a1", "a2"]}
         plan = explained(store, FACTS[dialect], asked)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 from core.errors import EpochPublishError
 from core.storage.database import open_engine
-from core.storage.tables import Base
+from core.storage.tables import METADATA
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ class RecordingSink:
 def filled_schema(url: str) -> Iterator[Engine]:
     """An engine on a database with all tables; test_migrations shows that migrations build the same."""
     engine = open_engine(url)
-    Base.metadata.create_all(engine)
+    METADATA.create_all(engine)
     yield engine
     engine.dispose()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from core.storage.tables import Base
+from core.storage.tables import METADATA
 
-context.configure(
-    connection=context.config.attributes["connection"], target_metadata=Base.metadata, transactional_ddl=True
-)
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()

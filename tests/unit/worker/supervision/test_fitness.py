@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from core.errors import NotFoundError, StoreUnavailableError
 from core.storage.database import open_engine
 from core.storage.schema import newest_version
-from core.storage.tables import DecisionRow
+from core.storage.tables import METADATA
 from core.store import Store
 from worker.handoff.errors import UnfitError
 from worker.settings import Settings
@@ -87,7 +87,7 @@ def test_an_older_schema_is_told_by_its_version(store: Store) -> None:
 def test_a_fit_database_is_told_by_version_and_address(store: Store) -> None:
     at_version(store, newest_version())
     with store.engine.begin() as connection:
-        DecisionRow.metadata.create_all(connection)
+        METADATA.create_all(connection)
     words = fitness(store, Broker({}), database_url="postgresql://app:s3cret@db/sms").database()
     assert words.startswith(f"version {newest_version()} at postgresql://app:")
     assert "s3cret" not in words
