@@ -103,11 +103,29 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the receipts of late say of a sender in one recipient country, as it was published last.
+
+    `trust` runs from 0 to 100 in steps, and is None before enough receipts are in. `delivered` is the share of the messages
+    that arrived, in percent; `messages` is how many it is taken over, each counting less the older it is, and `span` says
+    whether that is a matter of "hours" or "days". `as_of` (aware UTC) is when it was published.
+    """
+
+    trust: int | None
+    unhealthy: bool
+    delivered: float
+    messages: int
+    span: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Sender:
     """One Sender ID in an inventory. `account_id` None is the platform pool, open to every account.
 
     `country` is the sender's own country (ISO 3166-1 alpha-2) or None (names; pools without a number).
-    `trust` runs from 0 to 100. `traffic_classes` None means every class. Times are aware UTC.
+    `trust` runs from 0 to 100. `traffic_classes` None means every class. Times are aware UTC. `evidence` is what is known
+    of it in the country of the recipients that are asked about, where anything is.
     """
 
     account_id: str | None
@@ -124,6 +142,19 @@ class Sender:
     messages_per_second: float | None = None
     traffic_classes: frozenset[TrafficClass] | None = None
     registrations: tuple[Registration, ...] = ()
+    evidence: Evidence | None = None
+
+    @property
+    def trust_in_use(self) -> int:
+        """The measured trust, where there is one; else that of the inventory."""
+        if self.evidence is None or self.evidence.trust is None:
+            return self.trust
+        return self.evidence.trust
+
+    @property
+    def unhealthy(self) -> bool:
+        """Whether most of its messages to the country have failed of late."""
+        return self.evidence is not None and self.evidence.unhealthy
 
     @property
     def shared(self) -> bool:

@@ -70,6 +70,10 @@ WARNINGS: Mapping[Warn, CodeInfo] = {
         "the rules say nothing of this sender type in this country, or nothing that is sure",
         "`smart-assign rules override`, or park such messages with `SMART_ASSIGN_UNKNOWN_RULE=forbid`",
     ),
+    Warn.SENDER_UNHEALTHY: CodeInfo(
+        "most of the sender's latest messages to this country failed, and nothing that ranks as high is left, or it was named",
+        "`smart-assign trust show`; ask its carrier, or hold another sender for the country",
+    ),
 }
 
 REJECTIONS: Mapping[Rejection, CodeInfo] = {
@@ -124,9 +128,10 @@ RANK_STEPS: Mapping[RankStep, CodeInfo] = {
     RankStep.REGISTERED: CodeInfo("registered in the recipient's country before not registered"),
     RankStep.LOCAL: CodeInfo("of the recipient's country, or a name registered there, before foreign"),
     RankStep.DEDICATED: CodeInfo("the account's alone before shared"),
+    RankStep.HEALTH: CodeInfo("whose messages arrive before one most of whose latest messages failed"),
     RankStep.NEAREST_OWNER: CodeInfo("of whoever sends, before its parent's, before the platform's"),
     RankStep.TYPE_PREFERENCE: CodeInfo("the type that the country prefers first"),
-    RankStep.TRUST: CodeInfo("the higher trust score first"),
+    RankStep.TRUST: CodeInfo("the higher trust first: as measured by receipts, else as the inventory has it"),
     RankStep.RECENCY: CodeInfo("the one bought or activated last first"),
     RankStep.SENDER_ID: CodeInfo("by the sender id, so that two equal senders always fall the same way"),
 }

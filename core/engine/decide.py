@@ -55,7 +55,7 @@ def decide(request: Request, facts: Facts, rules: RuleBook, policy: Policy, now:
     answer = named.answer or _smart_answer(context, facts, screening, ranked)
     outcome, words = _outcome(answer)
     candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
-    warnings = (*named.warnings, *_grade_warnings(answer))
+    warnings = (*named.warnings, *_sender_warnings(answer))
     detail = "; ".join((words, *named.notes))
     return _decision(context, facts, outcome, detail, candidates=candidates, warnings=warnings)
 
@@ -132,10 +132,14 @@ def _nobody(screening: Screening) -> str:
     return f"none of {counts.total()} senders fits ({codes})"
 
 
-def _grade_warnings(answer: FoundSender | NoneFound) -> tuple[Warn, ...]:
-    if isinstance(answer, NoneFound) or answer.screened.graded.grade is Grade.COMPLIANT:
-        return ()
-    return (Warn.SENDER_ALTERED,) if answer.screened.graded.grade is Grade.ALTERED else (Warn.RULE_UNKNOWN,)
+def _sender_warnings(answer: FoundSender | NoneFound) -> Iterator[Warn]:
+    if isinstance(answer, NoneFound):
+        return
+    graded = answer.screened.graded
+    if graded.grade is not Grade.COMPLIANT:
+        yield Warn.SENDER_ALTERED if graded.grade is Grade.ALTERED else Warn.RULE_UNKNOWN
+    if graded.sender.unhealthy:
+        yield Warn.SENDER_UNHEALTHY
 
 
 # -- the candidates --------------------------------------------------------------------

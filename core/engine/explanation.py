@@ -23,6 +23,7 @@ _REASON_WORDS = {
 _WARNING_WORDS = {
     Warn.SENDER_ALTERED: "it arrives replaced or labelled",
     Warn.RULE_UNKNOWN: "nothing is known of the rule",
+    Warn.SENDER_UNHEALTHY: "most of its latest messages there failed",
 }
 
 

@@ -234,7 +234,8 @@ def _nearness(screened: Screened, rejected: Rejection) -> Key:
 
 
 def _chosen(naming: _Naming, fit: Sequence[Screened], failures: Sequence[_Failure]) -> NamedChoice:
-    first = fit[0]
+    # Where recipients are spread, over senders that deliver as long as there are any.
+    first = next((each for each in fit if not each.graded.sender.unhealthy), fit[0])
     equals = tuple(each for each in fit if equal_but_for_trust(_rank(each), _rank(first))) if len(fit) > 1 else ()
     found = FoundSender(first, naming.source, naming.reason, f"it is named by {naming.namer}", equals)
     return replace(_passed_over(failures), answer=found)

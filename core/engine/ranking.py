@@ -29,7 +29,8 @@ Key = tuple[Any, ...]
 class Step:
     """One ranking step: the lower `key` goes first; `words` name what it saw.
 
-    `below` and `above` stand between the words of a sender and those of its better or worse neighbour.
+    `below` and `above` stand between the words of a sender and those of its better or worse neighbour. `by_evidence`: what
+    the receipts say of both is said as well.
     `tells_equals_apart`: senders that only such steps tell apart are equals, over which recipients may be spread.
     """
 
@@ -40,6 +41,7 @@ class Step:
     below: str = "after"
     above: str = "before"
     tells_equals_apart: bool = False
+    by_evidence: bool = False
 
 
 def is_local(graded: GradedSender) -> bool:
@@ -83,7 +85,7 @@ class _Remainder:
     def text(self) -> str:
         sender = self.sender
         classes = None if sender.traffic_classes is None else sorted(sender.traffic_classes)
-        fields = (sender.status, sender.activated_at, sender.expires_at, sender.two_way, sender.mms)
+        fields = (sender.status, sender.activated_at, sender.expires_at, sender.two_way, sender.mms, sender.evidence)
         registrations = sorted(
             (r.country, r.status, str(r.valid_from), str(r.valid_until)) for r in sender.registrations
         )
@@ -126,6 +128,12 @@ RANKING: tuple[Step, ...] = (
         lambda graded: graded.sender.shared,
         lambda graded: "shared" if graded.sender.shared else "dedicated",
     ),
+    Step(
+        RankStep.HEALTH,
+        lambda graded: graded.sender.unhealthy,
+        lambda graded: "unhealthy" if graded.sender.unhealthy else "healthy",
+        by_evidence=True,
+    ),
     Step(RankStep.NEAREST_OWNER, _owner_distance, lambda graded: _OWNER_WORDS[_owner_distance(graded)]),
     Step(
         RankStep.TYPE_PREFERENCE,
@@ -134,12 +142,13 @@ RANKING: tuple[Step, ...] = (
     ),
     Step(
         RankStep.TRUST,
-        lambda graded: -graded.sender.trust,
-        lambda graded: str(graded.sender.trust),
+        lambda graded: -graded.sender.trust_in_use,
+        lambda graded: str(graded.sender.trust_in_use),
         "trust ",
         "<",
         ">",
         tells_equals_apart=True,
+        by_evidence=True,
     ),
     Step(RankStep.RECENCY, _recency, _since, "held since ", "<", ">", tells_equals_apart=True),
     Step(RankStep.SENDER_ID, _identity, _identity_words, tells_equals_apart=True),
@@ -161,9 +170,12 @@ def rank_key(graded: GradedSender) -> Key:
 
 
 def rank_words(ranked: list[tuple[Key, GradedSender]]) -> list[str]:
-    """For each of the senders, best first, the words for its rank: the step that decided against its neighbour."""
+    """For each of the senders, best first, the words for its rank: the step that decided against its neighbour.
+
+    Where receipts are known of a sender, they are told of it.
+    """
     if len(ranked) == 1:
-        return ["the only candidate that fits"]
+        return [f"the only candidate that fits{_evidence_clause(ranked[0][1])}"]
     after = [_after(better, worse) for better, worse in pairwise(ranked)]
     return [_before(*ranked[:2]), *after] if ranked else []
 
@@ -179,13 +191,33 @@ def _after(better: tuple[Key, GradedSender], worse: tuple[Key, GradedSender]) ->
     (better_key, better_sender), (worse_key, worse_sender) = better, worse
     step = _deciding(better_key, worse_key)
     words = f"{step.noun}{step.words(worse_sender)} {step.below} {step.words(better_sender)}"
-    return f"after {_label(better_sender)} ({step.code}): {words}"
+    return f"after {_label(better_sender)} ({step.code}): {words}{_evidence_of_both(step, worse_sender, better_sender)}"
 
 
 def _before(better: tuple[Key, GradedSender], worse: tuple[Key, GradedSender]) -> str:
     step = _deciding(better[0], worse[0])
     words = f"{step.noun}{step.words(better[1])} {step.above} {step.words(worse[1])}"
-    return f"before {_label(worse[1])} ({step.code}): {words}"
+    return f"before {_label(worse[1])} ({step.code}): {words}{_evidence_of_both(step, better[1], worse[1])}"
+
+
+def _evidence_of_both(step: Step, graded: GradedSender, equal: GradedSender) -> str:
+    """What is known of a sender, and of the one that it is compared with where the step is about it."""
+    mine, others = _evidence_clause(graded), equal.sender.evidence
+    if not step.by_evidence:
+        return mine
+    if others is not None:
+        return f"{mine or '; nothing is measured of it'}; its equal {others.delivered:.1f} %"
+    return f"{mine}; nothing is measured of its equal" if mine else ""
+
+
+def _evidence_clause(graded: GradedSender) -> str:
+    """`; delivers 97.2 % in DE over 12,400 messages of the last days, as of …`, or nothing."""
+    evidence = graded.sender.evidence
+    if evidence is None:
+        return ""
+    country, count = graded.context.request.country, f"{evidence.messages:,}"
+    share = f"delivers {evidence.delivered:.1f} % in {country} over {count} messages"
+    return f"; {share} of the last {evidence.span}, as of {moment_text(evidence.as_of)}"
 
 
 def _label(graded: GradedSender) -> str:

@@ -21,7 +21,16 @@ from core.engine.decision import (
     SenderRef,
     UnknownRule,
 )
-from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+from core.sender import (
+    Evidence,
+    Product,
+    Registration,
+    RegistrationStatus,
+    Sender,
+    SenderStatus,
+    SenderType,
+    TrafficClass,
+)
 
 T = TypeVar("T")
 
@@ -69,6 +78,16 @@ registrations = st.builds(
 )
 
 
+evidences = st.builds(
+    Evidence,
+    trust=st.sampled_from([None, 0, 95, 100]),
+    unhealthy=mostly(False, st.just(True)),
+    delivered=st.sampled_from([12.5, 97.25]),
+    messages=st.sampled_from([60, 12_400]),
+    span=st.just("days"),
+    as_of=st.just(EPOCH),
+)
+
 senders = st.builds(
     lambda named, **fields: Sender(sender_type=named[0], sender_id=named[1], **fields),
     st.sampled_from(NAMES),
@@ -83,6 +102,7 @@ senders = st.builds(
     mms=st.booleans(),
     traffic_classes=mostly(None, st.frozensets(st.sampled_from(TrafficClass))),
     registrations=st.lists(registrations, max_size=2).map(tuple),
+    evidence=st.none() | evidences,
 )
 
 STATUSES = (*[RuleStatus.ALLOWED] * 3, *[RuleStatus.REGISTRATION_REQUIRED] * 2, *RuleStatus)

@@ -20,7 +20,7 @@ from core.engine.explanation import explanation, sentence
 from core.engine.filters import Screened, screen
 from core.engine.graded_sender import context_of, grade_sender
 from core.engine.ranking import rank_key
-from core.sender import Sender, bare_sender_id
+from core.sender import Evidence, Sender, bare_sender_id
 from tests.support.effort import examples
 from tests.support.strategies import OWN, PARENT, World, senders, worlds
 from tests.support.worlds import sample_decisions
@@ -151,8 +151,28 @@ def test_it_never_takes_another_owners_sender_where_its_own_is_equal(world: Worl
     event(f"was of: {chosen and chosen.account_id}")
     if chosen is not None:
         undated = {"purchased_at": None, "activated_at": None, "expires_at": chosen.ends_at}
-        mine = replace(chosen, account_id=OWN, trust=0, **undated)
+        mine = replace(chosen, account_id=OWN, trust=0, evidence=_as_well(chosen), **undated)
         assert world.holding(*others, mine).decide().sender == mine
+
+
+@modestly
+@given(worlds())
+def test_it_takes_measured_trust_for_nothing_but_trust(world: World) -> None:
+    """So it crosses no grade, and nothing but health goes before the steps that an inventory decides."""
+    healthy = [
+        replace(held, evidence=held.evidence and replace(held.evidence, unhealthy=False))
+        for held in world.facts.senders
+    ]
+    plain = [replace(held, trust=held.trust_in_use, evidence=None) for held in healthy]
+    measured, by_inventory = world.holding(*healthy).decide(), world.holding(*plain).decide()
+    assert (measured.sender and measured.sender.sender_id) == (by_inventory.sender and by_inventory.sender.sender_id)
+    assert (measured.grade, measured.warnings) == (by_inventory.grade, by_inventory.warnings)
+    assert [c[:7] for c in measured.candidates] == [c[:7] for c in by_inventory.candidates]
+
+
+def _as_well(sender: Sender) -> Evidence | None:
+    """No better a measure, and as healthy: health goes before the owner."""
+    return sender.evidence and replace(sender.evidence, trust=0)
 
 
 TEXTS = st.text("+123aA", max_size=4)

@@ -7,7 +7,7 @@ import pytest
 from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import Policy, Rejection, UnknownRule
 from core.engine.ranking import RANKING
-from core.sender import Sender, SenderType
+from core.sender import Evidence, Sender, SenderType
 from tests.support.worlds import DAY, NOW, ask, book, chosen, fate, name, number, pool, registered, rule
 
 LABELLED = book(
@@ -228,8 +228,66 @@ def test_it_does_not_call_a_number_local_where_it_is_registered() -> None:
     assert decision.reason == "FOREIGN_DEDICATED"
 
 
+def measured(trust: int | None, delivered: float, *, unhealthy: bool = False, messages: int = 12_400) -> Evidence:
+    return Evidence(trust, unhealthy, delivered, messages, "days", NOW)
+
+
+GOOD, POOR, DEAD = (
+    measured(95, 97.24),
+    measured(80, 81.0, messages=900),
+    measured(None, 3.0, unhealthy=True, messages=60),
+)
+
+
+def test_it_ranks_by_measured_trust_in_the_place_of_the_inventorys() -> None:
+    decision = ask([number(trust=90, evidence=POOR), number("+61400000002", trust=10, evidence=GOOD)])
+    assert [c.detail for c in decision.candidates] == [
+        (
+            "before +61400000001 (TRUST): trust 95 > 80; delivers 97.2 % in AU over 12,400 messages of the last days, "
+            "as of 2026-08-01T12:00:00Z; its equal 81.0 %"
+        ),
+        (
+            "after +61400000002 (TRUST): trust 80 < 95; delivers 81.0 % in AU over 900 messages of the last days, "
+            "as of 2026-08-01T12:00:00Z; its equal 97.2 %"
+        ),
+    ]
+
+
+def test_it_says_what_is_measured_of_one_alone() -> None:
+    first, second = ask([number(trust=90), number("+61400000002", evidence=POOR)]).candidates
+    assert first.detail == "before +61400000002 (TRUST): trust 90 > 80; nothing is measured of it; its equal 81.0 %"
+    assert second.detail.endswith("2026-08-01T12:00:00Z; nothing is measured of its equal")
+    alone = fate(ask([number(evidence=GOOD)]), "+61400000001").detail
+    assert alone.startswith("the only candidate that fits; delivers 97.2 % in AU")
+
+
+def test_it_ranks_an_unhealthy_sender_behind_those_of_other_owners_and_types() -> None:
+    dead = number("12345", sender_type=SHORT, trust=100, evidence=DEAD)
+    decision = ask([dead, number("+61180000000", sender_type=FREE, account_id=None, trust=0)])
+    assert (chosen(decision), decision.warnings) == ("+61180000000", ())
+    assert "(HEALTH): unhealthy after healthy; delivers 3.0 %" in fate(decision, "12345").detail
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [number("+44700000000", country="GB"), pool(), name()],
+    ids=["foreign", "shared", "altered"],
+)
+def test_it_ranks_an_unhealthy_sender_no_lower_than_its_equals(worse: Sender) -> None:
+    rules = book(
+        rule(SenderType.LONGCODE), rule(SenderType.ALPHA_TAG, RuleStatus.ALTERED), rule(SenderType.SHARED_LONGCODE)
+    )
+    decision = ask([worse, number(evidence=DEAD)], rules)
+    assert (chosen(decision), decision.warnings) == ("+61400000001", ("SENDER_UNHEALTHY",))
+
+
+def test_it_orders_even_two_rows_of_one_sender_with_other_evidence() -> None:
+    twice = [number(evidence=measured(95, 95.1)), number(evidence=measured(95, 95.2))]
+    assert ask(twice) == ask(twice[::-1])
+
+
 def test_it_keeps_the_steps_in_the_order_of_the_contract() -> None:
-    order = "GRADE REGISTERED LOCAL DEDICATED NEAREST_OWNER TYPE_PREFERENCE TRUST RECENCY SENDER_ID"
+    order = "GRADE REGISTERED LOCAL DEDICATED HEALTH NEAREST_OWNER TYPE_PREFERENCE TRUST RECENCY SENDER_ID"
     assert [step.code for step in RANKING] == order.split()
 
 

@@ -25,7 +25,7 @@ from core.engine.explanation import explanation, for_recipient
 from core.engine.spread import pick_sender, tickets_of
 from core.messages.assigner import Assigner
 from core.messages.enriched import SpreadWriter, Writer, writer_of
-from core.sender import Sender, SenderType
+from core.sender import Evidence, Sender, SenderType
 from tests.support.effort import examples
 from tests.support.worlds import NOW, REVERT, ask, book, chosen, default, name, number, registered
 
@@ -164,6 +164,16 @@ def test_it_spreads_over_the_strategies_of_a_default_that_pass_and_are_equal() -
     assert decision.detail.startswith("recipients are spread over 2 equal senders, named by the default of acme")
     assert decision.warnings == ("DEFAULT_NOT_OWNED_REVERTED",)
     assert decided([ONE, TWO], defaults=spread_default(*refs(TWO, ONE), spread=False)).pool == ()
+
+
+def test_it_spreads_over_senders_that_deliver_as_long_as_there_are_any() -> None:
+    dead = Evidence(trust=None, unhealthy=True, delivered=2.0, messages=70, span="days", as_of=NOW)
+    failing = number("+61400000001", trust=90, evidence=dead)
+    assert pool_of(decided([failing, TWO, THREE])) == [("+61400000002", 5.0), ("+61400000003", 1.0)]
+    defaults = spread_default(*refs(failing, TWO, THREE))
+    by_default = decided([failing, TWO, THREE], spread=False, defaults=defaults)
+    assert pool_of(by_default) == [("+61400000002", 5.0), ("+61400000003", 1.0)]
+    assert by_default.warnings == ()
 
 
 ENCODER, VERDICTS = msgspec.json.Encoder(), msgspec.json.Decoder(Verdict)
