@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
+import redis
 
 from core.store import Store
 from tests.conftest import started
 from tests.support.accounts import open_store, seed
+from tests.support.quiet import wait_until_quiet
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
 from tests.support.services import RedisProcess, postgres_database
-from tests.support.stock_clients import delete_queues, purge
+from tests.support.stock_clients import delete_queues, purge, waiting
 
 #: The time limit of one test; a worker starts within a few seconds.
 pytestmark = pytest.mark.timeout(120)
@@ -23,6 +26,8 @@ PAIRS = [
 ]
 
 MakeDeployment = Callable[..., Deployment]
+
+PASSED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +68,41 @@ def shared_worker(request: pytest.FixtureRequest, make_deployment: MakeDeploymen
         yield worker
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, pytest.TestReport]:
+    """Note whether a test itself passed, for the fixtures that look at what it leaves."""
+    report: pytest.TestReport = yield
+    if call.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
 @pytest.fixture
-def worker(shared_worker: RunningWorker) -> Iterator[RunningWorker]:
-    """The shared worker with empty queues, which must have survived the test."""
-    purge(shared_worker.deployment, "dispatch", "parked")
-    pid = shared_worker.process.pid if shared_worker.process else 0
+def worker(shared_worker: RunningWorker, request: pytest.FixtureRequest) -> Iterator[RunningWorker]:
+    """The shared worker with empty queues, which must survive the test; a test takes all that comes of what it sends."""
     yield shared_worker
-    assert shared_worker.alive, f"worker {pid} ended:\n{shared_worker.log[-5000:]}"
+    try:
+        assert shared_worker.alive, f"worker {shared_worker.name} ended:\n{shared_worker.log[-5000:]}"
+        wait_until_quiet(shared_worker)
+    except BaseException:
+        begin_anew(shared_worker)
+        raise
+    left = {name: count for name in ("dispatch", "parked") if (count := waiting(shared_worker.deployment, name))}
+    purge(shared_worker.deployment, "dispatch", "parked", "events")
+    if left and request.node.stash.get(PASSED, False):
+        pytest.fail(f"the test has not taken all that came of what it sent: {left}", pytrace=False)
+
+
+def begin_anew(worker: RunningWorker) -> None:
+    """What a test broke, or left at work, is gone: another process, on queues and a Redis without anything of it."""
+    worker.kill()
+    if not worker.deployment.on_redis:
+        delete_queues(worker.deployment, QUEUES)  # with what nobody has acknowledged, which a purge would leave
+    with redis.Redis.from_url(worker.deployment.redis_url) as client:
+        client.flushall()
+    worker.start()
 
 
 @pytest.fixture

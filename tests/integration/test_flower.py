@@ -16,9 +16,10 @@ import pytest
 
 from tests.support.accounts import message
 from tests.support.command_line import cli_command
+from tests.support.quiet import wait_until_quiet
 from tests.support.running_worker import ROOT, Deployment, RunningWorker, until
 from tests.support.services import free_port, signal_group
-from tests.support.stock_clients import push
+from tests.support.stock_clients import dispatched, push, waiting
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -80,3 +81,5 @@ def test_it_shows_claims_with_their_counts_to_who_has_the_password(worker: Runni
         until(lambda: bool(seen()), START_S, "a claim in Flower")
         assert seen()[0]["result"] == "{'dispatched': 1, 'parked': 0}"
         assert seen()[0]["worker"] == worker.name
+    wait_until_quiet(worker)
+    dispatched(worker.deployment, waiting(worker.deployment, "dispatch"))

@@ -129,6 +129,7 @@ def test_it_tells_how_far_a_campaign_is(deployment: Deployment, account: str, cl
     assert client.get(f"/v1/campaigns/c-{account}").status_code == 404
     push(deployment, [campaign], "campaign_ingress")
     dispatched(deployment, 2)
+    notices(deployment, 1)
     until(lambda: client.get(f"/v1/campaigns/c-{account}").status_code == 200, 20, "the campaign's progress")
     assert client.get(f"/v1/campaigns/c-{account}").json()["data"] == {
         "campaign_id": f"c-{account}",

@@ -256,6 +256,7 @@ def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deploy
     push(deployment, [sent], "campaign_ingress")
     until(lambda: counts(deployment, sent)["batches"] == 1, 20, "the batch's end")
     assert counts(deployment, sent)["parked"] == {"INVALID_RECIPIENT": 1, "NO_COMPLIANT_SENDER": 1}
+    notices(deployment, 2)
     Senders(store).add(Sender(account, AU_NUMBER, SenderType.LONGCODE, "AU"))
     wanted = ParkedFilter(account_id=account, reason=ParkReason.NO_COMPLIANT_SENDER)
     until(lambda: bool(store.parked(wanted)), 10, "the record")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.support.accounts import message
 from tests.support.effort import EFFORT, FULL
 from tests.support.envelopes_fuzz import anything, bodies, drawn, elements, headers, raw_properties
-from tests.support.running_worker import Deployment, until
-from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
+from tests.support.quiet import wait_until_quiet
+from tests.support.running_worker import Deployment, RunningWorker, until
+from tests.support.stock_clients import all_dispatched, amqp_connection, purge, push, waiting
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -72,11 +73,13 @@ def send_messages(deployment: Deployment) -> None:
         publish(deployment, "celery.pidbox", "", sent)
 
 
-def test_it_outlives_whatever_stands_on_its_queues(deployment: Deployment) -> None:
+def test_it_outlives_whatever_stands_on_its_queues(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     (send_elements if deployment.on_redis else send_messages)(deployment)
     documents = [message() for _ in range(GOOD)]
     push(deployment, documents)
     expected = {document["message_id"] for document in documents}
     until(lambda: waiting(deployment, "dispatch") >= GOOD, 60, lambda: f"{waiting(deployment, 'dispatch')} dispatched")
-    until(lambda: not any(waiting(deployment, queue) for queue in QUEUES), 60, "empty queues")
+    wait_until_quiet(worker, 60)
     assert expected <= {document["message_id"] for document in all_dispatched(deployment)}
+    purge(deployment, "dispatch", "parked")

@@ -14,8 +14,9 @@ from core.accounts.accounts import Accounts
 from core.errors import ConflictError
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import AU, GB, US, message, open_store
-from tests.support.running_worker import Deployment, running, until
-from tests.support.stock_clients import dispatched, listening, purge, push, send_with_celery, waiting
+from tests.support.quiet import wait_until_quiet
+from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.stock_clients import dispatched, listening, notices, purge, push, send_with_celery, waiting
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -28,46 +29,49 @@ def add_subaccounts(deployment: Deployment) -> None:
                 Accounts(store).add(name, parent="acme")
 
 
-def counted(deployment: Deployment, expected: int) -> list[str]:
+def counted(worker: RunningWorker, expected: int) -> list[str]:
     """The ids that are dispatched, when nothing more can come."""
-    came = [document["message_id"] for document in dispatched(deployment, expected)]
-    # A message of another account comes after all that was sent before it.
-    time.sleep(0.5)
-    assert waiting(deployment, "dispatch") == 0
-    return came
+    wait_until_quiet(worker)
+    assert waiting(worker.deployment, "dispatch") == expected
+    return [document["message_id"] for document in dispatched(worker.deployment, expected)]
 
 
-def test_it_dispatches_one_of_two_in_one_batch(deployment: Deployment) -> None:
+def test_it_dispatches_one_of_two_in_one_batch(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     twice, once = message(), message()
     push(deployment, [twice, once, twice, twice])
-    assert sorted(counted(deployment, 2)) == sorted([twice["message_id"], once["message_id"]])
+    assert sorted(counted(worker, 2)) == sorted([twice["message_id"], once["message_id"]])
 
 
-def test_it_dispatches_one_of_two_that_come_apart(deployment: Deployment) -> None:
+def test_it_dispatches_one_of_two_that_come_apart(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     twice = message()
     push(deployment, [twice])
-    assert counted(deployment, 1) == [twice["message_id"]]
+    assert counted(worker, 1) == [twice["message_id"]]
     push(deployment, [twice, message()])
-    assert twice["message_id"] not in counted(deployment, 1)
+    assert twice["message_id"] not in counted(worker, 1)
 
 
-def test_it_dispatches_one_of_two_that_come_by_different_ways(deployment: Deployment) -> None:
+def test_it_dispatches_one_of_two_that_come_by_different_ways(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     twice = message()
     push(deployment, [twice])
-    assert counted(deployment, 1) == [twice["message_id"]]
+    assert counted(worker, 1) == [twice["message_id"]]
     send_with_celery(deployment, [{"args": [twice]}, {"args": [message()]}])
-    assert twice["message_id"] not in counted(deployment, 1)
+    assert twice["message_id"] not in counted(worker, 1)
 
 
-def test_it_takes_one_id_of_two_accounts_for_two_messages(deployment: Deployment) -> None:
+def test_it_takes_one_id_of_two_accounts_for_two_messages(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     one = message()
     other = one | {"account_id": "bare"}
     push(deployment, [one, other])
-    assert counted(deployment, 1) == [one["message_id"]]
-    assert waiting(deployment, "parked") == 1
+    assert counted(worker, 1) == [one["message_id"]]
+    assert [notice["reason"] for notice in notices(deployment, 1)] == ["NO_COMPLIANT_SENDER"]
 
 
-def test_it_takes_one_id_of_two_subaccounts_for_two_messages(deployment: Deployment) -> None:
+def test_it_takes_one_id_of_two_subaccounts_for_two_messages(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     add_subaccounts(deployment)
     one = message(to=AU)
     texts = [one, one | {"subaccount_id": "acme-nz", "to": GB}, one | {"subaccount_id": "acme-uk", "to": US}]
@@ -76,10 +80,11 @@ def test_it_takes_one_id_of_two_subaccounts_for_two_messages(deployment: Deploym
     assert {(each["subaccount_id"], each["to"]) for each in came} == {(None, AU), ("acme-nz", GB), ("acme-uk", US)}
     assert len({each["dispatch_id"] for each in came}) == 3
     push(deployment, [*texts, message()])
-    assert one["message_id"] not in counted(deployment, 1)
+    assert one["message_id"] not in counted(worker, 1)
 
 
-def test_it_takes_one_batch_id_of_two_subaccounts_for_two_batches(deployment: Deployment) -> None:
+def test_it_takes_one_batch_id_of_two_subaccounts_for_two_batches(worker: RunningWorker) -> None:
+    deployment = worker.deployment
     add_subaccounts(deployment)
     names = {"account_id": "acme", "campaign_id": f"c-{uuid.uuid4()}", "batch_id": "1", "body": "Doors open at nine."}
     batches = [
@@ -89,8 +94,7 @@ def test_it_takes_one_batch_id_of_two_subaccounts_for_two_batches(deployment: De
     push(deployment, batches, "campaign_ingress")
     assert {each["to"] for each in dispatched(deployment, 3)} == {AU, GB, US}
     push(deployment, batches, "campaign_ingress")
-    time.sleep(1)
-    assert waiting(deployment, "dispatch") == 0
+    assert counted(worker, 0) == []
 
 
 def test_it_says_how_many_were_repeats(deployment: Deployment) -> None:
@@ -114,13 +118,13 @@ def in_small_batches(make_deployment: MakeDeployment) -> Deployment:
 @pytest.mark.rabbitmq
 @pytest.mark.postgres
 def test_it_dispatches_one_of_copies_that_are_worked_on_at_once(in_small_batches: Deployment) -> None:
-    with running(in_small_batches):
+    with running(in_small_batches) as worker:
         messages = [message() for _ in range(5)]
         # Every batch of five holds a copy of each, and four are worked on at a time.
         push(in_small_batches, [*messages, *reversed(messages)] * 20)
-        assert sorted(counted(in_small_batches, 5)) == sorted(each["message_id"] for each in messages)
+        assert sorted(counted(worker, 5)) == sorted(each["message_id"] for each in messages)
         push(in_small_batches, [message()])
-        counted(in_small_batches, 1)
+        counted(worker, 1)
 
 
 @pytest.fixture(scope="module", params=PAIRS)
@@ -137,24 +141,23 @@ def with_window(request: pytest.FixtureRequest, make_deployment: MakeDeployment)
 
 def test_it_forgets_an_id_after_the_window(with_window: Callable[[int], Deployment]) -> None:
     deployment = with_window(6)
-    with running(deployment):
+    with running(deployment) as worker:
         purge(deployment, "dispatch", "parked")
         again = message()
         push(deployment, [again])
         dispatched(deployment, 1)
         push(deployment, [again])
-        time.sleep(1)
-        assert waiting(deployment, "dispatch") == 0
+        assert counted(worker, 0) == []
         time.sleep(8)  # half-windows are forgotten whole
         push(deployment, [again])
-        assert counted(deployment, 1) == [again["message_id"]]
+        assert counted(worker, 1) == [again["message_id"]]
 
 
 def test_it_lets_every_repeat_pass_with_no_window(with_window: Callable[[int], Deployment]) -> None:
     deployment = with_window(0)
-    with running(deployment):
+    with running(deployment) as worker:
         purge(deployment, "dispatch", "parked")
         again = message()
         push(deployment, [again, again])
         push(deployment, [again])
-        assert counted(deployment, 3) == [again["message_id"]] * 3
+        assert counted(worker, 3) == [again["message_id"]] * 3

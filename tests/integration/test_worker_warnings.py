@@ -17,7 +17,7 @@ from core.sender import Product, SenderStatus, SenderType
 from core.store import Store
 from tests.support.accounts import AU_NUMBER, add_account
 from tests.support.running_worker import ROOT, Deployment
-from tests.support.stock_clients import purge, receive
+from tests.support.stock_clients import receive
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -42,7 +42,6 @@ def told(deployment: Deployment, count: int) -> list[dict[str, object]]:
 
 
 def test_it_tells_of_a_default_at_risk_once(deployment: Deployment, store: Store) -> None:
-    purge(deployment, "events")
     first = break_default(store)
     check(deployment)
     (event,) = told(deployment, 1)

@@ -13,6 +13,7 @@ from kombu import Queue
 order = json.load(sys.stdin)
 app = Celery("producer", broker=order["broker"], backend=order.get("backend"))
 app.conf.task_queues = [Queue(order["queue"], no_declare=True)] if order.get("no_declare", True) else None
+app.conf.broker_transport_options = {"confirm_publish": True}  # what was sent stands in its queue when this ends
 app.conf.update(order.get("conf", {}))
 
 results = [
