@@ -30,6 +30,7 @@ from core.process.redis_clients import REQUEST, open_redis
 from core.process.silence import Silence
 from core.storage.database import open_engine
 from core.store import Store
+from core.trust.published import RedisEvidence
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
 THREADS = 10
@@ -51,7 +52,8 @@ class Services:
         """SQL; what is written is told to the workers through Redis."""
         url, prepared = self.settings.database_url, self.settings.database_prepared_statements
         silence = Silence(self.settings.silence_s)
-        return Store(open_engine(url, pool_size=THREADS, prepared_statements=prepared, silence=silence), self._epochs)
+        engine = open_engine(url, pool_size=THREADS, prepared_statements=prepared, silence=silence)
+        return Store(engine, self._epochs, evidence=RedisEvidence(self.redis, self.settings.key_prefix))
 
     @cached_property
     def _epochs(self) -> RedisEpochs:

@@ -175,6 +175,11 @@ class Sender:
         return None if start is None else start + OWN_NUMBER_VALIDITY
 
 
+def sender_name(sender_type: SenderType, sender_id: str | None) -> str:
+    """What a sender is called within its owner's inventory; the same with and without the '+' of a number."""
+    return f"{sender_type}/{bare_sender_id(sender_id)}"
+
+
 def naming_fields(sender_id: str | None, sender_type: SenderType, country: str | None) -> dict[str, str | None]:
     """The fields by which every document names a sender."""
     return {"sender_id": sender_id, "sender_type": sender_type.value, "sender_country_code": country}

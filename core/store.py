@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
-from core.accounts.facts import FactStore
+from core.accounts.facts import EvidenceSource, FactStore
+from core.moments import utc_now
 from core.parked.store import ParkedStore
 from core.rules.store import RuleStore
 from core.storage.decisions import DecisionStore
-from core.storage.epochs import read_epochs, read_epochs_since
+from core.storage.epochs import EpochSink, read_epochs, read_epochs_since
 from core.storage.tables import EPOCHS
 
 
 class Store(FactStore, DecisionStore, ParkedStore, RuleStore):
     """Every method may raise StoreUnavailableError; trying again later can help."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        sink: EpochSink | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        evidence: EvidenceSource | None = None,
+    ) -> None:
+        """`evidence`: where decisions read what the receipts say of senders."""
+        super().__init__(engine, sink, clock)
+        self.evidence = evidence
 
     def epochs(self, scopes: Iterable[str]) -> dict[str, int]:
         """The epoch of every scope asked for; 0 where nothing was ever written."""

@@ -27,6 +27,7 @@ from core.process.silence import Silence
 from core.process.watch import Watch
 from core.storage.database import open_engine
 from core.store import Store
+from core.trust.published import RedisEvidence
 from worker.configuration import configured
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.broker import Broker, BrokerHealth
@@ -70,7 +71,7 @@ class Runtime:
             prepared_statements=settings.database_prepared_statements,
             silence=Silence(settings.silence_s),
         )
-        return Store(engine, self.epochs)
+        return Store(engine, self.epochs, evidence=RedisEvidence(self.cache_redis, settings.key_prefix))
 
     @cached_property
     def assigner(self) -> Assigner:

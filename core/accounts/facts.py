@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     CompoundSelect,
@@ -25,7 +25,7 @@ from core.accounts.sender_rows import registration_of, sender_of
 from core.encoding import storable
 from core.engine.decision import AccountProblem, DefaultSender, Facts, Request, SenderRef
 from core.errors import ParkReason
-from core.sender import Product, Registration, Sender, SenderType
+from core.sender import Evidence, Product, Registration, Sender, SenderType, sender_name
 from core.storage.database import Database
 from core.storage.statements import CHUNK, chunks
 
@@ -80,13 +80,58 @@ class _Standing:
         return bool(self.parent and self.parent.spread) if own is None else own
 
 
+class EvidenceSource(Protocol):
+    """What the receipts say of senders: published in Redis, or a double."""
+
+    def find(
+        self, wanted: Collection[tuple[str | None, str]]
+    ) -> Mapping[tuple[str | None, str], Mapping[str, Evidence]] | None:
+        """What is known of the senders of each owner (None: the pool) in each country, by `sender_name`.
+
+        What nothing is known of is left out. None: it cannot be read at present.
+        """
+
+
 class FactStore(Database):
     """Reads what decisions are made of."""
+
+    #: Where what the receipts say is read; None: nowhere, and a decision goes by the inventory alone.
+    evidence: EvidenceSource | None = None
 
     def load_facts(self, requests: Sequence[Request]) -> dict[Request, Facts | AccountProblem]:
         """The facts of each request, or why it has none; one statement for every 500 requests."""
         with self.single() as connection:
-            return read_facts(connection, requests)
+            found = read_facts(connection, requests)
+        return found if self.evidence is None else _with_evidence(found, self.evidence)
+
+
+def _with_evidence(
+    found: dict[Request, Facts | AccountProblem], evidence: EvidenceSource
+) -> dict[Request, Facts | AccountProblem]:
+    """The facts with what the receipts say of their senders, in one trip for all of them."""
+    places = {
+        request: {(sender.account_id, request.country) for sender in facts.senders}
+        for request, facts in found.items()
+        if isinstance(facts, Facts)
+    }
+    wanted = {place for each in places.values() for place in each}
+    known = evidence.find(wanted) if wanted else {}
+    for request, mine in places.items():
+        facts = found[request]
+        assert isinstance(facts, Facts)
+        if known is None:
+            found[request] = replace(facts, evidence_away=True)
+        elif not mine.isdisjoint(known):
+            senders = tuple(
+                _measured(sender, known.get((sender.account_id, request.country))) for sender in facts.senders
+            )
+            found[request] = replace(facts, senders=senders)
+    return found
+
+
+def _measured(sender: Sender, known: Mapping[str, Evidence] | None) -> Sender:
+    evidence = known.get(sender_name(sender.sender_type, sender.sender_id)) if known else None
+    return sender if evidence is None else replace(sender, evidence=evidence)
 
 
 def read_facts(

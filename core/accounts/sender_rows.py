@@ -14,7 +14,7 @@ from core.sender import (
     SenderStatus,
     SenderType,
     TrafficClass,
-    bare_sender_id,
+    sender_name,
 )
 from core.storage.tables import REGISTRATIONS, SENDERS
 
@@ -52,7 +52,7 @@ _STATUSES = {each.value: each for each in SenderStatus}
 def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str | None) -> str:
     """The text that is unique for a sender; the same with and without the '+' of a number."""
     owner = _POOL if account_ref is None else str(account_ref)
-    return f"{owner}/{sender_type}/{bare_sender_id(sender_id)}"
+    return f"{owner}/{sender_name(sender_type, sender_id)}"
 
 
 def sender_of(values: Sequence[Any], account_id: str | None) -> Sender:

@@ -7,6 +7,8 @@ Whoever asked goes on without it, and nobody waits for a time-out again until th
     cache/epochs.py, `Epochs`       asks SQL at every look-up; where SQL is away too,     nothing
                                     the last epochs that it knew stand
     cache/shared_verdicts.py        every worker computes its verdicts for itself         nothing
+    trust/published.py              decides by the trust of the inventory, and anew when  nothing
+                                    Redis is back
     cache/rules.py                  as `Epochs`: the book is read again when SQL's epoch  nothing
                                     of the rules has moved
     storage/database.py, `writing`  the commit stands; the worker's housekeeping          nothing

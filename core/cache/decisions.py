@@ -30,6 +30,8 @@ from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 LEASE_POLL_S = 0.02
 #: How long SQL is left alone after it failed; what needs it is told at once that it is away.
 STORE_PAUSE_S = 1.0
+#: Stands for the generation of a verdict that is to be looked at again at its next use.
+NO_GENERATION = -1
 
 
 class DecisionSource(Protocol):
@@ -69,6 +71,8 @@ class DecisionCache:
         self._shared = SharedVerdicts(client, prefix, breaker)
         self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
         self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
+        # Of these, what the receipts say of the senders could not be read: they hold as long as Redis is away.
+        self._unmeasured: set[Request] = set()
         self._rules: tuple[int, RuleBook] | None = None
         # Verdicts depend on the policy too, so that workers of different policies share none; nor do those of versions
         # that write them differently.
@@ -101,7 +105,8 @@ class DecisionCache:
         if missing:
             fresh |= self._from_others(missing, now)
         for request, verdict in fresh.items():
-            self._remember(request, (generation, marks[request], verdict))
+            seen_in = NO_GENERATION if request in self._unmeasured else generation
+            self._remember(request, (seen_in, marks[request], verdict))
         return fresh
 
     def _marks(self, requests: Sequence[Request]) -> dict[Request, tuple[int, ...]]:
@@ -110,17 +115,21 @@ class DecisionCache:
         return {request: tuple(epochs[scope] for scope in each) for request, each in scopes.items()}
 
     def _from_process(self, marks: Mapping[Request, tuple[int, ...]], moment: float) -> dict[Request, Verdict]:
-        entries = ((request, mark, self._entries.get(request)) for request, mark in marks.items())
+        unusable = frozenset() if self._shared.away else self._unmeasured
+        entries = (
+            (request, mark, self._entries.get(request)) for request, mark in marks.items() if request not in unusable
+        )
         return {request: e[2] for request, mark, e in entries if e and e[1] == mark and not e[2].over(moment)}
 
     def _remember(self, request: Request, entry: tuple[int, tuple[int, ...], Verdict]) -> None:
         self._entries[request] = entry
         self._entries.move_to_end(request)
         if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+            self._unmeasured.discard(self._entries.popitem(last=False)[0])
 
     def _from_others(self, keys: dict[Request, str], now: datetime) -> dict[Request, Verdict]:
         """From Redis; else computed, by this process or by the one that holds the lease."""
+        self._unmeasured.difference_update(keys)
         found, mine = self._shared.take(keys, now.timestamp())
         missing = {request: key for request, key in keys.items() if request not in found}
         found |= self._computed({request: key for request, key in missing.items() if request in mine}, now)
@@ -144,7 +153,8 @@ class DecisionCache:
         except StoreUnavailableError:
             self._store_breaker.trip()
             return {}
-        self._shared.write(verdicts, keys, now.timestamp())
+        known = {request: verdict for request, verdict in verdicts.items() if request not in self._unmeasured}
+        self._shared.write(known, keys, now.timestamp())
         return verdicts
 
     def _decide(self, requests: Sequence[Request], now: datetime) -> dict[Request, Verdict]:
@@ -155,6 +165,8 @@ class DecisionCache:
             if isinstance(facts, AccountProblem):
                 verdicts[request] = problem_verdict(facts)
                 continue
+            if facts.evidence_away:
+                self._unmeasured.add(request)
             decision = decide(request, facts, rules, self._policy, now)
             documents[decision.decision_id] = encode_json(explanation(decision))
             verdicts[request] = decision_verdict(decision)

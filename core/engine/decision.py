@@ -174,13 +174,15 @@ class Facts:
 
     `borrowed_from` names the accounts whose senders may be used beside the requester's own: the parent, where the
     sub-account may borrow. `defaults` is ordered nearest first: the sub-account's, then the account's.
-    `spread`: recipients of the smart choice are spread over the senders that are equal to the best.
+    `spread`: recipients of the smart choice are spread over the senders that are equal to the best. `evidence_away`: what
+    the receipts say of the senders could not be read.
     """
 
     senders: tuple[Sender, ...]
     borrowed_from: frozenset[str] = frozenset()
     defaults: tuple[DefaultSender, ...] = ()
     spread: bool = False
+    evidence_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

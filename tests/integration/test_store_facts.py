@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,7 +18,16 @@ from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
 from core.engine.decision import AccountProblem, DefaultSender, Facts, Policy, Request, SenderRef
 from core.errors import ParkReason
-from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
+from core.sender import (
+    Evidence,
+    Product,
+    Registration,
+    RegistrationStatus,
+    Sender,
+    SenderStatus,
+    SenderType,
+    TrafficClass,
+)
 from core.storage.scopes import account_scope
 from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, SENDERS, STRATEGIES
 from core.store import Store
@@ -285,3 +294,36 @@ def explained(store: Store, query: CompoundSelect[*tuple[Any, ...]], asked: dict
         cursor = connection.connection.cursor()
         cursor.execute(f"{words} {sent[0][0]}", sent[0][1])
         return "\n".join(str(row[-1]) for row in cursor.fetchall()).lower() + "\n"
+
+
+class Receipts:
+    """What is published, by owner and country; counts the questions."""
+
+    def __init__(self, known: dict[tuple[str | None, str], dict[str, Evidence]] | None) -> None:
+        self.known, self.asked = known, list[set[tuple[str | None, str]]]()
+
+    def find(
+        self, wanted: Collection[tuple[str | None, str]]
+    ) -> dict[tuple[str | None, str], dict[str, Evidence]] | None:
+        self.asked.append(set(wanted))
+        return self.known
+
+
+def test_it_gives_each_sender_what_is_published_of_it_in_the_recipients_country(store: Store) -> None:
+    good, poor = (Evidence(trust, False, 1.0 * trust, 300, "days", NOW) for trust in (95, 40))
+    published = {"longcode/61491570156": good}
+    store.evidence = Receipts({("acme", "AU"): published, (None, "AU"): {"shared_longcode/": poor}})
+    requests = [Request("acme", None, "AU"), Request("acme", None, "SG"), Request("other", None, "AU")]
+    found = store.load_facts(requests)
+    known = [[sender.evidence for sender in facts.senders] for facts in found.values() if isinstance(facts, Facts)]
+    assert known == [[good, None, poor], [None, None, None], [None, poor]]
+    assert store.evidence.asked == [{("acme", "AU"), (None, "AU"), ("acme", "SG"), (None, "SG"), ("other", "AU")}]
+
+
+def test_it_says_that_what_is_published_could_not_be_read(store: Store) -> None:
+    store.evidence = Receipts(None)
+    request = Request("acme", None, "AU")
+    facts = store.load_facts([request])[request]
+    assert isinstance(facts, Facts)
+    assert facts.evidence_away
+    assert {sender.evidence for sender in facts.senders} == {None}

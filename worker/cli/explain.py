@@ -67,7 +67,7 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
     if missing:
         raise click.UsageError(f"give {' and '.join(missing)}, or --decision")
     media = _STAND_IN_MEDIA if asked["product"] is Product.MMS else {}
-    with open_session(writes=False) as session:
+    with open_session() as session:
         now = session.store.clock()
         return inquire(
             session.store,

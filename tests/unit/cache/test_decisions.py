@@ -49,13 +49,17 @@ class Store:
         self.loads = 0
         self.saved: list[str] = []
         self.away = False
+        self.evidence_away = False
         self.values: dict[str, int] = {}
 
     def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
         self._answer()
         self.loads += 1
         problem = AccountProblem(ParkReason.UNKNOWN_ACCOUNT, field="account_id", detail="no such account")
-        return {request: Facts(self.senders) if request.account_id == "acme" else problem for request in requests}
+        return {
+            request: Facts(self.senders, evidence_away=self.evidence_away) if request.account_id == "acme" else problem
+            for request in requests
+        }
 
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
         self._answer()
@@ -274,6 +278,30 @@ def test_it_uses_redis_again_when_it_is_back(world: World) -> None:
     sender(worker)
     assert sender(world.worker()) == "+61400000001"
     assert world.store.loads <= 2
+
+
+def test_it_decides_anew_what_it_decided_without_the_receipts(world: World) -> None:
+    """Redis was away: others, who read what is published there, decide by it, and so does this one when it can."""
+    world.store.evidence_away, world.server.connected = True, False
+    worker = world.worker()
+    sender(worker)
+    world.clock.sleep(EPOCH_TRUST_S)
+    sender(worker)
+    assert world.store.loads == 1
+    world.store.evidence_away, world.server.connected = False, True
+    world.store.senders = (number(), number("+61400000002", trust=100))
+    world.clock.sleep(BREAKER_S)
+    assert sender(worker) == "+61400000002"
+    sender(worker)
+    assert world.store.loads == 2
+
+
+def test_it_shares_nothing_that_was_decided_without_the_receipts(world: World) -> None:
+    world.store.evidence_away = True
+    sender(world.worker())
+    world.store.evidence_away = False
+    sender(world.worker())
+    assert world.store.loads == 2
 
 
 def test_it_serves_what_it_knows_while_sql_is_away(world: World) -> None:
