@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
@@ -13,6 +14,7 @@ from fastapi.security.http import HTTPBase
 from starlette.concurrency import run_in_threadpool
 
 from api.services import Services
+from api.strict import known_parameters, refuse_unknown_parameters
 from core.accounts.accounts import Account
 from core.accounts.logins import Visitor
 from core.errors import ForbiddenError, NotFoundError
@@ -21,14 +23,22 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Smart Assign", charset="UTF-8"'}
 
 
 class AdmittedRoute(APIRoute):
-    """A route that admits an account before it reads the body, so that nobody learns anything without a key."""
+    """A route that admits an account before it reads the body, so that nobody learns anything without a key.
+
+    Query parameters that it does not declare are refused by name.
+    """
+
+    #: Further parameters that a route reads by itself, because they are numbered.
+    parameter_family: ClassVar[re.Pattern[str] | None] = None
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the admission before it."""
         answer = super().get_route_handler()
+        known = frozenset(known_parameters(self.dependant))
 
         async def admitted(request: Request) -> Response:
             request.state.account = _admit(request, await _visitor(request))
+            refuse_unknown_parameters(request, known, self.parameter_family)
             return await answer(request)
 
         return admitted

@@ -85,7 +85,7 @@ _MEANINGS = {
 
 
 def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for OpenAPI; every route has those of authentication and of services that are away."""
+    """The errors of a route, for OpenAPI; every route has those of what it does not know, of admission and of services away."""
     with_body = (415,) if 413 in statuses else ()
-    all_statuses = (*statuses, *with_body, 401, 403, 429, 503)
+    all_statuses = (400, *statuses, *with_body, 401, 403, 429, 503)
     return {status: {"model": Failure, "description": _MEANINGS[status]} for status in all_statuses}

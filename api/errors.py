@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.envelope import failure
 from api.openapi import allowed_methods
+from api.strict import known_fields, unknown_words
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import (
     ConflictError,
@@ -108,6 +109,10 @@ def _field_error(detail: Any, request: Request) -> FieldError:
     if path == WHOLE_DOCUMENT and isinstance(detail["input"], bytes):
         given = request.headers.get("content-type", "")
         return FieldError(path, f"is read as JSON only: Content-Type must be application/json, not {given[:100]!r}")
+    if detail["type"] == "extra_forbidden":
+        return FieldError(
+            path, unknown_words("field", str(detail["loc"][-1]), known_fields(request, detail["loc"][1:]))
+        )
     if detail["type"] == "model_attributes_type":
         return FieldError(path, "must be an object")
     return FieldError(path, _reason(detail))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, StrictBool
+from pydantic import StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.strict import StrictModel
 from api.v1.documents import AccountOut, AccountPage
 from api.v1.pages import page_of
 from api.v1.parameters import Offset, PerPage
@@ -18,13 +19,13 @@ from core.errors import ForbiddenError
 router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=AdmittedRoute, dependencies=[BASIC])
 
 
-class AccountUpdate(BaseModel):
+class AccountUpdate(StrictModel):
     """What an account may change of a sub-account."""
 
     may_borrow: StrictBool
 
 
-@router.get("", response_model=Success[AccountPage], responses=failures(400))
+@router.get("", response_model=Success[AccountPage], responses=failures())
 def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page: PerPage = 100) -> Response:
     """The account that asks, on the first page, and its sub-accounts by id."""
     found = [] if viewer.parent else parts.accounts.page(parent=viewer, after=offset, limit=per_page + 1)
@@ -34,7 +35,7 @@ def list_accounts(viewer: Viewer, parts: Parts, offset: Offset = None, per_page:
     return success(page, "Accounts retrieved.")
 
 
-@router.patch("/{account_id:path}", response_model=Success[AccountOut], responses=failures(400, 404, 413))
+@router.patch("/{account_id:path}", response_model=Success[AccountOut], responses=failures(404, 413))
 def update_account(
     account_id: Annotated[str, Path(description="a sub-account")], body: AccountUpdate, viewer: Viewer, parts: Parts
 ) -> Response:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
+from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.strict import StrictModel
 from api.v1.decisions import STAND_IN_MEDIA, sending_ids
 from api.v1.documents import PreviewOut, ProgressOut
 from api.v1.parameters import AccountId
@@ -25,7 +26,7 @@ _STAND_IN = {"campaign_id": "preview", "batch_id": "preview", "body": "preview"}
 _EXAMPLE: dict[str, JsonValue] = {"recipients": [{"to": "+61491570156"}, {"to": "07400 123456", "country": "GB"}]}
 
 
-class CampaignQuestion(BaseModel):
+class CampaignQuestion(StrictModel):
     """A campaign as far as its senders depend on it; a recipient that breaks the contract is counted, not refused."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -43,7 +44,7 @@ class CampaignQuestion(BaseModel):
     reply_expected: StrictBool = False
 
 
-@router.post("/preview", response_model=Success[PreviewOut], responses=failures(400, 404, 413))
+@router.post("/preview", response_model=Success[PreviewOut], responses=failures(404, 413))
 def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Response:
     """Per country the sender, and how many recipients cannot be reached and why; nothing is stored or sent."""
     member = family_member(parts, viewer, body.account_id)

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
+from api.strict import StrictModel
 from api.v1.documents import DecisionOut
 from core.accounts.accounts import Account
 from core.contract.decode import read_message
@@ -42,7 +43,7 @@ _PLUS_LOST = re.compile(r" [1-9]")
 _To = Annotated[str, Field(max_length=64, description="E.164 with +, or a national number with `country`")]
 
 
-class Question(BaseModel):
+class Question(StrictModel):
     """A message as far as its sender depends on it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "+61491570156", "reply_expected": True}]})
@@ -58,13 +59,13 @@ class Question(BaseModel):
     at: _Moment | None = Field(None, description=_AT_WORDS)
 
 
-@router.post("/explain", response_model=Success[DecisionOut], responses=failures(400, 404, 413))
+@router.post("/explain", response_model=Success[DecisionOut], responses=failures(404, 413))
 def explain(body: Question, viewer: Viewer, parts: Parts) -> Response:
     """The decision that sending would make, now or `at` a moment, with every candidate, its rank or why it was rejected."""
     return _explained(body, viewer, parts)
 
 
-@router.get("/explain", response_model=Success[DecisionOut], responses=failures(400, 404))
+@router.get("/explain", response_model=Success[DecisionOut], responses=failures(404))
 def explain_by_query(
     request: Request,
     viewer: Viewer,

@@ -5,10 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    TypeAdapter,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.strict import StrictModel
 from api.v1.documents import AssignmentOut, AtRiskOut, HistoryOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId
 from core.defaults.assign_all import assignment_document
@@ -25,6 +35,20 @@ MAX_COUNTRIES = 500
 MAX_DAYS = 3650
 
 
+ALL_COUNTRIES = "all"
+_Countries = Annotated[list[str], Field(min_length=1, max_length=MAX_COUNTRIES)]
+
+
+def _countries_or_all(value: object, read: ValidatorFunctionWrapHandler) -> list[str] | None:
+    """The countries; None where all are said in so many words: nothing else means that many writes."""
+    if value == ALL_COUNTRIES:
+        return None
+    if not isinstance(value, list):
+        raise ValueError(f"must be a list of countries, or {ALL_COUNTRIES!r}")  # noqa: TRY004 - pydantic's way
+    wanted: list[str] = read(value)
+    return wanted
+
+
 class HistoryData(BaseModel):
     """The latest changes, newest first."""
 
@@ -37,13 +61,18 @@ class AtRiskData(BaseModel):
     data: list[AtRiskOut]
 
 
-class AssignIn(BaseModel):
-    """For which countries the smart choice shall be the default; null: for all that a sender can serve."""
+class AssignIn(StrictModel):
+    """For which countries the smart choice shall be the default."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"countries": ["AU", "GB", "US"], "dry_run": True}]})
 
     account_id: str | None = Field(None, description="a sub-account; left out: the account that asks")
-    countries: list[str] | None = Field(None, min_length=1, max_length=MAX_COUNTRIES)
+    countries: Annotated[
+        _Countries | None,
+        Field(description="ISO 3166-1 alpha-2; `all`: every country that a sender of the account can serve"),
+        WrapValidator(_countries_or_all),
+        WithJsonSchema({"anyOf": [TypeAdapter(_Countries).json_schema(), {"const": ALL_COUNTRIES}]}),
+    ]
     product: Product = Product.SMS
     overwrite: StrictBool = Field(False, description="replace defaults that were set by hand as well")
     dry_run: StrictBool = Field(False, description="show what would be assigned; change nothing")
@@ -55,7 +84,7 @@ class AssignData(BaseModel):
     data: list[AssignmentOut]
 
 
-@router.post("/assign-all", response_model=Success[AssignData], responses=failures(400, 404, 409, 413))
+@router.post("/assign-all", response_model=Success[AssignData], responses=failures(404, 409, 413))
 def assign_all(body: AssignIn, viewer: Viewer, parts: Parts) -> Response:
     """Make the smart choice the default sender, country by country; defaults set by hand are left alone."""
     member = family_member(parts, viewer, body.account_id)
@@ -70,7 +99,7 @@ def assign_all(body: AssignIn, viewer: Viewer, parts: Parts) -> Response:
     return success({"data": [assignment_document(each) for each in found]}, "Default senders assigned.")
 
 
-@router.get("/history", response_model=Success[HistoryData], responses=failures(400, 404))
+@router.get("/history", response_model=Success[HistoryData], responses=failures(404))
 def default_history(
     viewer: Viewer,
     parts: Parts,
@@ -83,7 +112,7 @@ def default_history(
     return success({"data": [_history(each) for each in changes]}, "History retrieved.")
 
 
-@router.get("/at-risk", response_model=Success[AtRiskData], responses=failures(400, 404))
+@router.get("/at-risk", response_model=Success[AtRiskData], responses=failures(404))
 def defaults_at_risk(
     viewer: Viewer,
     parts: Parts,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.strict import StrictModel
 from api.v1.documents import ErasureList, ErasureOut
 from api.v1.parameters import AccountId, PerPage, known_country
 from core.documents import erasure_document
@@ -16,7 +17,7 @@ from core.parked.store import ParkedFilter, sent_by
 router = APIRouter(prefix="/v1/erasures", tags=["Erasures"], route_class=AdmittedRoute, dependencies=[BASIC])
 
 
-class ErasureIn(BaseModel):
+class ErasureIn(StrictModel):
     """Whose data to erase."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "+61491570156"}]})
@@ -26,7 +27,7 @@ class ErasureIn(BaseModel):
     account_id: str | None = Field(None, description="a sub-account; left out: the account that asks, and those below")
 
 
-@router.post("", response_model=Success[ErasureOut], responses=failures(400, 404, 413))
+@router.post("", response_model=Success[ErasureOut], responses=failures(404, 413))
 def erase(body: ErasureIn, viewer: Viewer, parts: Parts) -> Response:
     """Remove a recipient's number, and the texts to it, from all that is kept of an account's messages; for good.
 
@@ -42,7 +43,7 @@ def erase(body: ErasureIn, viewer: Viewer, parts: Parts) -> Response:
     return success(erasure_document(done), "Erased.")
 
 
-@router.get("", response_model=Success[ErasureList], responses=failures(400, 404))
+@router.get("", response_model=Success[ErasureList], responses=failures(404))
 def list_erasures(viewer: Viewer, parts: Parts, account_id: AccountId = None, per_page: PerPage = 100) -> Response:
     """What was erased in an account's data, the newest first."""
     member = family_member(parts, viewer, account_id)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
+from api.strict import StrictModel
 from api.v1.documents import ParkedDetailOut, ParkedPage, ReplayedOut
 from api.v1.pages import page_of
 from api.v1.parameters import AccountId, Country, Offset, PerPage, known_country, refused
@@ -29,7 +30,7 @@ MAX_REPLAYED = 100
 _ParkedId = Annotated[str, Path(description="id of the parked message")]
 
 
-class ReplayIn(BaseModel):
+class ReplayIn(StrictModel):
     """Which parked messages to send again."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"parked_ids": ["prk_0123456789abcdef01234567"]}]})
@@ -37,7 +38,7 @@ class ReplayIn(BaseModel):
     parked_ids: list[str] = Field(min_length=1, max_length=MAX_REPLAYED)
 
 
-@router.get("", response_model=Success[ParkedPage], responses=failures(400, 404))
+@router.get("", response_model=Success[ParkedPage], responses=failures(404))
 def list_parked(
     viewer: Viewer,
     parts: Parts,
@@ -64,7 +65,7 @@ def list_parked(
     return success(page_of(found, per_page, parked_document, _place), "Parked messages retrieved.")
 
 
-@router.post("/replay", response_model=Success[ReplayedOut], responses=failures(400, 413))
+@router.post("/replay", response_model=Success[ReplayedOut], responses=failures(413))
 def replay_parked(body: ReplayIn, viewer: Viewer, parts: Parts) -> Response:
     """Put messages back on the queues that they came from, each once; mend first what had them parked."""
     mine = [each for each in dict.fromkeys(body.parked_ids) if _found(parts, viewer, each) is not None]

@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/senders", tags=["Senders"], route_class=AdmittedR
 _MAX_OFFSET = 2**63 - 1
 
 
-@router.get("", response_model=Success[SenderPage], responses=failures(400, 404))
+@router.get("", response_model=Success[SenderPage], responses=failures(404))
 def list_senders(
     viewer: Viewer,
     parts: Parts,

@@ -21,8 +21,15 @@ MAX_COUNTRIES = 98
 _COUNTRY_PARAMETER = re.compile(r"filter\[country_code\](\[[^]]*\])?\Z")
 _FIELD = "filter[country_code]"
 
+
+class _CountriesRoute(AdmittedRoute):
+    """A route whose countries are numbered parameters."""
+
+    parameter_family = _COUNTRY_PARAMETER
+
+
 router = APIRouter(
-    prefix="/v3/senders", tags=["Compliant sender types"], route_class=AdmittedRoute, dependencies=[BASIC]
+    prefix="/v3/senders", tags=["Compliant sender types"], route_class=_CountriesRoute, dependencies=[BASIC]
 )
 
 
@@ -36,7 +43,7 @@ def _countries(request: Request, parts: Parts) -> list[str] | None:
     return list(dict.fromkeys(codes)) or None
 
 
-@router.get("/compliant-sender-types", response_model=Success[CompliantTypesData], responses=failures(400))
+@router.get("/compliant-sender-types", response_model=Success[CompliantTypesData], responses=failures())
 def list_compliant_sender_types(
     request: Request,
     viewer: Viewer,  # noqa: ARG001 - the same for every account, but for nobody else

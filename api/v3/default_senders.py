@@ -49,7 +49,7 @@ class SortDirection(StrEnum):
     DESC = "desc"
 
 
-@router.post("", response_model=Success[DefaultSenderOut], responses=failures(400, 409, 413))
+@router.post("", response_model=Success[DefaultSenderOut], responses=failures(409, 413))
 def create_default_sender(body: DefaultSenderCreate, viewer: Viewer, parts: Parts) -> Response:
     """Set the default sender of the account for one recipient country and product: 1 to 10 senders, tried in order.
 
@@ -59,7 +59,7 @@ def create_default_sender(body: DefaultSenderCreate, viewer: Viewer, parts: Part
     return success(default_sender_document(stored), "Default sender created.")
 
 
-@router.get("", response_model=Success[DefaultSenderPage], responses=failures(400))
+@router.get("", response_model=Success[DefaultSenderPage], responses=failures())
 def list_default_senders(
     request: Request,
     viewer: Viewer,
@@ -91,7 +91,7 @@ def get_default_sender_details(default_sender_id: DefaultId, viewer: Viewer, par
     return success(default_sender_document(stored), "Default sender retrieved.")
 
 
-@router.patch("/{default_sender_id}", response_model=Success[DefaultSenderOut], responses=failures(400, 404, 409, 413))
+@router.patch("/{default_sender_id}", response_model=Success[DefaultSenderOut], responses=failures(404, 409, 413))
 def update_default_sender(
     default_sender_id: DefaultId, body: DefaultSenderUpdate, viewer: Viewer, parts: Parts
 ) -> Response:

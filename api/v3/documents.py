@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from api.strict import StrictModel
 from core.countries import normal_country
 from core.defaults.rows import StoredDefault
 from core.defaults.strategies import MAX_STRATEGIES, NOTE_MAX_CHARACTERS, Strategy
@@ -33,7 +34,7 @@ _EXAMPLE_STRATEGY: dict[str, JsonValue] = {
 _EXAMPLE_ID = "f99872cc-11a6-48ba-a9f2-bcfb6dd1e3d4"
 
 
-class StrategyIn(BaseModel):
+class StrategyIn(StrictModel):
     """One sender to use; its place in the list is its priority."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_STRATEGY]})
@@ -44,6 +45,7 @@ class StrategyIn(BaseModel):
         None, description="required for numbers: own_number, longcode, tollfree, 10DLC, and whatever begins with +1"
     )
     note: _Note | None = None
+    priority: int | None = Field(None, description="its place in the list, as answers name it; the list decides")
     status: DefaultStatus = Field(
         DefaultStatus.ENABLED, description="ours: a disabled strategy is kept, and passed over"
     )
@@ -60,10 +62,19 @@ class StrategyIn(BaseModel):
         )
 
 
-_Strategies = Annotated[list[StrategyIn], Field(min_length=1, max_length=MAX_STRATEGIES)]
+def _in_their_places(strategies: list[StrategyIn]) -> list[StrategyIn]:
+    for place, each in enumerate(strategies, start=1):
+        if each.priority not in {None, place}:
+            raise ValueError(f"strategy {place} has priority {each.priority}: the order of the list is the priority")
+    return strategies
 
 
-class _StrategiesIn(BaseModel):
+_Strategies = Annotated[
+    list[StrategyIn], Field(min_length=1, max_length=MAX_STRATEGIES), AfterValidator(_in_their_places)
+]
+
+
+class _StrategiesIn(StrictModel):
     default_sender_strategies: _Strategies
 
     @property

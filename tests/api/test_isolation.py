@@ -86,7 +86,7 @@ PATHS: list[tuple[str, str, Body]] = [
     ("GET", "/v1/defaults/at-risk?account_id={account}", None),
     ("GET", "/v1/explain?to=%2B61491570156&account_id={account}", None),
     ("POST", "/v1/explain", {"to": AU, "account_id": "{account}"}),
-    ("POST", "/v1/defaults/assign-all", {"dry_run": True, "account_id": "{account}"}),
+    ("POST", "/v1/defaults/assign-all", {"countries": "all", "dry_run": True, "account_id": "{account}"}),
     ("GET", "/v1/erasures?account_id={account}", None),
     ("POST", "/v1/erasures", {"to": AU, "account_id": "{account}"}),
     ("POST", "/v1/campaigns/preview", {"recipients": [{"to": AU}], "account_id": "{account}"}),

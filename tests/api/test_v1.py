@@ -17,7 +17,7 @@ from core.sender import SenderStatus
 from core.storage.tables import DEFAULT_WARNINGS
 from tests.api.test_default_senders import blamed
 from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME, SPELLINGS
-from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, running_server
+from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of, running_server
 
 
 def data(answer: httpx.Response) -> Any:
@@ -177,9 +177,66 @@ def test_it_assigns_the_smart_choice_to_many_countries(client: httpx.Client) -> 
 
 
 def test_it_assigns_every_country_that_a_sender_can_serve(client: httpx.Client) -> None:
-    found = data(client.post("/v1/defaults/assign-all", json={}))["data"]
+    found = data(client.post("/v1/defaults/assign-all", json={"countries": "all"}))["data"]
     listed = data(client.get(DEFAULTS, params={"per_page": 500}))["data"]
     assert len(listed) == len(found) > 100
+
+
+UNKNOWN = {
+    "a filter": ("GET", "/v1/senders?countries=AU", None, "countries", "country"),
+    "a filter of ClickSend's": ("GET", f"{DEFAULTS}?perpage=5", None, "perpage", "per_page"),
+    "beside numbered ones": (
+        "GET",
+        "/v3/senders/compliant-sender-types?filter[product_type]=SMS&filter[country_codes][0]=AU",
+        None,
+        "filter[country_codes][0]",
+        "filter[country_code][0]",
+    ),
+    "a switch": ("POST", "/v1/defaults/assign-all", {"countries": ["AU"], "dryrun": True}, "dryrun", "dry_run"),
+    "a list": (
+        "POST",
+        "/v1/defaults/assign-all",
+        {"country_codes": ["AU"], "countries": ["AU"]},
+        "country_codes",
+        "countries",
+    ),
+    "a part": (
+        "POST",
+        DEFAULTS,
+        body_of("DE", NAME_STRATEGY | {"sender_typ": "alpha_tag"}),
+        "default_sender_strategies[0].sender_typ",
+        "sender_type",
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "document", "field", "nearest"), UNKNOWN.values(), ids=UNKNOWN)
+def test_it_refuses_what_it_does_not_know_with_the_nearest_that_it_knows(
+    client: httpx.Client, method: str, path: str, document: dict[str, Any] | None, field: str, nearest: str
+) -> None:
+    answer = client.request(method, path, json=document)
+    (detail,) = answer.json()["details"]
+    assert (answer.status_code, detail["field"]) == (400, field)
+    assert detail["reason"].endswith(f"did you mean {nearest}?")
+    assert data(client.get(DEFAULTS))["data"] == []
+
+
+@pytest.mark.parametrize("countries", [{}, {"countries": None}, {"countries": []}, {"countries": "ALL"}])
+def test_it_assigns_all_countries_only_where_that_is_said(client: httpx.Client, countries: dict[str, Any]) -> None:
+    assert blamed(client.post("/v1/defaults/assign-all", json=countries)) == ["countries"]
+    assert data(client.get(DEFAULTS))["data"] == []
+
+
+def test_it_takes_a_default_as_it_was_answered(client: httpx.Client) -> None:
+    stored = data(client.post(DEFAULTS, json=body_of("DE", NAME_STRATEGY)))
+    strategies = stored["default_sender_strategies"]
+    path = f"{DEFAULTS}/{stored['id']}"
+    assert (
+        data(client.patch(path, json={"default_sender_strategies": strategies}))["default_sender_strategies"]
+        == strategies
+    )
+    strategies[0]["priority"] = 2
+    assert blamed(client.patch(path, json={"default_sender_strategies": strategies})) == ["default_sender_strategies"]
 
 
 def test_it_tells_who_changed_what(api: ServedApi, acme: Login, client: httpx.Client) -> None:
