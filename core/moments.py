@@ -101,6 +101,11 @@ def boundary_text(moment: datetime) -> str:
     return utc.date().isoformat() if utc.time() == time() else moment_text(utc)
 
 
+def midnight_of(moment: datetime) -> datetime:
+    """The first instant of its day in UTC."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def utc_now() -> datetime:
     """The present moment, aware."""
     return datetime.now(UTC)

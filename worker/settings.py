@@ -71,6 +71,19 @@ class Settings(FromEnvironment):
     events_max_length: int = Field(10_000, ge=1, description="oldest events beyond it are dropped")
     decision_cache_size: int = Field(50_000, ge=1, description="decisions kept in one process")
 
+    decisions_a_day: int = Field(
+        2_000,
+        ge=0,
+        description="once so many decisions of an account were made in a day of UTC, those that name a sender which is not "
+        "used are not kept; 0: all are",
+    )
+    campaigns_a_day: int = Field(
+        1_000, ge=0, description="campaigns of an account that are counted, of those begun in a day of UTC; 0: all are"
+    )
+    parked_most: int = Field(
+        5_000_000, ge=0, description="parked documents of an account; the oldest beyond them go; 0: none go"
+    )
+
     decision_retention_days: int = Field(90, ge=0, description="decisions not made again for longer go; 0: kept")
     parked_retention_days: int = Field(90, ge=0, description="replayed and dropped documents go after that; 0: kept")
     parked_drop_days: int = Field(365, ge=0, description="what is parked for longer is dropped; 0: it waits for ever")

@@ -13,6 +13,7 @@ import redis
 import structlog
 from celery import Celery, Task
 
+from core.cache.bounds import Bound, bounds_key
 from core.defaults.changes import forget_history
 from core.encoding import encode_json
 from core.erasures.erasures import Erasures
@@ -23,6 +24,7 @@ from core.process.log_events import LogEvent
 from core.process.redis_refusals import refusal_words
 from worker.celery_setup.app import MessageTask, ScheduledTask, WorkTask
 from worker.celery_setup.schedule import (
+    BOUND_PARKED_TASK,
     CHECK_DEFAULTS_TASK,
     PRUNE_DECISIONS_TASK,
     PRUNE_PARKED_TASK,
@@ -150,6 +152,17 @@ def prune_parked() -> dict[str, int]:
         log.warning(LogEvent.PARKED_TOO_LONG_DROPPED, count=dropped, days=parts.settings.parked_drop_days)
     before = oldest_kept(parts.settings.parked_retention_days, now)
     return {"dropped": dropped, "pruned": 0 if before is None else parts.store.forget_parked(before)}
+
+
+@register(name=BOUND_PARKED_TASK, base=ScheduledTask)
+def bound_parked() -> dict[str, int]:
+    """Remove the oldest parked documents of whoever has more than PARKED_MOST."""
+    parts = runtime()
+    gone = parts.store.forget_beyond(parts.settings.parked_most) if parts.settings.parked_most else {}
+    for account_id, count in gone.items():
+        log.warning(LogEvent.PARKED_BEYOND_THE_BOUND, account_id=account_id, count=count)
+        parts.cache_redis.hincrby(bounds_key(parts.settings.key_prefix), Bound.PARKED, count)
+    return {"removed": sum(gone.values())}
 
 
 @register(name=PRUNE_RECORDS_TASK, base=ScheduledTask)

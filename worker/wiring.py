@@ -83,6 +83,7 @@ class Runtime:
             settings.policy,
             prefix=settings.key_prefix,
             size=settings.decision_cache_size,
+            most_a_day=settings.decisions_a_day,
         )
         first_edition = FirstEdition(self.broker.progress_redis, settings)
         return Assigner(

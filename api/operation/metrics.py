@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.services import Services
+from core.cache.bounds import left_out
 from core.defaults.risk_warnings import count_warnings
 from core.errors import SmartAssignError
 from core.process.log_events import LogEvent
@@ -63,7 +64,7 @@ class SharedCounts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """As prometheus_client asks."""
-        families: list[Callable[[], Metric]] = [self._at_risk]
+        families: list[Callable[[], Metric]] = [self._at_risk, self._left_out]
         if self._services.broker.counts_messages:
             families.append(self._messages)
         for family in families:
@@ -77,6 +78,21 @@ class SharedCounts(Collector):
         family = GaugeMetricFamily("smart_assign_defaults_at_risk", words, labels=["reason", "usable_now"])
         for found in count_warnings(self._services.store):
             family.add_metric([found.reason, "true" if found.usable_now else "false"], found.count)
+        return family
+
+    def _left_out(self) -> Metric:
+        words = (
+            "What the bounds of an account left out: decisions not kept, recipients of campaigns not counted, parked documents "
+            "that went"
+        )
+        family = CounterMetricFamily("smart_assign_bounds_left_out", words, labels=["bound"])
+        services = self._services
+        broker, settings = services.broker.progress_redis, services.settings
+        servers = [services.redis]
+        if broker is not None and settings.cache_url != settings.broker_url:
+            servers.append(broker)
+        for bound, count in left_out(settings.key_prefix, servers).items():
+            family.add_metric([bound], count)
         return family
 
     def _messages(self) -> Metric:

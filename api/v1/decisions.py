@@ -21,6 +21,7 @@ from core.errors import NotFoundError
 from core.moments import parse_moment
 from core.previews.message import inquire
 from core.sender import Product, SenderType, TrafficClass
+from core.storage.decisions import no_decision
 
 router = APIRouter(prefix="/v1", tags=["Decisions"], route_class=AdmittedRoute, dependencies=[BASIC])
 
@@ -101,10 +102,13 @@ def explain_by_query(
 def show_decision(
     decision_id: Annotated[str, Path(description="`assignment.decision_id` of a message")], viewer: Viewer, parts: Parts
 ) -> Response:
-    """A decision as it was made; one of a sub-account is seen by its account too."""
+    """A decision of a message, as it was made; one of a sub-account is seen by its account too.
+
+    An explanation that was asked for is computed, not kept: its id is found here once a message has met the same decision.
+    """
     document = parts.store.decision(decision_id)
     if document is None or not _may_see(parts, viewer, document):
-        raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")
+        raise NotFoundError(no_decision(decision_id))
     return success(document, "Decision retrieved.")
 
 
@@ -127,12 +131,9 @@ def _explained(question: Question, viewer: Account, parts: Services) -> Response
     media = STAND_IN_MEDIA if question.product is Product.MMS else {}
     document = {**_STAND_IN, **media, **question.model_dump(exclude={"at"}), **sending_ids(member)}
     read_message(document)
-    now = parts.store.clock()
-    moment = parse_moment(question.at) if question.at else now
-    return success(
-        inquire(parts.store, parts.rules, document, parts.settings.policy, moment=moment, now=now),
-        "Decision explained.",
-    )
+    moment = parse_moment(question.at) if question.at else parts.store.clock()
+    explained = inquire(parts.store, parts.rules, document, parts.settings.policy, moment=moment)
+    return success(explained, "Decision explained.")
 
 
 def _may_see(parts: Services, viewer: Account, document: Mapping[str, Any]) -> bool:

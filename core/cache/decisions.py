@@ -22,9 +22,12 @@ from core.cache.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_
 from core.encoding import encode_json
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import AccountProblem, Facts, Policy, Request
+from core.engine.decision import AccountProblem, Decision, Facts, Policy, Request
 from core.engine.explanation import explanation
 from core.errors import StoreUnavailableError
+from core.process.log_events import LogEvent
+from core.process.logger import Logger
+from core.process.seldom import Seldom
 from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 
 LEASE_POLL_S = 0.02
@@ -32,6 +35,8 @@ LEASE_POLL_S = 0.02
 STORE_PAUSE_S = 1.0
 #: Stands for the generation of a verdict that is to be looked at again at its next use.
 NO_GENERATION = -1
+
+log = Logger(__name__)
 
 
 class DecisionSource(Protocol):
@@ -42,6 +47,9 @@ class DecisionSource(Protocol):
 
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
         """Keep decisions by their id; known ones stay as they are."""
+
+    def save_some_decisions(self, decisions: Mapping[str, bytes], now: datetime, most: int) -> set[str]:
+        """The same, as far as fewer than `most` of the account were made that day; gives the ids left out."""
 
     def active_rules(self) -> RuleBook:
         """The rules in use, local corrections included."""
@@ -61,11 +69,13 @@ class DecisionCache:
         *,
         prefix: str,
         size: int,
+        most_a_day: int = 0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`size`: verdicts in this process; `most_a_day`: see `_keep`, 0: any number."""
         breaker = Breaker(clock=clock)
-        self._store, self._policy, self._size = store, policy, size
+        self._store, self._policy, self._size, self._most_a_day = store, policy, size, most_a_day
         self._sleep, self._clock = sleep, clock
         self._store_breaker = Breaker(STORE_PAUSE_S, clock)
         self._shared = SharedVerdicts(client, prefix, breaker)
@@ -74,6 +84,7 @@ class DecisionCache:
         # Of these, what the receipts say of the senders could not be read: they hold as long as Redis is away.
         self._unmeasured: set[Request] = set()
         self._rules: tuple[int, RuleBook] | None = None
+        self._log_again = Seldom(clock)
         # Verdicts depend on the policy too, so that workers of different policies share none; nor do those of versions
         # that write them differently.
         self._policy_mark = f"{VERDICT_FORM} {policy!r}"
@@ -149,18 +160,22 @@ class DecisionCache:
         if not keys or self._store_breaker.open:
             return {}
         try:
-            verdicts = self._decide(list(keys), now)
+            verdicts, left_out = self._decide(list(keys), now)
         except StoreUnavailableError:
             self._store_breaker.trip()
             return {}
-        known = {request: verdict for request, verdict in verdicts.items() if request not in self._unmeasured}
-        self._shared.write(known, keys, now.timestamp())
+        not_shared = left_out | self._unmeasured
+        shared = {request: verdict for request, verdict in verdicts.items() if request not in not_shared}
+        self._shared.write(shared, keys, now.timestamp())
+        if left_out:
+            self._shared.leave_out(keys[request] for request in left_out)
         return verdicts
 
-    def _decide(self, requests: Sequence[Request], now: datetime) -> dict[Request, Verdict]:
+    def _decide(self, requests: Sequence[Request], now: datetime) -> tuple[dict[Request, Verdict], set[Request]]:
+        """The verdicts, and whose decisions are not kept."""
         rules = self._current_rules()
         verdicts: dict[Request, Verdict] = {}
-        documents: dict[str, bytes] = {}
+        decisions: list[Decision] = []
         for request, facts in self._store.load_facts(requests).items():
             if isinstance(facts, AccountProblem):
                 verdicts[request] = problem_verdict(facts)
@@ -168,18 +183,45 @@ class DecisionCache:
             if facts.evidence_away:
                 self._unmeasured.add(request)
             decision = decide(request, facts, rules, self._policy, now)
-            documents[decision.decision_id] = encode_json(explanation(decision))
+            decisions.append(decision)
             verdicts[request] = decision_verdict(decision)
-        if documents:
-            self._store.save_decisions(documents, now)
-        moment = now.timestamp()
-        return {request: replace(verdict, decided_at=moment) for request, verdict in verdicts.items()}
+        left_out, moment = self._keep(decisions, now), now.timestamp()
+        return {request: replace(verdict, decided_at=moment) for request, verdict in verdicts.items()}, left_out
+
+    def _keep(self, decisions: Sequence[Decision], now: datetime) -> set[Request]:
+        """Keep decisions, and give the requests of those that are not.
+
+        A producer may name any text as a sender, each time another. So decisions that name a sender which was not used are
+        kept only as long as fewer than `most_a_day` decisions of the account were made that day. The others are bounded by
+        the account's inventory, and by how many countries and kinds of messages there are.
+        """
+        bounded = {each.decision_id: each for each in decisions if self._most_a_day and names_at_will(each)}
+        kept = [each for each in decisions if each.decision_id not in bounded]
+        if kept:
+            self._store.save_decisions(_documents(kept), now)
+        if not bounded:
+            return set()
+        left_out = self._store.save_some_decisions(_documents(bounded.values()), now, self._most_a_day)
+        for account_id in {bounded[decision_id].request.account_id for decision_id in left_out}:
+            if self._log_again.first(account_id):
+                log.warning(LogEvent.DECISIONS_NOT_KEPT, account_id=account_id, most_a_day=self._most_a_day)
+        return {each.request for decision_id, each in bounded.items() if decision_id in left_out}
 
     def _current_rules(self) -> RuleBook:
         epoch = self._epochs.current([RULES_SCOPE])[RULES_SCOPE]
         if self._rules is None or self._rules[0] != epoch:
             self._rules = (epoch, self._store.active_rules())
         return self._rules[1]
+
+
+def names_at_will(decision: Decision) -> bool:
+    """Whether a message or a batch named a sender which was not used: such a name is any text of the producer's choice."""
+    named = {each.sender_id for each in (decision.request.explicit, decision.request.override) if each is not None}
+    return bool(named - {decision.sender.sender_id} if decision.sender else named)
+
+
+def _documents(decisions: Iterable[Decision]) -> dict[str, bytes]:
+    return {each.decision_id: encode_json(explanation(each)) for each in decisions}
 
 
 def scopes_of(request: Request) -> tuple[str, ...]:

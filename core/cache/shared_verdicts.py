@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 import redis
+from redis.client import Pipeline
 
+from core.cache.bounds import Bound, bounds_key
 from core.cache.breaker import Breaker
 from core.cache.verdict import Verdict
 from core.engine.decision import Request
@@ -96,17 +98,34 @@ class SharedVerdicts:
         except ValueError:
             return None
 
+    def leave_out(self, keys: Iterable[str]) -> None:
+        """Count verdicts that are not to be shared, and give back their leases."""
+        leases = [f"{key}:lease" for key in keys]
+
+        def count(pipe: Pipeline) -> None:
+            pipe.delete(*leases)
+            pipe.hincrby(bounds_key(self._prefix), Bound.DECISIONS, len(leases))
+
+        self._unless_away(count)
+
     def write(self, verdicts: Mapping[Request, Verdict], keys: Mapping[Request, str], now: float) -> None:
         """Share verdicts until they end, for a quarter of an hour at most, and give back their leases."""
+
+        def share(pipe: Pipeline) -> None:
+            for request, verdict in verdicts.items():
+                left = DECISION_TTL_S if verdict.valid_until is None else verdict.valid_until - now
+                ttl_ms = max(1, int(min(DECISION_TTL_S, left) * 1000))
+                pipe.set(keys[request], self._encoder.encode(verdict), px=ttl_ms)
+                pipe.delete(f"{keys[request]}:lease")
+
+        self._unless_away(share)
+
+    def _unless_away(self, fill: Callable[[Pipeline], object]) -> None:
         if self.away:
             return
         try:
             with self._client.pipeline(transaction=False) as pipe:
-                for request, verdict in verdicts.items():
-                    left = DECISION_TTL_S if verdict.valid_until is None else verdict.valid_until - now
-                    ttl_ms = max(1, int(min(DECISION_TTL_S, left) * 1000))
-                    pipe.set(keys[request], self._encoder.encode(verdict), px=ttl_ms)
-                    pipe.delete(f"{keys[request]}:lease")
+                fill(pipe)
                 pipe.execute()
         except redis.RedisError:
             self._breaker.trip()

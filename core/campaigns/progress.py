@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from core.errors import NotFoundError, RefusedError
 from core.moments import parse_rfc3339
 
 _PARKED = "parked:"
+_DAY_S = 86_400
 
 
 def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
@@ -27,6 +29,20 @@ def campaign_accounts_key(prefix: str, campaign_id: str) -> str:
 def counts_key(prefix: str) -> str:
     """The Redis hash of how many messages were dispatched, parked and dropped as repeats, by all workers together."""
     return f"{prefix}:counts"
+
+
+def campaigns_begun_stem(prefix: str) -> str:
+    """What the Redis hashes of how many campaigns each account began in a day begin with; the day's number since 1970 follows."""
+    return f"{prefix}:campaigns-begun:"
+
+
+def not_counted_stem(prefix: str) -> str:
+    """The same of the hashes of how many recipients of each account were sent to in campaigns that are not counted."""
+    return f"{prefix}:campaigns-not-counted:"
+
+
+class NotCountedError(NotFoundError):
+    """Nothing is known of a campaign, and its account has begun more of them in a day than are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +92,14 @@ class CampaignProgress:
 class Progress:
     """Reads campaigns' progress. Every method may raise redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, prefix: str) -> None:
-        self._client, self._prefix = client, prefix
+    def __init__(self, client: redis.Redis, prefix: str, clock: Callable[[], float] = time.time) -> None:
+        self._client, self._prefix, self._clock = client, prefix, clock
 
     def find(self, campaign_id: str, account_id: str | None = None) -> CampaignProgress:
         """The progress of a campaign; `account_id` tells apart campaigns of one id.
 
-        Raises NotFoundError where nothing of it was settled yet, RefusedError where several accounts have one.
+        Raises NotFoundError where nothing of it was settled yet, NotCountedError where it may be one of too many, RefusedError
+        where several accounts have one.
         """
         if account_id is None:
             account_id = self._account_of(campaign_id)
@@ -90,8 +107,23 @@ class Progress:
             progress_key(self._prefix, account_id, campaign_id)
         )
         if not found:
+            self.refuse_not_counted(campaign_id, account_id)
             raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
         return _read(account_id, campaign_id, {name.decode(): value.decode() for name, value in found.items()})
+
+    def refuse_not_counted(self, campaign_id: str, account_id: str) -> None:
+        """Raises NotCountedError where the account began too many campaigns today or yesterday (UTC)."""
+        today = int(self._clock() // _DAY_S)
+        with self._client.pipeline(transaction=False) as pipe:
+            for day in (today - 1, today):
+                pipe.hget(f"{not_counted_stem(self._prefix)}{day}", account_id)
+            counts = [int(count or 0) for count in pipe.execute()]
+        if any(counts):
+            raise NotCountedError(
+                f"nothing is counted of campaign {campaign_id}: account {account_id} began more campaigns in a day of UTC than "
+                f"are counted (SMART_ASSIGN_CAMPAIGNS_A_DAY). Those beyond are sent all the same, to {counts[1]:,} recipients "
+                f"today and {counts[0]:,} yesterday; what it begins from the next 00:00 UTC on is counted again"
+            )
 
     def outcomes(self) -> dict[str, int]:
         """How many messages were `dispatched`, `parked` and dropped as `duplicates` since this Redis began.

@@ -15,7 +15,7 @@ from core.encoding import storable
 from core.errors import FieldError, ParkReason
 from core.storage.database import Database, transaction
 from core.storage.statements import CHUNK, chunks, insert_into
-from core.storage.tables import PARKED
+from core.storage.tables import ACCOUNTS, PARKED
 
 #: An id longer than this stands in no index; the document keeps it whole.
 ID_MAX_CHARACTERS = 200
@@ -157,6 +157,43 @@ class ParkedStore(Database):
             if not ids:
                 return dropped
             dropped += len(self.mark_dropped(ids, now))
+
+    def forget_beyond(self, most: int) -> dict[str, int]:
+        """Deletes the oldest of whoever has more than `most`; how many there were, by account.
+
+        What was replayed or dropped goes first. Documents that name no account which exists count together, as ''.
+        """
+        return {owner or "": self._forget_oldest(owner, number - most) for owner, number in self._owners_of_more(most)}
+
+    def _owners_of_more(self, most: int) -> Sequence[tuple[str | None, int]]:
+        named = select(PARKED.c.account_id, func.count().label("number")).group_by(PARKED.c.account_id).subquery()
+        known = ACCOUNTS.c.account_id
+        owners = (
+            select(known, func.sum(named.c.number))
+            .select_from(named.outerjoin(ACCOUNTS, known == named.c.account_id))
+            .group_by(known)
+            .having(func.sum(named.c.number) > most)
+        )
+        with self.single() as connection:
+            return [(owner, int(number)) for owner, number in connection.execute(owners)]
+
+    def _forget_oldest(self, owner: str | None, number: int) -> int:
+        nobodys = or_(PARKED.c.account_id.is_(None), PARKED.c.account_id.not_in(select(ACCOUNTS.c.account_id)))
+        of_owner = nobodys if owner is None else PARKED.c.account_id == owner
+        left = number
+        for state in (ParkedState.DROPPED, ParkedState.REPLAYED, ParkedState.PARKED):
+            oldest = select(PARKED.c.parked_id).where(of_owner, PARKED.c.state == state)
+            oldest = oldest.order_by(PARKED.c.parked_at, PARKED.c.parked_id)
+            while left > 0:
+                ids = oldest.limit(min(left, CHUNK)).scalar_subquery()
+                with transaction(self.engine) as connection:
+                    # The state once more: what a replay has taken meanwhile is its own.
+                    gone = delete(PARKED).where(PARKED.c.parked_id.in_(ids), PARKED.c.state == state)
+                    count = connection.execute(gone).rowcount
+                if not count:
+                    break
+                left -= count
+        return number - left
 
     def forget_parked(self, settled_before: datetime) -> int:
         """Deletes what was replayed or dropped before a moment; how many there were."""

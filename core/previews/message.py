@@ -1,4 +1,4 @@
-"""Asking who would send a message, without sending it: its decision, explained and kept."""
+"""Asking who would send a message, without sending it: its decision, explained. Nothing is written for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.contract.decode import read_message
 from core.contract.ids import known_ids
-from core.encoding import ContractError, encode_json
+from core.encoding import ContractError
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import AccountProblem, Facts, Policy, Request
@@ -24,9 +24,6 @@ class InquiryStore(Protocol):
     def load_facts(self, requests: Sequence[Request]) -> Mapping[Request, Facts | AccountProblem]:
         """The facts of each request, or why it has none."""
 
-    def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
-        """Keep decisions by their id; known ones stay as they are."""
-
 
 def inquire(
     store: InquiryStore,
@@ -35,11 +32,10 @@ def inquire(
     policy: Policy,
     *,
     moment: datetime,
-    now: datetime,
 ) -> dict[str, object]:
-    """The decision that the message `document` meets at `moment`, as `explain --json` shows it; kept by its id at `now`.
+    """The decision that the message `document` meets at `moment`, as `explain --json` shows it.
 
-    Where the message is parked before anything is decided, the shape is the same, with neither id nor candidates.
+    Its id is the one that a message would carry which meets the same; it is kept once a message does. Where the message is parked before anything is decided, the shape is the same, with neither id nor candidates.
     """
     try:
         message = read_message(document)
@@ -52,7 +48,6 @@ def inquire(
     if isinstance(facts, AccountProblem):
         return _undecided(document, request.country, facts.reason, facts.detail)
     decision = decide(request, facts, rules(), policy, moment)
-    store.save_decisions({decision.decision_id: encode_json(explanation(decision))}, now)
     return explanation(for_recipient(decision, parse_recipient(message.to, message.country).e164))
 
 

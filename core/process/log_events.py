@@ -116,6 +116,21 @@ class LogEvent(StrEnum):
         "Celery's task events of the last moment could not be sent, while a worker stopped; Flower lacks them.",
     )
 
+    # ---- what one account may have kept ----
+
+    DECISIONS_NOT_KEPT = (
+        "decisions_not_kept",
+        "An account's messages name ever other senders: beyond DECISIONS_A_DAY its decisions are made, and not kept.",
+    )
+    CAMPAIGNS_NOT_COUNTED = (
+        "campaigns_not_counted",
+        "An account, or all that do not exist together, began more than CAMPAIGNS_A_DAY campaigns: they are sent, not counted.",
+    )
+    PARKED_BEYOND_THE_BOUND = (
+        "parked_beyond_the_bound",
+        "An account, or all that do not exist together, had more than PARKED_MOST parked documents: the oldest went.",
+    )
+
     # ---- what is parked ----
 
     PARKED_DOCUMENTS_WAIT_FOR_SQL = (

@@ -13,6 +13,7 @@ import pytest
 from api.main import create_app
 from core.accounts.accounts import Accounts
 from core.campaigns.progress import progress_key
+from core.encoding import encode_json
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument
 from tests.support.accounts import AU, AU_NUMBER
@@ -45,10 +46,17 @@ def world(api: ServedApi) -> World:
     made = World(api, logins, {}, {})
     for name, login in logins.items():
         made.defaults[name] = api.default(login)["id"]
-        made.decisions[name] = made.ask(name, "POST", "/v1/explain", {"to": AU}).json()["data"]["decision_id"]
+        made.decisions[name] = used_decision(made, name)
         record_campaign(api, login.account_id)
         api.store.park([parked(made, name)])
     return made
+
+
+def used_decision(world: World, name: str) -> str:
+    """The id of a decision that a message has met."""
+    told = world.ask(name, "POST", "/v1/explain", {"to": AU}).json()["data"]
+    world.api.store.save_decisions({told["decision_id"]: encode_json(told)}, world.api.store.clock())
+    return str(told["decision_id"])
 
 
 def record_campaign(api: ServedApi, account_id: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 import redis
 from sqlalchemy import insert
 
+from core.cache.bounds import Bound, bounds_key
 from core.campaigns.progress import counts_key
 from core.engine.decision import Rejection
 from core.rules.files import shipped_rules
@@ -61,14 +62,14 @@ def test_it_shows_rules_with_source_date_and_grade(visitor: httpx.Client) -> Non
     assert blamed(visitor.get("/v1/rules/XX"), 404) == []
 
 
-def test_it_explains_a_decision_and_keeps_it(visitor: httpx.Client) -> None:
+def test_it_explains_a_decision_and_keeps_nothing_of_it(visitor: httpx.Client) -> None:
     asked = {"to": AU, "reply_expected": True}
     found = data(visitor.post("/v1/explain", json=asked))
     assert found["sender"] == {"sender_id": AU_NUMBER, "sender_type": "longcode", "sender_country_code": "AU"}
     assert found["source"] == "smart"
     assert all(each["rank"] or each["rejected"] in set(Rejection) for each in found["candidates"])
     assert data(visitor.get("/v1/explain", params={"to": AU, "reply_expected": "true"})) == found
-    assert data(visitor.get(f"/v1/decisions/{found['decision_id']}")) == found
+    assert blamed(visitor.get(f"/v1/decisions/{found['decision_id']}"), 404) == []
     assert blamed(visitor.get("/v1/decisions/none"), 404) == []
 
 
@@ -267,9 +268,11 @@ def test_it_measures_what_all_processes_have_in_common(api: ServedApi, acme: Log
         write.connection.execute(insert(DEFAULT_WARNINGS).values(warning | {"at_risk_from": None}))
     with redis.Redis.from_url(api.settings.broker_url) as client:
         client.hset(counts_key(api.settings.key_prefix), "parked", "7")
+        client.hset(bounds_key(api.settings.key_prefix), Bound.CAMPAIGNS, "5")
     text = api.client().get("/metrics").text
     assert 'smart_assign_defaults_at_risk{reason="NOT_ACTIVE",usable_now="false"} 1.0' in text
     assert 'smart_assign_messages_total{outcome="parked"} 7.0' in text
+    assert 'smart_assign_bounds_left_out_total{bound="campaigns"} 5.0' in text
 
 
 def test_it_leaves_out_what_cannot_be_measured(api: ServedApi) -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from core.accounts.accounts import Accounts
+from core.cache.bounds import Bound, left_out
 from core.erasures.erasures import Erasures
 from core.errors import ParkReason
 from core.parked.store import ParkedDocument, ParkedFilter, ParkedState
@@ -21,8 +22,8 @@ from tests.support.accounts import AU, open_store
 from tests.support.compose_file import ROOT
 from worker.configuration import configured
 from worker.settings import Settings
-from worker.tasks import prune_parked, prune_records
-from worker.wiring import release_runtime
+from worker.tasks import bound_parked, prune_parked, prune_records
+from worker.wiring import release_runtime, runtime
 
 PAGE = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
 #: What says how long before something happens, not how long something is kept.
@@ -98,6 +99,15 @@ def test_the_daily_tasks_keep_to_it(store: Store) -> None:
     assert prune_parked() == {"dropped": 1, "pruned": 1}
     left = {entry.parked_id: entry.state for entry in store.parked(ParkedFilter(state=None))}
     assert left == {"waits": ParkedState.PARKED, "too long": ParkedState.DROPPED, "new": ParkedState.DROPPED}
+
+
+@pytest.mark.redis
+def test_the_oldest_go_beyond_their_bound_and_are_counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMART_ASSIGN_PARKED_MOST", "2")
+    store.park([parked(str(days), timedelta(days=days)) for days in range(5)])
+    assert bound_parked() == {"removed": 3}
+    assert {entry.parked_id for entry in store.parked(ParkedFilter(state=None))} == {"0", "1"}
+    assert left_out("smart-assign", [runtime().cache_redis])[Bound.PARKED] == 3
 
 
 @pytest.mark.redis

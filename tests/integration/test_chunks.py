@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import redis
 
-from core.campaigns.progress import Progress
+from core.cache.bounds import Bound, left_out
+from core.campaigns.progress import NotCountedError, Progress
 from core.contract.ids import MARK_BYTES
 from worker.envelopes.kombu_messages import document_in
 from worker.handoff.chunks import Chunk, Chunks, SettledChunk
@@ -140,3 +141,53 @@ def test_a_batch_that_nobody_knows_whose_it_is_counts_for_no_campaign(
     assert chunks.settle_chunk(refused, outcome(parked=1))[:3] == (1, 0, 0)
     assert redis_client.keys("*campaign*") == []
     assert redis_client.hgetall(KEYS.counts) == {b"parked": b"1"}
+
+
+# ---- how many campaigns of an account are counted ----
+
+
+@pytest.fixture
+def bounded(redis_client: redis.Redis) -> Chunks:
+    return Chunks(redis_client, SETTINGS.model_copy(update={"campaigns_a_day": 2}))
+
+
+def campaign(name: str, **changes: object) -> Chunk:
+    return replace(ONE, batch_key=name, campaign_id=name, work_id=name, **changes)  # type: ignore[arg-type]
+
+
+def test_it_sends_a_campaign_too_many_and_does_not_count_it(bounded: Chunks, redis_client: redis.Redis) -> None:
+    progress = Progress(redis_client, SETTINGS.key_prefix)
+    for name in ("c1", "c2"):
+        assert bounded.settle_chunk(campaign(name), outcome(name)).not_counted == 0
+    before = set(redis_client.keys())
+    settled = bounded.settle_chunk(campaign("c3"), outcome("c3"))
+    assert settled == SettledChunk(1, 1, 0, 0, completed=0, not_counted=3)
+    assert bounded.settle_chunk(campaign("c3"), outcome("c3")).outcome == 0
+    assert redis_client.llen(SETTINGS.dispatch_queue) == 3
+    new = {key.decode() for key in set(redis_client.keys()) - before}  # type: ignore[operator]
+    assert {name.rpartition(":")[0] for name in new} == {
+        KEYS.not_counted_stem[:-1],
+        "smart-assign",
+        KEYS.batch("")[:-1],
+    }
+    assert 0 < redis_client.ttl(KEYS.batch("c3")) <= 86_400  # type: ignore[operator]
+    with pytest.raises(NotCountedError, match="CAMPAIGNS_A_DAY"):
+        progress.find("c3", "acme")
+    assert left_out(SETTINGS.key_prefix, [redis_client])[Bound.CAMPAIGNS] == 3
+
+
+def test_one_that_is_counted_goes_on_being_counted(bounded: Chunks, redis_client: redis.Redis) -> None:
+    for number, name in enumerate(("c1", "c2", "c1")):
+        bounded.settle_chunk(
+            campaign(name, total_batches=2) if number < 2 else replace(campaign(name), batch_key="2"), outcome()
+        )
+    assert Progress(redis_client, SETTINGS.key_prefix).find("c1", "acme").batches == 2
+
+
+def test_campaigns_of_accounts_that_do_not_exist_are_bounded_together(bounded: Chunks) -> None:
+    told = [
+        bounded.settle_chunk(campaign(name, account_id=name, account_exists=False), outcome()).not_counted
+        for name in ("c1", "c2", "c3")
+    ]
+    assert told == [0, 0, 3]
+    assert bounded.settle_chunk(campaign("c4"), outcome()).not_counted == 0

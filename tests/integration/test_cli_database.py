@@ -55,7 +55,7 @@ def test_it_works_on_either_database_with_redis_away(configured: Cli) -> None:
     configured.done("senders", "add", "--account", "acme", "--sender-id", "+61491570006", "--type", "longcode")
     told = configured.done("explain", "--account", "acme", "--to", "+61491570156")
     assert told["sender"]["sender_id"] == "+61491570006"
-    assert configured.done("explain", "--decision", told["decision_id"]) == told
+    assert told["decision_id"] in configured.refused("explain", "--decision", told["decision_id"])
     strategy = ("--type", "longcode", "--sender-id", "+61491570006")
     configured.done("defaults", "set", "--account", "acme", "--country", "AU", *strategy)
     assert configured.done("explain", "--account", "acme", "--to", "+61491570156")["source"] == "default"

@@ -67,6 +67,13 @@ def refused(cli: Cli, *words: str) -> Any:
     return document
 
 
+def keep(folder: Path, told: Any) -> None:
+    """As a worker keeps a decision that a message has met."""
+    store = Store(open_engine(f"sqlite:///{folder}/data/smart-assign.sqlite3"))
+    store.save_decisions({told["decision_id"]: encode_json(told)}, store.clock())
+    store.engine.dispose()
+
+
 def test_it_has_the_shape_of_the_contract(cli: Cli) -> None:
     told = cli.done("explain", "--account", "acme", "--to", AU)
     assert told.keys() >= TOP_KEYS
@@ -88,11 +95,17 @@ def test_it_prints_a_sentence_and_the_candidates(cli: Cli) -> None:
     assert AU not in said
 
 
-def test_it_keeps_the_decision_as_it_was_made(cli: Cli) -> None:
+def test_it_shows_the_decision_of_a_message_as_it_was_made(cli: Cli, tmp_path: Path) -> None:
     told = cli.done("explain", "--account", "acme", "--to", AU)
+    keep(tmp_path, told)
     cli.done("senders", "set-status", "--account", "acme", "--sender-id", NUMBER, "--status", "released")
     assert cli.done("explain", "--decision", told["decision_id"]) == told
     assert cli.done("explain", "--account", "acme", "--to", AU)["decision_id"] != told["decision_id"]
+
+
+def test_it_keeps_nothing_of_an_explanation(cli: Cli) -> None:
+    told = cli.done("explain", "--account", "acme", "--to", AU)
+    assert "an explanation that was asked for is not" in cli.refused("explain", "--decision", told["decision_id"])
 
 
 @pytest.mark.parametrize(
@@ -115,12 +128,13 @@ def test_it_gives_the_parking_code(cli: Cli, words: tuple[str, ...], reason: str
     assert (told["reason"], told["country"]) == (reason, country)
 
 
-def test_it_keeps_a_refusal_that_was_decided(cli: Cli) -> None:
+def test_it_shows_a_refusal_that_was_decided(cli: Cli, tmp_path: Path) -> None:
     cli.done("rules", "override", "GB", "alpha_tag", "--status", "blocked", "--reason", "r")
     told = refused(cli, "--account", "acme", "--to", GB)
     assert told["reason"] == "NO_COMPLIANT_SENDER"
     rejected = {candidate["sender_id"]: candidate["rejected"] for candidate in told["candidates"]}
     assert rejected["ACME"] == "TYPE_BLOCKED"
+    keep(tmp_path, told)
     assert refused(cli, "--decision", told["decision_id"]) == told
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.accounts.accounts import Accounts
 from core.errors import FieldError, ParkReason
 from core.parked.store import ParkedDocument, ParkedFilter, ParkedState, cursor_of
 from core.store import Store
@@ -68,6 +69,27 @@ def test_it_forgets_old_decisions(store: Store) -> None:
     assert store.forget_decisions(NOW - timedelta(days=1)) == 1
     assert store.decision("old") is None
     assert store.decision("new") == {}
+
+
+def of(account_id: str, *numbers: int) -> dict[str, bytes]:
+    return {f"dec_{account_id}_{number}": f'{{"account_id": "{account_id}"}}'.encode() for number in numbers}
+
+
+def test_it_keeps_so_many_decisions_of_an_account_in_a_day(store: Store) -> None:
+    assert store.save_some_decisions(of("acme", 1, 2) | of("other", 1), NOW, 3) == set()
+    assert store.save_some_decisions(of("acme", 3, 4, 5) | of("other", 2), NOW, 3) == {"dec_acme_4", "dec_acme_5"}
+    assert store.decision("dec_acme_3") is not None
+    assert store.decision("dec_acme_4") is None
+    tomorrow = NOW + timedelta(days=1)
+    assert store.save_some_decisions(of("acme", 4, 5), tomorrow, 3) == set()
+
+
+def test_a_known_decision_is_kept_beyond_the_bound_and_counts_as_made_now(store: Store) -> None:
+    yesterday = NOW - timedelta(days=1)
+    store.save_decisions(of("acme", 1), yesterday)
+    store.save_decisions(of("acme", 8, 9), NOW)
+    assert store.save_some_decisions(of("acme", 1, 2), NOW, 2) == {"dec_acme_2"}
+    assert store.forget_decisions(NOW) == 0
 
 
 def test_it_gives_a_parked_document_back_whole(store: Store) -> None:
@@ -189,3 +211,25 @@ def test_it_forgets_only_what_is_settled(store: Store) -> None:
     store.mark_dropped(["prk_1"], NOW)
     assert store.forget_parked(NOW + timedelta(days=1)) == 1
     assert [entry.parked_id for entry in store.parked(ParkedFilter(state=None))] == ["prk_2"]
+
+
+def test_it_forgets_the_oldest_of_who_has_too_many(store: Store) -> None:
+    Accounts(store).add("acme")
+    store.park([parked(number, subaccount_id=None) for number in range(6)])
+    store.park([parked(10, account_id="nobody"), parked(11, account_id="nobody")])
+    store.mark_dropped(["prk_4"], NOW)
+    assert store.forget_beyond(3) == {"acme": 3}
+    assert left(store) == {"prk_2", "prk_3", "prk_5", "prk_10", "prk_11"}
+    assert store.forget_beyond(3) == {}
+
+
+def test_those_of_accounts_that_do_not_exist_count_together(store: Store) -> None:
+    Accounts(store).add("acme")
+    store.park([parked(number, account_id=None if number % 2 else f"spoofed-{number}") for number in range(6)])
+    store.park([parked(number) for number in (10, 11, 12)])
+    assert store.forget_beyond(4) == {"": 2}
+    assert left(store) == {"prk_2", "prk_3", "prk_4", "prk_5", "prk_10", "prk_11", "prk_12"}
+
+
+def left(store: Store) -> set[str]:
+    return {entry.parked_id for entry in store.parked(ParkedFilter(state=None))}

@@ -13,12 +13,15 @@ from celery.schedules import crontab
 PRUNE_DECISIONS_TASK = "decisions.prune"
 PRUNE_PARKED_TASK = "parked.prune"
 PRUNE_RECORDS_TASK = "records.prune"
+BOUND_PARKED_TASK = "parked.bound"
 CHECK_DEFAULTS_TASK = "defaults.check"
 
 #: A task that nobody did within this time is dropped; the next day's does its work.
 EXPIRES_S = 12 * 3600
 #: The same for what is done every hour.
 HOURLY_EXPIRES_S = 3000
+#: And for what is done every quarter of an hour.
+QUARTERLY_EXPIRES_S = 800
 
 BEAT_SCHEDULE: Mapping[str, Mapping[str, object]] = {
     PRUNE_DECISIONS_TASK: {
@@ -35,6 +38,11 @@ BEAT_SCHEDULE: Mapping[str, Mapping[str, object]] = {
         "task": PRUNE_RECORDS_TASK,
         "schedule": crontab(hour="3", minute="30"),
         "options": {"expires": EXPIRES_S},
+    },
+    BOUND_PARKED_TASK: {
+        "task": BOUND_PARKED_TASK,
+        "schedule": crontab(minute="*/15"),
+        "options": {"expires": QUARTERLY_EXPIRES_S},
     },
     CHECK_DEFAULTS_TASK: {
         "task": CHECK_DEFAULTS_TASK,

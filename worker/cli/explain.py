@@ -11,6 +11,7 @@ import click
 from core.errors import NotFoundError, RefusedError
 from core.previews.message import inquire
 from core.sender import Product
+from core.storage.decisions import no_decision
 from worker.cli.output import command, json_option, print_json, print_table, say, warn
 from worker.cli.parameters import (
     Moment,
@@ -38,7 +39,7 @@ _STAND_IN_MEDIA = {"media_urls": ["https://example.com/explain"]}
 @click.option("--reply-expected", is_flag=True, help="Only senders that can receive replies.")
 @traffic_class_option
 @click.option("--at", "moment", type=Moment(), help="As of this moment instead of now; the inventory is today's.")
-@click.option("--decision", "decision_id", metavar="ID", help="Print a stored decision as it was made.")
+@click.option("--decision", "decision_id", metavar="ID", help="Print the decision of a message, as it was made.")
 @json_option
 @command
 def explain(decision_id: str | None, as_json: bool, moment: datetime | None, **asked: Any) -> None:
@@ -68,14 +69,12 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
         raise click.UsageError(f"give {' and '.join(missing)}, or --decision")
     media = _STAND_IN_MEDIA if asked["product"] is Product.MMS else {}
     with open_session() as session:
-        now = session.store.clock()
         return inquire(
             session.store,
             session.store.active_rules,
             {**_STAND_IN, **media, **asked},
             session.settings.policy,
-            moment=moment or now,
-            now=now,
+            moment=moment or session.store.clock(),
         )
 
 
@@ -83,7 +82,7 @@ def _stored(decision_id: str) -> Mapping[str, Any]:
     with open_session(writes=False) as session:
         document = session.store.decision(decision_id)
     if document is None:
-        raise NotFoundError(f"there is no decision {decision_id!r}; old ones are forgotten")
+        raise NotFoundError(no_decision(decision_id))
     return document
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+import structlog
+
 from core.campaigns.assigning import assign_chunk, part_document
 from core.campaigns.batch import CHUNK, Batch, decode_batch
 from core.contract.ids import MessageIds, ids_in
@@ -17,10 +19,14 @@ from core.messages.assigner import Assigner, Outcome, Parked
 from core.moments import rfc3339, utc_now
 from core.parked.record import document_to_park, parked_id
 from core.parked.store import ParkedDocument
+from core.process.log_events import LogEvent
+from core.process.seldom import Seldom
 from worker.handoff.broker import Counts
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
 from worker.handoff.keys import content_key
 from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 NOTHING_DONE: dict[str, int] = {"dispatched": 0, "parked": 0}
 
@@ -82,6 +88,7 @@ class BatchWork:
     ) -> None:
         self._assigner, self._chunks, self._hand_off, self._events = assigner, chunks, hand_off, events
         self._settings, self._clock = settings, clock
+        self._log_again = Seldom()
 
     def on_document(self, attempt: BatchAttempt, document: bytes, *, gives_way: bool = False) -> BatchResult:
         """Work on a batch until it is done or, where it `gives_way`, until single messages wait after a chunk.
@@ -113,7 +120,9 @@ class BatchWork:
         if outcome.deferred:
             raise StoreUnavailableError("the chunk waits until the database can be read")
         kept = self._kept(attempt, batch, outcome)
-        chunk = replace(chunk, parked_by_reason=Counter(str(entry.reason) for entry in outcome.parked))
+        by_reason = Counter(str(entry.reason) for entry in outcome.parked)
+        exists = ParkReason.UNKNOWN_ACCOUNT not in by_reason
+        chunk = replace(chunk, parked_by_reason=by_reason, account_exists=exists)
         settled = self._settle(chunk, outcome, kept)
         counts["dispatched"] += settled.dispatched
         counts["duplicates"] += settled.duplicates
@@ -163,6 +172,7 @@ class BatchWork:
             at=rfc3339(self._clock()),
             parked_by_reason={str(reason): 1},
             content=content,
+            account_exists=False,
         )
         self._settle(chunk, Outcome(), kept)
         return Counter(parked=1)
@@ -172,6 +182,8 @@ class BatchWork:
         settled = self._hand_off.hand_off(chunk, outcome, kept)
         if settled.completed:
             self._events.flush_or_wait()
+        if settled.not_counted and self._log_again.first(owner := chunk.account_id if chunk.account_exists else ""):
+            log.warning(LogEvent.CAMPAIGNS_NOT_COUNTED, account_id=owner, most_a_day=self._settings.campaigns_a_day)
         return settled
 
 

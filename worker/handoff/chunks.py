@@ -22,7 +22,8 @@ class Chunk:
     """One chunk of a campaign batch that is to be settled.
 
     `sent` counts what another broker has taken already, `sent_marks` names it; `part_reason` is why a part that is sent again was parked;
-    `content` tells the batch by what it says.
+    `content` tells the batch by what it says; `account_exists` is false too
+    where the batch cannot be read.
     """
 
     batch_key: str
@@ -41,16 +42,19 @@ class Chunk:
     redelivered: bool = False
     parked_by_reason: Mapping[str, int] = field(default_factory=dict)
     content: str = ""
+    account_exists: bool = True
 
 
 SETTLED_NOW = 1
+#: How long a batch is known as settled of which no account is known: anybody may send any number of them.
+NOBODYS_BATCH_S = 86_400
 
 
 class SettledChunk(NamedTuple):
     """What became of a chunk. `outcome` 0: settled before by the same work, 1: now, 2: by another delivery.
 
     `waiting` counts the queues in which single messages wait; `completed`: the campaign's last batch is settled, and the
-    event that says so waits in the outbox.
+    event that says so waits in the outbox; `not_counted` are recipients of a campaign that is one too many of the day's.
     """
 
     outcome: int
@@ -58,6 +62,7 @@ class SettledChunk(NamedTuple):
     duplicates: int
     waiting: int
     completed: int
+    not_counted: int = 0
 
 
 #: The field of a batch's hash that says whose it is.
@@ -80,7 +85,7 @@ class Chunks:
     """The Redis side of campaigns, on either broker. Every method may raise redis.RedisError."""
 
     def __init__(self, client: redis.Redis, settings: Settings) -> None:
-        self._client, self._keys = client, Keys(settings.key_prefix)
+        self._client, self._keys, self._progress_ttl = client, Keys(settings.key_prefix), settings.progress_ttl
         self._scripts = Scripts(client, settings)
 
     def open_batch(self, batch: Batch) -> OpenBatch:
@@ -137,6 +142,8 @@ class Chunks:
             accounts=keys.campaign_accounts(chunk.campaign_id),
             total_batches=chunk.total_batches,
             at=chunk.at,
+            counted_for=chunk.account_id if chunk.account_exists else "",
+            batch_s=self._progress_ttl if chunk.account_exists else min(NOBODYS_BATCH_S, self._progress_ttl),
             part_reason=chunk.part_reason or None,
             parked_by_reason=chunk.parked_by_reason,
             messages=len(outcome.sealed),

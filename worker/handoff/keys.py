@@ -8,7 +8,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from core.campaigns.progress import campaign_accounts_key, counts_key, progress_key
+from core.cache.bounds import bounds_key
+from core.campaigns.progress import (
+    campaign_accounts_key,
+    campaigns_begun_stem,
+    counts_key,
+    not_counted_stem,
+    progress_key,
+)
 
 
 def content_key(document: bytes) -> str:
@@ -51,6 +58,21 @@ class Keys:
     def counts(self) -> str:
         """Hash: how many messages were dispatched, parked and dropped as repeats."""
         return counts_key(self.prefix)
+
+    @property
+    def bounds(self) -> str:
+        """Hash: how much the bounds of what one account may have kept have left out."""
+        return bounds_key(self.prefix)
+
+    @property
+    def campaigns_begun_stem(self) -> str:
+        """What the keys of the campaigns that were begun in a day begin with; its number follows. Hashes: by account."""
+        return campaigns_begun_stem(self.prefix)
+
+    @property
+    def not_counted_stem(self) -> str:
+        """The same of recipients in campaigns that are not counted, since too many were begun that day."""
+        return not_counted_stem(self.prefix)
 
     @property
     def seen_stem(self) -> str:

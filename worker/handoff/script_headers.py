@@ -44,6 +44,8 @@ class ChunkHeader(ScriptHeader, kw_only=True):
     sent_marks: int
     sent_dispatched: int
     sent_duplicates: int
+    counted_for: str
+    batch_s: int
     second_marks: int = 0
     flags: str | None = None
     sent_second_marks: int = 0

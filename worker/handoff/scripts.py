@@ -74,12 +74,15 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
     keys = Keys(settings.key_prefix)
     return {
         "ATTEMPTS": keys.attempts,
+        "BOUNDS": keys.bounds,
+        "CAMPAIGNS_BEGUN_STEM": keys.campaigns_begun_stem,
         "CLAIMS": keys.claims,
         "CLAIM_STEM": keys.claim_stem,
         "COUNTS": keys.counts,
         "EDITION": keys.edition,
         "EVENT_OUTBOX": keys.event_outbox,
         "GAVE_WAY": keys.gave_way,
+        "NOT_COUNTED_STEM": keys.not_counted_stem,
         "OUTBOX": keys.outbox,
         "RESERVED": keys.reserved,
         "SEEN_STEM": keys.seen_stem,
@@ -89,6 +92,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "MESSAGES_QUEUE": settings.messages_queue,
         "PARKED_QUEUE": settings.parked_queue,
         "WORK_QUEUE": settings.work_queue,
+        "CAMPAIGNS_A_DAY": settings.campaigns_a_day,
         "DEADLINE_MS": int(settings.claim_deadline_s * 1000),
         "DISPATCH_MAX_LENGTH": settings.dispatch_max_length,
         "EVENTS_MAX_LENGTH": settings.events_max_length,

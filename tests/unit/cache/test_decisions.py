@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 import fakeredis
 import pytest
 import redis
+import structlog
 
+from core.cache.bounds import Bound, left_out
 from core.cache.breaker import BREAKER_S
 from core.cache.decisions import STORE_PAUSE_S, DecisionCache
 from core.cache.epochs import EPOCH_TRUST_S, RedisEpochs
 from core.cache.shared_verdicts import CLOCK_TOLERANCE_S, LEASE_MS
 from core.cache.verdict import ParkVerdict
 from core.engine.country_rules import RuleBook, RuleStatus
-from core.engine.decision import AccountProblem, AlteredSenders, Facts, Policy, Request
+from core.engine.decision import AccountProblem, AlteredSenders, Facts, Policy, Request, SenderRef
 from core.errors import ParkReason, StoreUnavailableError
 from core.sender import SenderType
 from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
@@ -25,6 +27,7 @@ NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 AU = Request("acme", None, "AU")
 UNKNOWN = Request("nobody", None, "AU")
 PREFIX = "sa"
+MOST_A_DAY = 7
 
 
 class Clock:
@@ -48,6 +51,7 @@ class Store:
         self.rules = book(rule(SenderType.LONGCODE))
         self.loads = 0
         self.saved: list[str] = []
+        self.left_out = False
         self.away = False
         self.evidence_away = False
         self.values: dict[str, int] = {}
@@ -64,6 +68,12 @@ class Store:
     def save_decisions(self, decisions: Mapping[str, bytes], now: datetime) -> None:
         self._answer()
         self.saved += decisions
+
+    def save_some_decisions(self, decisions: Mapping[str, bytes], now: datetime, most: int) -> set[str]:
+        self._answer()
+        assert most == MOST_A_DAY
+        self.saved += [] if self.left_out else decisions
+        return set(decisions) if self.left_out else set()
 
     def active_rules(self) -> RuleBook:
         self._answer()
@@ -95,6 +105,7 @@ class World:
             policy or Policy(),
             prefix=PREFIX,
             size=size,
+            most_a_day=MOST_A_DAY,
             sleep=self.clock.sleep,
             clock=self.clock,
         )
@@ -338,3 +349,47 @@ def test_it_outlives_a_redis_that_lost_its_data(world: World) -> None:
     world.store.values[account_scope("acme")] += 1
     world.clock.sleep(EPOCH_TRUST_S)
     assert sender(worker) == "+61400000002"
+
+
+# ---- what one account may have kept ----
+
+FOREIGN = AU._replace(explicit=SenderRef("NOBODYS"))
+OWN = AU._replace(explicit=SenderRef("+61400000001"))
+
+
+def test_it_uses_a_decision_that_it_may_not_keep_and_leaves_nothing_of_it_in_redis(world: World) -> None:
+    world.store.left_out = True
+    with structlog.testing.capture_logs() as logged:
+        assert {sender(world.worker(), FOREIGN) for _ in range(3)} == {"+61400000001"}
+    assert world.store.loads == 3
+    assert world.store.saved == []
+    assert not world.client.keys(f"{PREFIX}:decision:*")
+    assert left_out(PREFIX, [world.client])[Bound.DECISIONS] == 3
+    assert [(each["event"], each["account_id"]) for each in logged] == [("decisions_not_kept", "acme")] * 3
+
+
+def test_it_says_once_of_an_account_that_its_decisions_are_not_kept(world: World) -> None:
+    world.store.left_out = True
+    worker = world.worker()
+    with structlog.testing.capture_logs() as logged:
+        for number in range(3):
+            sender(worker, AU._replace(explicit=SenderRef(f"N-{number}")))
+    assert len(logged) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_", "bounded"),
+    [
+        (AU, False),
+        (OWN, False),
+        (FOREIGN, True),
+        (AU._replace(override=SenderRef("NOBODYS")), True),
+        (OWN._replace(override=SenderRef("NOBODYS")), True),
+        (OWN._replace(override=OWN.explicit), False),
+    ],
+    ids=["none", "own", "foreign", "foreign in the batch", "own, foreign in the batch", "own twice"],
+)
+def test_it_bounds_what_a_producer_may_write_at_will(world: World, request_: Request, bounded: bool) -> None:
+    world.store.left_out = True
+    sender(world.worker(), request_)
+    assert len(world.store.saved) == (0 if bounded else 1)

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 
 import click
 
-from core.campaigns.progress import CampaignProgress
+from core.campaigns.progress import CampaignProgress, NotCountedError
 from core.errors import NotFoundError
 from core.process.loading import load
 from core.process.printable import one_line
@@ -45,12 +45,16 @@ def status(campaign_id: str, account_id: str | None, watch: bool, as_json: bool)
 
 def _find(campaign_id: str, account_id: str | None) -> CampaignProgress:
     """Raises NotFoundError; a campaign that was begun from here, and that no worker has taken up yet, has nothing."""
+    progress = queue_access().progress
     try:
-        return queue_access().progress.find(campaign_id, account_id)
+        return progress.find(campaign_id, account_id)
+    except NotCountedError:
+        raise
     except NotFoundError:
         state = StateFile(queue_access().settings.data_dir, campaign_id).load()
         if state is None or account_id not in (None, state.account_id):
             raise NotFoundError(f"nothing is known of campaign {campaign_id}") from None
+        progress.refuse_not_counted(campaign_id, state.account_id)
         return CampaignProgress(state.account_id, campaign_id, total_batches=state.total_batches)
 
 

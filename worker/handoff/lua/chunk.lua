@@ -4,17 +4,38 @@
 --         where it is known whose; accounts, the key of the campaign's accounts; total_batches, where it is known; at, the time;
 --         part_reason, why a part that is sent again was parked; parked_by_reason; messages, parked, sent_marks: how many
 --         are in the lists; sent_dispatched, sent_duplicates: what another broker has taken and dropped already;
---         second_marks, sent_second_marks, how many, and flags of whose the former are, where there are any.
+--         second_marks, sent_second_marks, how many, and flags of whose the former are, where there are any;
+--         counted_for, whose campaigns of the day this one is among: the account, or '' where none exists; batch_s, for how
+--         long it is known that the batch is settled.
 -- Lists: the marks and second marks of what another broker has taken, the envelopes of the messages, their marks, their
 --        second marks, id and record of each parked.
--- Returns {outcome, dispatched, duplicates, queues of single messages that are not empty, completed}; outcome 0: settled
---         before by the same work, 1: settled now, 2: settled before by another delivery of the batch.
+-- Returns {outcome, dispatched, duplicates, queues of single messages that are not empty, completed, not counted}; outcome
+--         0: settled before by the same work, 1: settled now, 2: settled before by another delivery of the batch.
+local DAY_S = 86400
 local header = cjson.decode(ARGV[1])
-local batch, progress = header.batch, header.progress
+local batch, progress, batch_s = header.batch, header.progress, header.batch_s
 local waiting = redis.call('EXISTS', WORK_QUEUE, INGRESS_QUEUE, MESSAGES_QUEUE)
 
+local not_counted = 0
+
 local function answer(outcome, dispatched, duplicates, completed)
-  return {outcome, dispatched, duplicates, waiting, completed and 1 or 0}
+  return {outcome, dispatched, duplicates, waiting, completed and 1 or 0, not_counted}
+end
+
+-- Whether a campaign that nothing is known of is one too many of the day's.
+local function is_one_too_many()
+  if CAMPAIGNS_A_DAY == 0 or redis.call('EXISTS', progress) == 1 then return false end
+  local day = math.floor(redis.call('TIME')[1] / DAY_S)
+  local begun = CAMPAIGNS_BEGUN_STEM .. day
+  if tonumber(redis.call('HGET', begun, header.counted_for) or '0') < CAMPAIGNS_A_DAY then
+    redis.call('HINCRBY', begun, header.counted_for, 1)
+    redis.call('EXPIRE', begun, 2 * DAY_S)
+    return false
+  end
+  redis.call('HINCRBY', NOT_COUNTED_STEM .. day, header.counted_for, header.recipients)
+  redis.call('EXPIRE', NOT_COUNTED_STEM .. day, 2 * DAY_S)
+  redis.call('HINCRBY', BOUNDS, 'campaigns', header.recipients)
+  return true
 end
 
 local function add(field, number)
@@ -32,6 +53,9 @@ if owner then
   return answer(2, 0, header.recipients)
 end
 redis.call('HSET', batch, header.chunk, header.work_id)
+if progress and is_one_too_many() then
+  progress, batch_s, not_counted = nil, math.min(DAY_S, batch_s), header.recipients
+end
 if progress and redis.call('HSETNX', progress, 'started_at', header.at) == 1 then
   redis.call('SADD', header.accounts, header.account_id)
   redis.call('EXPIRE', header.accounts, PROGRESS_TTL_S)
@@ -52,7 +76,7 @@ for reason, number in pairs(header.parked_by_reason) do add('parked:' .. reason,
 if header.part_reason then add('parked:' .. header.part_reason, -1) end
 
 local last = header.of == 1 or redis.call('HINCRBY', batch, 'settled', 1) == header.of
-if last then redis.call('EXPIRE', batch, PROGRESS_TTL_S) end
+if last then redis.call('EXPIRE', batch, batch_s) end
 if not last or header.part_reason or not progress then return answer(1, dispatched, duplicates) end
 
 local batches = redis.call('HINCRBY', progress, 'batches', 1)
