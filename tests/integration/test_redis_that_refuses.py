@@ -5,12 +5,10 @@ One worker for all kinds, on each broker: none of them may end it.
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -18,6 +16,7 @@ import redis
 
 from tests.conftest import started
 from tests.support.accounts import AU, message, seed
+from tests.support.redis_refusals import AS_BROKER, AS_CACHE, BOTH, USER, refusing, with_login
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RedisProcess
 from tests.support.stock_clients import (
@@ -38,138 +37,16 @@ REFUSES_S = 2.5
 GOES_ON_S = 5.0 + 10.0
 SETTINGS = {"claim_deadline_s": "2", "claim_attempts": "2", "claim_size": "200"}
 MANY = 10_000
-#: With a pause of LOAD_DELAY_US at each, Redis loads them in 7 s: longer than the others refuse, on a machine that is busy too.
-LOADED_KEYS, LOAD_DELAY_US = 3500, 2000
-USER = ("worker", "on", ">right", "~*", "&*", "+@all")
 
 Absent = Callable[[str, Exception | str], None]
-Break = Callable[[redis.Redis, RedisProcess], None]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """How a Redis is made to refuse, how that is mended, and what the worker says that Redis said."""
-
-    broken: Break
-    mended: Break
-    said: str
-
-
-def settings(**values: object) -> Break:
-    def configure(admin: redis.Redis, _: RedisProcess) -> None:
-        for name, value in values.items():
-            admin.config_set(name.replace("_", "-"), value)  # type: ignore[arg-type]
-
-    return configure
-
-
-def replica(of: str, port: str) -> Break:
-    return lambda admin, _: admin.execute_command("REPLICAOF", of, port)
-
-
-def fail_to_save(admin: redis.Redis, server: RedisProcess) -> None:
-    (server.folder / "dump.rdb").mkdir()  # in the way of the file
-    admin.config_set("save", "3600 1000000")
-    admin.bgsave()
-    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "a failed BGSAVE")
-
-
-def save(admin: redis.Redis, server: RedisProcess) -> None:
-    (server.folder / "dump.rdb").rmdir()
-    admin.bgsave()
-    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "ok", 10, "a BGSAVE")
-    admin.config_set("save", "")
-
-
-def run_for_ever(admin: redis.Redis, server: RedisProcess) -> None:
-    admin.config_set("lua-time-limit", 100)
-
-    def run() -> None:
-        with suppress(redis.RedisError), server.client() as client:
-            client.eval("while true do end", 0)
-
-    threading.Thread(target=run, daemon=True).start()
-    until(lambda: is_busy(admin), 10, "BUSY")
-
-
-def is_busy(admin: redis.Redis) -> bool:
-    try:
-        admin.get("any")
-    except redis.ResponseError as error:
-        return str(error).startswith("BUSY")
-    return False
-
-
-def change_password(password: str) -> Break:
-    def change(admin: redis.Redis, _: RedisProcess) -> None:
-        admin.execute_command("ACL", "SETUSER", "worker", "resetpass", f">{password}")
-        admin.execute_command("CLIENT", "KILL", "USER", "worker")
-
-    return change
-
-
-def ask_for_a_password(admin: redis.Redis, _: RedisProcess) -> None:
-    admin.config_set("requirepass", "new")
-    admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    admin.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-
-
-def permit(rule: str) -> Break:
-    return lambda admin, _: admin.execute_command("ACL", "SETUSER", "worker", rule)
-
-
-def load_slowly(admin: redis.Redis, server: RedisProcess) -> None:
-    """Save, end, and start again with a pause at each of many keys."""
-    admin.mset({f"filler:{number}": number for number in range(LOADED_KEYS)})
-    with suppress(redis.ConnectionError):
-        admin.shutdown(save=True)
-    server.stop()
-    server.launch()
-    until(lambda: is_loading(admin), 10, "LOADING")
-
-
-def is_loading(admin: redis.Redis) -> bool:
-    try:
-        admin.get("any")
-    except redis.exceptions.BusyLoadingError:
-        return True
-    except redis.ConnectionError:
-        return False
-    return False
-
-
-def be_loaded(admin: redis.Redis, server: RedisProcess) -> None:
-    until(server.answers, 20, "the end of LOADING")
-    admin.delete(*(f"filler:{number}" for number in range(LOADED_KEYS)))
-
-
-BOTH = {
-    "read-only": Refusal(replica("127.0.0.1", "1"), replica("NO", "ONE"), "READONLY"),
-    "memory full": Refusal(settings(maxmemory=1), settings(maxmemory=0), "OOM"),
-    "cannot save": Refusal(fail_to_save, save, "MISCONF"),
-    "no replicas": Refusal(settings(min_replicas_to_write=1), settings(min_replicas_to_write=0), "NOREPLICAS"),
-    "loading": Refusal(load_slowly, be_loaded, "LOADING"),
-    "a script for ever": Refusal(run_for_ever, lambda admin, _: admin.script_kill(), "BUSY"),
-}
-#: A password in the address, and none, are two ways in.
-AS_BROKER = BOTH | {
-    "another password": Refusal(change_password("other"), change_password("right"), "WRONGPASS"),
-    "may not write": Refusal(permit("-@write"), permit("+@write"), "NOPERM"),
-}
-AS_CACHE = BOTH | {"a password at all": Refusal(ask_for_a_password, settings(requirepass=""), "NOAUTH")}
 
 
 @contextmanager
 def private_server(absent: Absent) -> Iterator[tuple[RedisProcess, redis.Redis]]:
     """A Redis, and an administrator's connection to it, which stands whatever happens to others."""
-    slow = ("--key-load-delay", str(LOAD_DELAY_US), "--loading-process-events-interval-bytes", "1024")
-    made = RedisProcess(options=(*slow, "--user", *USER))
+    made = RedisProcess(options=("--user", *USER))
     with started(made, "a Redis server to start", absent) as server, server.client() as admin:
         yield server, redis.Redis(connection_pool=admin.connection_pool, single_connection_client=True)
-
-
-def with_login(url: str) -> str:
-    return url.replace("redis://", "redis://worker:right@")
 
 
 @pytest.fixture(scope="module")
@@ -195,15 +72,6 @@ def on_rabbitmq(
         deployment = Deployment(rabbitmq_url, server.url, database_url, SETTINGS)
         stack.callback(delete_queues, deployment, QUEUES)
         yield stack.enter_context(running(deployment)), server, admin
-
-
-@contextmanager
-def refusing(refusal: Refusal, server: RedisProcess, admin: redis.Redis) -> Iterator[None]:
-    refusal.broken(admin, server)
-    try:
-        yield
-    finally:
-        refusal.mended(admin, server)
 
 
 def told_since(worker: RunningWorker, before: int) -> str:

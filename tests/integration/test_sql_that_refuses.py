@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import psycopg
 import pytest
 from sqlalchemy import make_url
 
@@ -16,76 +14,14 @@ from tests.integration.conftest import private_redis
 from tests.support.accounts import AU, BARE, FR, add_account, message, open_store, seed
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
 from tests.support.services import PostgresProcess
+from tests.support.sql_refusals import FAULTS, ROLE, Administrator
 from tests.support.stock_clients import delete_queues, dispatched, notices, push, waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.timeout(180)]
 
 #: Longer than the attempts that RabbitMQ 4 allows in a second each, with SMART_ASSIGN_CLAIM_ATTEMPTS below.
 REFUSES_S = 5.0
-ROLE = "refused"
 SETTINGS = {"claim_deadline_s": "3", "claim_attempts": "2"}
-
-
-@dataclass(frozen=True)
-class Administrator:
-    """Who may do anything to the database, with sessions of their own."""
-
-    url: str
-
-    def run(self, *statements: str) -> None:
-        with psycopg.connect(self.url, autocommit=True) as session:
-            for statement in statements:
-                session.execute(statement.replace("{role}", ROLE))
-
-    @contextmanager
-    def holding(self, statement: str) -> Iterator[None]:
-        """Keep the transaction of a statement open."""
-        with psycopg.connect(self.url) as session:
-            session.execute(statement)
-            try:
-                yield
-            finally:
-                session.rollback()
-
-
-@dataclass(frozen=True)
-class Fault:
-    """How a server is made to refuse, and how that is mended; `{role}` is the worker's role."""
-
-    broken: tuple[str, ...]
-    mended: tuple[str, ...]
-    #: What another session does in a transaction that stays open for as long as the fault lasts.
-    held: str = "SELECT 1"
-
-
-_END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
-FAULTS = {
-    "read-only": Fault(
-        ("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"),
-        ("ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()"),
-    ),
-    "sessions that stay read-only": Fault(
-        ("ALTER ROLE {role} SET default_transaction_read_only = on", _END_SESSIONS),
-        ("ALTER ROLE {role} RESET default_transaction_read_only",),
-    ),
-    "permission denied": Fault(
-        ("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}",),
-        ("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",),
-    ),
-    "too many connections": Fault(
-        ("ALTER ROLE {role} CONNECTION LIMIT 0", _END_SESSIONS),
-        ("ALTER ROLE {role} CONNECTION LIMIT -1",),
-    ),
-    "statement time-outs": Fault(
-        ("ALTER ROLE {role} SET statement_timeout = '200ms'", _END_SESSIONS),
-        ("ALTER ROLE {role} RESET ALL", _END_SESSIONS),
-        held="LOCK TABLE decisions, parked IN ACCESS EXCLUSIVE MODE",
-    ),
-    "a schema that is not migrated": Fault(
-        ("ALTER TABLE decisions RENAME TO gone", "ALTER TABLE parked RENAME TO gone_too"),
-        ("ALTER TABLE gone RENAME TO decisions", "ALTER TABLE gone_too RENAME TO parked"),
-    ),
-}
 
 
 @pytest.fixture(scope="module")

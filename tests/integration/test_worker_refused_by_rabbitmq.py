@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 
 import pytest
@@ -14,6 +14,7 @@ from amqp.exceptions import NotFound
 from tests.conftest import started
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import AU, message
+from tests.support.rabbit_refusals import full, reads_only, short_of_memory
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RabbitProcess
 from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
@@ -28,9 +29,6 @@ SETTINGS = {"claim_attempts": "2"}
 #: RabbitMQ takes back what a consumer holds for so long; here it looks once a second.
 CONSUMER_TIMEOUT_S = 12
 VARIABLES = {"consumer_timeout": f"{CONSUMER_TIMEOUT_S}000", "channel_tick_interval": "1000"}
-EVERYTHING = ("guest", ".*", ".*", ".*")
-#: All but the default exchange, by which queues are written to.
-READS_ONLY = ("guest", ".*", "^(?!amq.default).+$", ".*")
 
 
 @dataclass(frozen=True)
@@ -88,20 +86,9 @@ def check(broken: Broken, sent: list[str], found: Counter[str], log_before: int)
     assert len(log.splitlines()) < 60, log[-3000:]
 
 
-@contextmanager
-def full(broken: Broken) -> Iterator[None]:
-    """A dispatch queue that rejects what it has no room for."""
-    policy = f'{{"max-length": {ROOM}, "overflow": "reject-publish"}}'
-    broken.server.control("set_policy", "full", broken.deployment.queue("dispatch"), policy)
-    try:
-        yield
-    finally:
-        broken.server.control("clear_policy", "full")
-
-
 def test_it_waits_while_the_dispatch_queue_rejects(broken: Broken) -> None:
     log_before = len(broken.worker.log)
-    with full(broken):
+    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
         time.sleep(LASTS_S)
         assert waiting(broken.deployment, "dispatch") == ROOM
@@ -112,7 +99,7 @@ def test_it_waits_while_the_dispatch_queue_rejects(broken: Broken) -> None:
 
 def test_it_goes_on_where_the_broker_takes_its_deliveries_for_lost(broken: Broken) -> None:
     """What comes again while the first attempt still waits may go out twice, with the same dispatch_id."""
-    with full(broken):
+    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
         time.sleep(CONSUMER_TIMEOUT_S + 4)
         found = come(broken.deployment, ROOM)
@@ -122,31 +109,26 @@ def test_it_goes_on_where_the_broker_takes_its_deliveries_for_lost(broken: Broke
 
 
 def test_it_waits_while_the_broker_is_short_of_memory(broken: Broken) -> None:
-    log_before = len(broken.worker.log)
-    with full(broken):
+    log_before, stack = len(broken.worker.log), ExitStack()
+    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
         until(lambda: waiting(broken.deployment, "dispatch") == ROOM, 20, "a full dispatch queue")
-        broken.server.control("set_vm_memory_high_watermark", "absolute", "1")
-    try:
+        stack.enter_context(short_of_memory(broken.server))
+    with stack:
         time.sleep(LASTS_S)
         assert waiting(broken.deployment, "dispatch") == ROOM
-    finally:
-        broken.server.control("set_vm_memory_high_watermark", "0.4")
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
 
 
 def test_it_waits_until_it_may_write(broken: Broken) -> None:
-    log_before = len(broken.worker.log)
-    with full(broken):
+    log_before, stack = len(broken.worker.log), ExitStack()
+    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
         until(lambda: waiting(broken.deployment, "dispatch") == ROOM, 20, "a full dispatch queue")
-        broken.server.control("set_permissions", *READS_ONLY)
-        broken.server.control("close_all_connections", "its permissions have changed")
-    try:
+        stack.enter_context(reads_only(broken.server))
+    with stack:
         time.sleep(LASTS_S)
         assert waiting(broken.deployment, "dispatch") == ROOM
-    finally:
-        broken.server.control("set_permissions", *EVERYTHING)
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
 
 

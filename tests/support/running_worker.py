@@ -99,6 +99,12 @@ class RunningWorker:
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 
+    def forget_log(self) -> None:
+        """Empty the log of a worker that is well, which would else grow for as long as a soak lasts."""
+        if self.ready:
+            self._starts_logged = -1  # its next start is counted anew
+            os.truncate(self.log_path, 0)
+
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
