@@ -28,8 +28,8 @@ from tests.support.accounts import ACCOUNT, AU, BARE, FR, GB, US, message
 from tests.support.services import MissingServiceError
 from tests.support.stock_clients import waiting
 
-FAULTS = int(os.environ.get("SMART_ASSIGN_CHAOS_FAULTS", "4"))
-MESSAGES = int(os.environ.get("SMART_ASSIGN_CHAOS_MESSAGES", "20000"))
+FAULTS = int(os.environ.get("SMART_ASSIGN_CHAOS_FAULTS", "3"))
+MESSAGES = int(os.environ.get("SMART_ASSIGN_CHAOS_MESSAGES", "5000"))
 SEED = int(os.environ.get("SMART_ASSIGN_CHAOS_SEED", "1"))
 #: All goes on within so long after a mend.
 RECOVERY_S = 60.0

@@ -12,8 +12,9 @@ from sqlalchemy import create_engine, text
 from tests.conftest import started
 from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import run_cli
+from tests.support.rabbit_refusals import reads_only, short_of_disk, short_of_memory
 from tests.support.running_worker import Deployment
-from tests.support.services import RedisProcess
+from tests.support.services import RabbitProcess, RedisProcess
 from worker.embedded.binary import installed_binaries
 
 NAMES = ["broker", "redis", "database", "queues", "rules"]
@@ -163,6 +164,45 @@ def test_it_says_that_redis_takes_no_writes_and_leaves_nothing(
         assert client.lrange("smart-assign.ingress", 0, -1) == [b"2", b"1"]
         client.delete("smart-assign.ingress")
         assert [key for key in client.scan_iter() if b"epoch" not in key] == []
+
+
+@pytest.mark.redis
+def test_it_says_what_to_do_about_a_node_of_a_cluster(
+    tmp_path: Path, absent: Callable[[str, Exception | str], None]
+) -> None:
+    node = RedisProcess(options=("--cluster-enabled", "yes"))
+    with started(node, "a Redis server to start", absent):
+        cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": node.url})
+        found = checks(cli, exit_code=1)
+    for name in ("broker", "redis"):
+        assert "belongs to a Redis Cluster" in found[name]["detail"]
+        assert "use a single Redis" in found[name]["detail"]
+
+
+RABBITMQ_REFUSALS = {
+    "permissions to read only": (reads_only, "rabbitmqctl set_permissions"),
+    "memory": (short_of_memory, "rabbitmq-diagnostics alarms"),
+    "disk": (short_of_disk, "rabbitmq-diagnostics alarms"),
+}
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RABBITMQ_REFUSALS)
+def test_it_says_that_rabbitmq_takes_no_messages_and_leaves_nothing(
+    own_rabbitmq: RabbitProcess, redis_url: str, tmp_path: Path, kind: str
+) -> None:
+    refuse, remedy = RABBITMQ_REFUSALS[kind]
+    deployment = Deployment(own_rabbitmq.url, redis_url, f"sqlite:///{tmp_path}/test.sqlite3")
+    cli = Cli(deployment.environment)
+    cli.done("db", "upgrade")
+    assert "not there yet" in checks(cli, exit_code=1)["queues"]["detail"]  # it is written to before they are counted
+    queues = own_rabbitmq.control("list_queues", "name")
+    with refuse(own_rabbitmq):
+        found = checks(cli, exit_code=1)
+    assert found["broker"]["ok"]
+    assert remedy in found["queues"]["detail"]
+    assert own_rabbitmq.control("list_queues", "name") == queues
 
 
 @pytest.mark.redis

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import redis
+from celery import Celery
+from kombu import Connection
 
-from worker.celery_setup.taking import Taking
+from worker.celery_setup.redis_transport import CONNECTION_ERRORS, Transport
+from worker.celery_setup.taking import QoS, Taking
 
 pytestmark = pytest.mark.redis
 
@@ -68,3 +71,28 @@ def test_it_pauses_where_nothing_comes(redis_client: redis.Redis) -> None:
     assert taking.pauses()
     time.sleep(0.1)
     assert not taking.pauses()
+
+
+def consumer_of(redis_url: str) -> Connection:
+    """A connection as Celery's consumer has it."""
+    stem = f"{Transport.__module__}:{Transport.__name__}"
+    return Connection(redis_url, transport=stem, transport_options={"our_queues": ["work"], "key_prefix": "t"})
+
+
+def test_a_task_held_by_a_channel_that_is_cut_off_comes_again(
+    redis_url: str, redis_client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kombu has nothing to go by then: an error that is none of the connection's would end the worker."""
+    monkeypatch.setattr(QoS, "owed", set())
+    with Celery(broker=redis_url) as producer:
+        producer.send_task("message.assign", args=[{}], queue="work")
+    with consumer_of(redis_url) as broken, consumer_of(redis_url) as mended:
+        held = broken.default_channel
+        tag = held.basic_get("work").delivery_tag
+        broken.transport.client = None
+        for end in (lambda: held.qos.ack(tag), lambda: held.qos.reject(tag, requeue=True), held.qos.restore_unacked):
+            with pytest.raises(CONNECTION_ERRORS):
+                end()
+        assert redis_client.llen("work") == 0
+        mended.default_channel.qos.give_back_owed()
+        assert redis_client.llen("work") == 1

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.services import RabbitProcess
+from tests.support.services import RabbitProcess, wait_for
 
 EVERYTHING = ("guest", ".*", ".*", ".*")
 #: All but the default exchange, by which queues are written to.
 READS_ONLY = ("guest", ".*", "^(?!amq.default).+$", ".*")
+
+#: RabbitMQ looks at its memory and disk every few seconds.
+ALARM_S = 30.0
+
+
+def _has_alarm(server: RabbitProcess) -> bool:
+    return server.control("eval", "rabbit_alarm:get_alarms().").strip() != "[]"
 
 
 @contextmanager
@@ -27,6 +34,7 @@ def short_of_memory(server: RabbitProcess) -> Iterator[None]:
     """An alarm of its memory: who publishes is blocked."""
     server.control("set_vm_memory_high_watermark", "absolute", "1")
     try:
+        wait_for(lambda: _has_alarm(server), ALARM_S, "an alarm")
         yield
     finally:
         server.control("set_vm_memory_high_watermark", "0.4")
@@ -35,8 +43,9 @@ def short_of_memory(server: RabbitProcess) -> Iterator[None]:
 @contextmanager
 def short_of_disk(server: RabbitProcess) -> Iterator[None]:
     """The same of its disk."""
-    server.control("set_disk_free_limit", "1000TB")
+    server.control("set_disk_free_limit", "100000GB")
     try:
+        wait_for(lambda: _has_alarm(server), ALARM_S, "an alarm")
         yield
     finally:
         server.control("set_disk_free_limit", "1MB")

@@ -7,7 +7,8 @@ worker, and meets the next one. Here each is read and written anew (`worker.enve
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty
 from typing import Any
 
@@ -15,7 +16,7 @@ import structlog
 from kombu.asynchronous import get_event_loop
 from kombu.transport import TRANSPORT_ALIASES, redis
 from kombu.utils.json import loads
-from redis import ResponseError
+from redis import ConnectionError, ResponseError  # noqa: A004  # as redis-py names it
 
 from core.encoding import encode_json
 from core.process.log_events import LogEvent
@@ -46,7 +47,6 @@ class _ReadsFirst:
     client: Any
     connection: Any
     connection_errors: Any
-    conn_or_acquire: Any
     sep: str
     _flush_brpop_reauth: Any
     _in_poll: Any
@@ -59,6 +59,18 @@ class _ReadsFirst:
         super().__init__(*args, **kwargs)
         self._tasks = CeleryQueue(callbacks_to=frozenset(self.callbacks_to), ours=frozenset(self.our_queues))
         self.taking = Taking(self.key_prefix, self.back_after_s)
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        """As kombu's. Raises ConnectionError where the connection of this channel has been closed.
+
+        kombu closes a broken connection in two steps, and may find a channel open in the second one. What that holds, or
+        is asked to acknowledge later, leads to an AttributeError of kombu's, which ends the worker.
+        """
+        if client is None and (self.connection is None or self.connection.client is None):
+            raise ConnectionError("the connection of this channel is closed")
+        with super().conn_or_acquire(client) as acquired:  # type: ignore[misc]  # kombu's
+            yield acquired
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for an element, and have Redis keep it until it is written down (`worker.celery_setup.taking`).

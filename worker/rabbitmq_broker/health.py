@@ -18,6 +18,7 @@ from worker.rabbitmq_broker.queues import queue_length
 from worker.settings import Settings
 
 CONNECT_TIMEOUT_S = 5.0
+_TAKEN = "taken"
 
 
 class RabbitHealth:
@@ -53,29 +54,35 @@ class RabbitHealth:
         return {name: length or 0 for name, length in lengths.items()}
 
     def try_writing(self) -> None:
-        """Publish a message that leads to no queue, and comes back. Raises UnfitError where RabbitMQ does not take it."""
-        taken: list[str] = []
-        with _connected(self._url()) as connection:
+        """Publish messages that lead to no queue, and come back. Raises UnfitError where RabbitMQ does not take them."""
+        answers: list[str] = []
+        alarm = "takes no messages at present: an alarm of its memory or disk (rabbitmq-diagnostics alarms)"
+        with _connected(self._url(), on_blocked=lambda reason: answers.append(f"{alarm}: {reason}")) as connection:
             channel = connection.channel()
             channel.confirm_select()
-            channel.events["basic_ack"].add(lambda *_: taken.append("ack"))
+            channel.events["basic_ack"].add(lambda *_: answers.append(_TAKEN))
             channel.events["basic_return"].add(lambda *_: None)  # as is meant
             try:
-                channel.basic_publish(amqp.Message(b""), "", f"smart-assign.check.{uuid.uuid4().hex}", mandatory=True)
-                while not taken:
-                    connection.drain_events(timeout=CONNECT_TIMEOUT_S)
+                # During an alarm RabbitMQ takes the first message of a connection, and reads no further.
+                for count in (1, 2):
+                    message = amqp.Message(b"")
+                    channel.basic_publish(message, "", f"smart-assign.check.{uuid.uuid4().hex}", mandatory=True)
+                    while len(answers) < count:
+                        connection.drain_events(timeout=CONNECT_TIMEOUT_S)
             except amqp.AccessRefused as error:
-                raise UnfitError(f"RabbitMQ refuses messages: {error.reply_text}") from error
+                remedy = "its user needs permission to write to the default exchange (rabbitmqctl set_permissions)"
+                raise UnfitError(f"RabbitMQ refuses messages: {error.reply_text}; {remedy}") from error
             except TimeoutError:
-                words = "takes no messages at present: an alarm of its memory or disk (rabbitmq-diagnostics alarms)"
-                raise UnfitError(f"RabbitMQ {words}") from None
+                answers.append(alarm)
+        if refused := [words for words in answers if words != _TAKEN]:
+            raise UnfitError(f"RabbitMQ {refused[0]}")
 
     def unread(self) -> dict[str, int]:
         """Nothing: on RabbitMQ a queue is one, whatever the priorities in it."""
         return {}
 
 
-def _connected(url: str) -> Connection:
-    connection = open_rabbitmq(url, 2 * CONNECT_TIMEOUT_S, connect_s=CONNECT_TIMEOUT_S)
+def _connected(url: str, **options: object) -> Connection:
+    connection = open_rabbitmq(url, 2 * CONNECT_TIMEOUT_S, connect_s=CONNECT_TIMEOUT_S, **options)
     connection.ensure_connection(max_retries=1, timeout=CONNECT_TIMEOUT_S)
     return connection
