@@ -15,6 +15,7 @@ from api.known_visitors import KnownVisitors
 from api.rate_limit import RateLimiter
 from api.settings import ApiSettings
 from core.accounts.accounts import Accounts
+from core.accounts.destinations import Destinations
 from core.accounts.logins import ApiKeys
 from core.accounts.senders import Senders
 from core.cache.epochs import RedisEpochs
@@ -83,6 +84,11 @@ class Services:
     def defaults(self) -> DefaultSenders:
         """Default senders, judged by the rules in use and the policy of the settings."""
         return DefaultSenders(self.store, self.rules, self.settings.policy)
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        """To which countries accounts send."""
+        return Destinations(self.store)
 
     @cached_property
     def assign_all(self) -> AssignAll:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.engine.destinations import DestinationMode
 from core.process.environment import FromEnvironment
 from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
@@ -37,6 +38,7 @@ class ApiSettings(FromEnvironment):
     invalid_override: InvalidOverride = InvalidOverride.REVERT
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
+    default_destination: DestinationMode = DestinationMode.ALLOW
 
     silence_s: float = Field(
         SILENCE_S,
@@ -70,7 +72,7 @@ class ApiSettings(FromEnvironment):
     @property
     def policy(self) -> Policy:
         """The engine's policy."""
-        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule)
+        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination)
 
     @property
     def cache_url(self) -> str:

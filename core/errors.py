@@ -24,6 +24,7 @@ class ParkReason(StrEnum):
     SENDER_NOT_OWNED = "SENDER_NOT_OWNED"
     SENDER_NOT_ACTIVE = "SENDER_NOT_ACTIVE"
     SENDER_NOT_COMPLIANT = "SENDER_NOT_COMPLIANT"
+    COUNTRY_NOT_ENABLED = "COUNTRY_NOT_ENABLED"
     EXPIRED = "EXPIRED"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
 
@@ -73,6 +74,10 @@ PARK_REASONS: dict[ParkReason, ParkReasonInfo] = {
     ParkReason.SENDER_NOT_COMPLIANT: ParkReasonInfo(
         "the sender named is not compliant in the recipient's country, and the policy is to park",
         "register or change the sender, then replay",
+    ),
+    ParkReason.COUNTRY_NOT_ENABLED: ParkReasonInfo(
+        "the account, or the one above it, does not send to this country",
+        "`smart-assign destinations set … --mode allow` where it is to, then replay",
     ),
     ParkReason.EXPIRED: ParkReasonInfo("expires_at had passed", "send it again with a later expires_at"),
     ParkReason.RETRIES_EXHAUSTED: ParkReasonInfo(

@@ -37,6 +37,7 @@ MEANINGS: Mapping[str, str] = {
     "invalid_override": "a sender named by message, batch or default that does not fit: let the next step decide, or park",
     "altered_senders": "whether a sender that the carrier replaces or labels may be used where nothing compliant exists",
     "unknown_rule": "where the rules say nothing: a dedicated number of the country itself, no sender, or any",
+    "default_destination": "whether an account sends to a country for which neither it nor the account above has set a mode",
     "log_format": "for people, or one JSON document a line",
     "log_level": "what is logged; with `DEBUG` also every task that begins or ends",
     "flower_host": "where `smart-assign flower` listens",

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, UnknownRule
+from core.engine.destinations import DestinationMode
 from core.process.environment import FromEnvironment, JsonObject
 from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
@@ -45,6 +46,7 @@ class Settings(FromEnvironment):
     invalid_override: InvalidOverride = InvalidOverride.REVERT
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
+    default_destination: DestinationMode = DestinationMode.ALLOW
 
     allow_callbacks_to: str = Field(
         "",
@@ -189,4 +191,4 @@ class Settings(FromEnvironment):
     @property
     def policy(self) -> Policy:
         """The engine's policy."""
-        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule)
+        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination)

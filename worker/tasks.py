@@ -13,6 +13,7 @@ import redis
 import structlog
 from celery import Celery, Task
 
+from core.accounts.destinations import forget_destination_history
 from core.cache.bounds import Bound, bounds_key
 from core.defaults.changes import forget_history
 from core.encoding import encode_json
@@ -167,12 +168,13 @@ def bound_parked() -> dict[str, int]:
 
 @register(name=PRUNE_RECORDS_TASK, base=ScheduledTask)
 def prune_records() -> dict[str, int]:
-    """Forget who changed which default sender, and what was erased, after the days that the settings give each."""
+    """Forget who changed which default sender or destination, and what was erased, after the days that the settings give each."""
     parts, now = runtime(), runtime().store.clock()
     history = oldest_kept(parts.settings.history_retention_days, now)
     erasures = oldest_kept(parts.settings.erasure_retention_days, now)
     return {
         "history": 0 if history is None else forget_history(parts.store, history),
+        "destination_history": 0 if history is None else forget_destination_history(parts.store, history),
         "erasures": 0 if erasures is None else Erasures(parts.store).forget(erasures),
     }
 

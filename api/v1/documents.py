@@ -13,6 +13,7 @@ from core.defaults.strategies import MAX_STRATEGIES
 from core.engine.country_profile import Certainty
 from core.engine.country_rules import Grade, RuleStatus, SenderOrigin
 from core.engine.decision import Rejection, Source
+from core.engine.destinations import DestinationMode
 from core.errors import ParkReason
 from core.parked.store import ParkedState
 from core.sender import Product, RegistrationStatus, SenderStatus, SenderType, TrafficClass
@@ -140,6 +141,14 @@ class CandidateOut(BaseModel):
     detail: str
 
 
+class DestinationModeOut(BaseModel):
+    """Whether the account sends to the country, by whose setting, and for which country or the `rest` that was set."""
+
+    mode: DestinationMode
+    set_by: str | None = Field(description="null: DEFAULT_DESTINATION")
+    set_for: str | None
+
+
 class DecisionOut(BaseModel):
     """A decision; without a sender, `reason` is the code under which the message would be parked."""
 
@@ -157,6 +166,7 @@ class DecisionOut(BaseModel):
     warnings: list[str]
     rules_version: str | None
     valid_until: datetime | None
+    destination: DestinationModeOut | None = Field(None, description="null where the account itself is the problem")
     sentence: str
     candidates: list[CandidateOut]
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
@@ -175,6 +185,7 @@ class CountryPreviewOut(BaseModel):
     reason: str
     detail: str
     warnings: list[str]
+    destination: DestinationModeOut | None
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 
@@ -301,6 +312,35 @@ class HistoryOut(BaseModel):
     after: StrategiesStored | None
 
 
+class DestinationOut(BaseModel):
+    """What an account has set for a country; `country` null: for the rest of the world."""
+
+    account_id: str
+    country: str | None
+    mode: DestinationMode
+    changed_at: datetime
+    changed_by: str
+
+
+class DestinationChangeOut(BaseModel):
+    """A destination before and after; null: nothing is set, and the next setting counts."""
+
+    country: str | None
+    before: DestinationMode | None
+    after: DestinationMode | None
+    changed: bool
+
+
+class DestinationHistoryOut(BaseModel):
+    """One change of a destination; `before` null: set for the first time, `after` null: removed."""
+
+    country: str | None
+    changed_at: datetime
+    changed_by: str
+    before: DestinationMode | None
+    after: DestinationMode | None
+
+
 class RiskOut(BaseModel):
     """A strategy that cannot be used, or not for long; `at_risk_from` null: nobody knows since when."""
 
@@ -338,3 +378,4 @@ class AssignmentOut(BaseModel):
     sender: ChosenSender | None
     reason: str
     detail: str
+    destination: DestinationModeOut

@@ -1,9 +1,9 @@
-"""Facts for decisions: the accounts, defaults, senders and registrations of many requests in one statement."""
+"""Facts for decisions: the accounts, defaults, destinations, senders and registrations of many requests in one statement."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -18,12 +18,14 @@ from core.accounts.facts_query import (
     FACTS,
     REGISTERED_COUNTRY,
     REGISTRATION_PART,
+    REST,
     SENDER_PART,
     facts_of_one,
 )
 from core.accounts.sender_rows import registration_of, sender_of
 from core.encoding import storable
 from core.engine.decision import AccountProblem, DefaultSender, Facts, Request, SenderRef
+from core.engine.destinations import DestinationMode, DestinationSetting
 from core.errors import ParkReason
 from core.sender import Evidence, Product, Registration, Sender, SenderType, sender_name
 from core.storage.database import Database
@@ -40,6 +42,7 @@ class _Account:
     spread: bool | None
     spread_defaults: set[tuple[str, str]] = field(default_factory=set)
     strategies: dict[tuple[str, str], list[tuple[int, SenderRef]]] = field(default_factory=dict)
+    destinations: dict[str, DestinationMode] = field(default_factory=dict)
 
     def add_strategy(
         self, country: str, product: str, spread: bool, position: int | None, sender_id: str | None, *named: Any
@@ -52,6 +55,12 @@ class _Account:
         self.strategies.setdefault((country, product), []).append((position, ref))
         if spread:
             self.spread_defaults.add((country, product))
+
+    def destinations_for(self, country: str) -> Iterator[DestinationSetting]:
+        """What is set for the country, then what is set for the rest."""
+        for key, named in ((country, country), (REST, None)):
+            if key in self.destinations:
+                yield DestinationSetting(self.account_id, named, self.destinations[key])
 
     def default(self, request: Request) -> tuple[DefaultSender, ...]:
         found = self.strategies.get((request.country, request.product))
@@ -189,6 +198,12 @@ def _facts(request: Request, standing: _Standing, inventory: _Inventory) -> Fact
         borrowed_from=frozenset([lender.account_id] if lender else []),
         defaults=standing.requester.default(request) + (parent.default(request) if parent else ()),
         spread=standing.spread,
+        destinations=tuple(
+            setting
+            for account in (standing.requester, parent)
+            if account is not None
+            for setting in account.destinations_for(request.country)
+        ),
     )
 
 
@@ -197,10 +212,14 @@ class _Family:
 
     def __init__(self, rows: Iterable[Sequence[Any]], suspended_too: bool) -> None:
         self._by_ref: dict[int, _Account] = {}
-        for ref, account_id, parent_ref, may_borrow, status, spread, *default in rows:
+        for ref, account_id, parent_ref, may_borrow, status, spread, *default, country, mode in rows:
             suspended = status != AccountStatus.ACTIVE and not suspended_too
             account = _Account(ref, account_id, parent_ref, may_borrow, suspended, spread)
-            self._by_ref.setdefault(ref, account).add_strategy(*default)
+            known = self._by_ref.setdefault(ref, account)
+            if mode is None:
+                known.add_strategy(*default)
+            else:
+                known.destinations[country] = DestinationMode(mode)
         self._by_id = {account.account_id: account for account in self._by_ref.values()}
 
     @property

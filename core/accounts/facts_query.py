@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     null,
+    or_,
     select,
     union,
     union_all,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 from core.accounts.sender_rows import REGISTRATION_COLUMNS, SENDER_COLUMNS
 from core.engine.decision import DefaultStatus
 from core.storage.statements import AMONG, Among, PerDialect, equals
-from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, REGISTRATIONS, SENDERS, STRATEGIES
+from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, DESTINATIONS, REGISTRATIONS, SENDERS, STRATEGIES
 
 _ACCOUNT_COLUMNS: tuple[ColumnElement[Any], ...] = (
     ACCOUNTS.c.user_id,
@@ -47,16 +48,21 @@ _HELD_COLUMNS: tuple[ColumnElement[Any], ...] = (
     *SENDER_COLUMNS,
     *REGISTRATION_COLUMNS,
 )
+_DESTINATION_COLUMNS: tuple[ColumnElement[Any], ...] = (DESTINATIONS.c.country, DESTINATIONS.c.mode)
 
-# Where the parts of a row stand. In the row of an account the first part is NULL, in that of a sender the last.
+# Where the parts of a row stand. In the rows of an account the first part is NULL, in that of a sender the last. An
+# account has a row for each strategy of its defaults, or one without, and one for each of its destinations.
 SENDER_PART = slice(2, 2 + len(SENDER_COLUMNS))
 REGISTRATION_PART = slice(SENDER_PART.stop, len(_HELD_COLUMNS))
 REGISTERED_COUNTRY = SENDER_PART.stop
 ACCOUNT_PART = slice(len(_HELD_COLUMNS), None)
 
+#: The country of the destinations that speak of the rest of the world.
+REST = ""
+
 
 def _facts_query(among: Among) -> CompoundSelect[*tuple[Any, ...]]:
-    """Accounts with their defaults, and the senders that they may use: one statement, and so one snapshot.
+    """Accounts with their defaults and destinations, and the senders that they may use: one statement, one snapshot.
 
     Parents, and the pool, come by index scans of their own joined in a UNION; OR over a subquery would read the whole
     table.
@@ -68,17 +74,19 @@ def _facts_query(among: Among) -> CompoundSelect[*tuple[Any, ...]]:
     )
     owners = union(own, borrowed).cte("owners")
     registered = and_(REGISTRATIONS.c.sender_ref == SENDERS.c.id, among(REGISTRATIONS.c.country, "countries"))
-    senders = select(*_HELD_COLUMNS, *map(_nothing, (*_ACCOUNT_COLUMNS, *_DEFAULT_COLUMNS)))
+    of_accounts = (*_ACCOUNT_COLUMNS, *_DEFAULT_COLUMNS, *_DESTINATION_COLUMNS)
+    senders = select(*_HELD_COLUMNS, *map(_nothing, of_accounts))
+    parents = select(*_ACCOUNT_COLUMNS).join(asked, ACCOUNTS.c.user_id == asked.c.parent_ref)
+    family = union(select(asked), parents).cte("family")
     return union_all(
         senders.join(owners, SENDERS.c.account_ref == owners.c.user_id).outerjoin(REGISTRATIONS, registered),
         senders.outerjoin(REGISTRATIONS, registered).where(SENDERS.c.account_ref.is_(None)),
-        _family_query(among, asked),
+        _defaults_query(among, family),
+        _destinations_query(among, family),
     )
 
 
-def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
-    parents = select(*_ACCOUNT_COLUMNS).join(asked, ACCOUNTS.c.user_id == asked.c.parent_ref)
-    family = union(select(asked), parents).subquery("family")
+def _defaults_query(among: Among, family: CTE) -> Select[*tuple[Any, ...]]:
     default = and_(
         DEFAULT_SENDERS.c.account_ref == family.c.user_id,
         among(DEFAULT_SENDERS.c.country, "countries"),
@@ -86,10 +94,19 @@ def _family_query(among: Among, asked: CTE) -> Select[*tuple[Any, ...]]:
     )
     strategy = and_(STRATEGIES.c.default_ref == DEFAULT_SENDERS.c.id, STRATEGIES.c.status == DefaultStatus.ENABLED)
     return (
-        select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS)
+        select(*map(_nothing, _HELD_COLUMNS), *family.c, *_DEFAULT_COLUMNS, *map(_nothing, _DESTINATION_COLUMNS))
         .select_from(family)
         .outerjoin(DEFAULT_SENDERS, default)
         .outerjoin(STRATEGIES, strategy)
+    )
+
+
+def _destinations_query(among: Among, family: CTE) -> Select[*tuple[Any, ...]]:
+    named = or_(DESTINATIONS.c.country == REST, among(DESTINATIONS.c.country, "countries"))
+    return (
+        select(*map(_nothing, _HELD_COLUMNS), *family.c, *map(_nothing, _DEFAULT_COLUMNS), *_DESTINATION_COLUMNS)
+        .select_from(family)
+        .join(DESTINATIONS, and_(DESTINATIONS.c.account_ref == family.c.user_id, named))
     )
 
 

@@ -8,12 +8,13 @@ import msgspec
 
 from core.encoding import encode_json
 from core.engine.decision import AccountProblem, Chosen, Decision, NoSender
+from core.engine.destinations import DestinationMode
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
 from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 4
+VERDICT_FORM = 5
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -37,11 +38,12 @@ class _Timed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
 class SenderVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="sender"):
     """The group's messages have a sender: `shared` is a JSON object of the fields that name it and say why.
 
-    With a `pool` the recipient tells which of its senders it is.
+    With a `pool` the recipient tells which of its senders it is. `monitored`: events tell of what goes to the country.
     """
 
     shared: msgspec.Raw
     pool: tuple[PoolSender, ...] = ()
+    monitored: bool = False
 
 
 class ParkVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="park"):
@@ -70,6 +72,7 @@ def decision_verdict(decision: Decision) -> Verdict:
             for member, ticket in zip(outcome.pool, tickets_of(outcome.pool), strict=True)
         ),
         valid_until=valid_until,
+        monitored=decision.destination.mode is DestinationMode.MONITOR,
     )
 
 

@@ -18,6 +18,7 @@ from core.defaults.strategies import Strategy
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import AlteredSenders, Decision, NoSender, Policy, Request
+from core.engine.destinations import Destination
 from core.engine.explanation import as_what
 from core.engine.graded_sender import label
 from core.errors import RefusedError
@@ -43,6 +44,7 @@ class CountryAssignment:
     """One country's outcome. `sender` is the default's first strategy, as it is then; None: there is no default.
 
     `reason` is the decision's code, the code of the parking that a message would meet, or who set what stands.
+    `destination`: whether the account sends to the country.
     """
 
     country: str
@@ -50,6 +52,7 @@ class CountryAssignment:
     sender: Strategy | None
     reason: str
     detail: str
+    destination: Destination
 
 
 def assignment_document(found: CountryAssignment) -> dict[str, object]:
@@ -60,6 +63,7 @@ def assignment_document(found: CountryAssignment) -> dict[str, object]:
         "sender": found.sender and found.sender.naming_fields,
         "reason": found.reason,
         "detail": found.detail,
+        "destination": found.destination.document(),
     }
 
 
@@ -166,11 +170,13 @@ class _Job:
         if isinstance(chosen, NoSender):
             stays = "; the default stays as it is" if country in standing.own else ""
             words = decision.detail + stays
-            return CountryAssignment(country, AssignOutcome.NONE, None, chosen.park.value, words), None
+            park = chosen.park.value
+            return CountryAssignment(country, AssignOutcome.NONE, None, park, words, decision.destination), None
         strategy = _strategy(chosen.sender)
         change = DefaultChange((account.user_id, country, self.product), standing.own.get(country), (strategy,))
         outcome = AssignOutcome.UNCHANGED if change.idle else AssignOutcome.ASSIGNED
-        return CountryAssignment(country, outcome, strategy, chosen.reason.value, _why(decision, chosen.sender)), change
+        why, reason = _why(decision, chosen.sender), chosen.reason.value
+        return CountryAssignment(country, outcome, strategy, reason, why, decision.destination), change
 
 
 def _left_alone(stored: StoredDefault, account: Account, decision: Decision) -> CountryAssignment:
@@ -180,7 +186,8 @@ def _left_alone(stored: StoredDefault, account: Account, decision: Decision) -> 
     sender = decision.sender
     best = label(sender.sender_id, sender.sender_type) if sender else f"nobody ({decision.detail})"
     words = f"set by hand{held} on {stored.updated_timestamp.date()}; the smart choice would be {best}"
-    return CountryAssignment(stored.country, AssignOutcome.LEFT_ALONE, stored.strategies[0], reason, words)
+    first = stored.strategies[0]
+    return CountryAssignment(stored.country, AssignOutcome.LEFT_ALONE, first, reason, words, decision.destination)
 
 
 def _strategy(sender: Sender) -> Strategy:

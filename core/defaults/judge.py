@@ -20,6 +20,7 @@ from core.engine.decision import (
     Request,
     SenderRef,
 )
+from core.engine.destinations import DestinationMode
 from core.errors import FieldError, ParkReason
 from core.sender import Sender, TrafficClass
 from core.sender_ids import named_senders
@@ -74,9 +75,17 @@ class ComplianceJudge:
         return FieldError("sender_id", _words(decision))
 
     def decision(self, ref: SenderRef, request: Request, facts: Facts) -> Decision:
-        """The decision for a message that must be sent by `ref`, of the traffic class that suits it best."""
-        strict = replace(self.policy, invalid_override=InvalidOverride.PARK, altered_senders=AlteredSenders.FORBID)
-        alone = replace(facts, senders=tuple(meant_senders(ref, facts)), defaults=())
+        """The decision for a message that must be sent by `ref`, of the traffic class that suits it best.
+
+        Whether the account sends to the country at present is another question: a default may wait for that.
+        """
+        strict = replace(
+            self.policy,
+            invalid_override=InvalidOverride.PARK,
+            altered_senders=AlteredSenders.FORBID,
+            default_destination=DestinationMode.ALLOW,
+        )
+        alone = replace(facts, senders=tuple(meant_senders(ref, facts)), defaults=(), destinations=())
         asked = request._replace(explicit=None, override=ref)
         decisions = [
             decide(asked._replace(traffic_class=traffic_class), alone, self.rules, strict, self.now)

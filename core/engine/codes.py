@@ -74,6 +74,10 @@ WARNINGS: Mapping[Warn, CodeInfo] = {
         "most of the sender's latest messages to this country failed, and nothing that ranks as high is left, or it was named",
         "`smart-assign trust show`; ask its carrier, or hold another sender for the country",
     ),
+    Warn.COUNTRY_MONITORED: CodeInfo(
+        "the account, or the one above it, watches what is sent to this country; an event tells of it",
+        "`smart-assign destinations set … --mode allow` where that is not needed any more",
+    ),
 }
 
 REJECTIONS: Mapping[Rejection, CodeInfo] = {

@@ -30,6 +30,7 @@ from core.engine.decision import (
     Source,
     Warn,
 )
+from core.engine.destinations import Destination, DestinationMode, nearest_destination
 from core.engine.filters import Screened, not_owned, screen
 from core.engine.graded_sender import RequestContext, context_of, grade_sender
 from core.engine.named_senders import OUTRANKED, FoundSender, NamedChoice, NoneFound, Screening, choose_named
@@ -47,6 +48,8 @@ def decide(request: Request, facts: Facts, rules: RuleBook, policy: Policy, now:
     """The decision for all messages like `request`, good until its `valid_until`; `now` is aware UTC."""
     usable = facts.borrowed_from | {request.subaccount_id or request.account_id}
     context = context_of(request, usable, rules, policy, now)
+    if _destination(context, facts).mode is DestinationMode.BLOCK:
+        return _not_enabled(context, facts)
     if not rules.knows(request.country):
         return _unknown_country(context, facts)
     screening = Screening.of(screen(grade_sender(context, sender)) for sender in facts.senders)
@@ -196,6 +199,17 @@ def _absent(refs: Sequence[SenderRef]) -> Iterator[Candidate]:
 # -- the decision --------------------------------------------------------------------
 
 
+def _destination(context: RequestContext, facts: Facts) -> Destination:
+    return nearest_destination(context.request.country, facts.destinations, context.policy.default_destination)
+
+
+def _not_enabled(context: RequestContext, facts: Facts) -> Decision:
+    """Parked before any sender is looked at: hence without candidates, and whatever the message names."""
+    words = f"{context.request.country} is not enabled: {_destination(context, facts).words}"
+    outcome = NoSender(ParkReason.COUNTRY_NOT_ENABLED)
+    return _decision(context, replace(facts, senders=()), outcome, words, candidates=())
+
+
 def _unknown_country(context: RequestContext, facts: Facts) -> Decision:
     """Parked, whatever the senders: without rules for the country none can be called compliant."""
     words = f"there are no rules for {context.request.country}"
@@ -219,6 +233,10 @@ def _decision(
     candidates: tuple[Candidate, ...],
     warnings: Sequence[Warn] = (),
 ) -> Decision:
+    destination = _destination(context, facts)
+    if isinstance(outcome, Chosen) and destination.mode is DestinationMode.MONITOR:
+        warnings = (*warnings, Warn.COUNTRY_MONITORED)
+        detail = f"{detail}; {context.request.country} is monitored: {destination.words}"
     undigested = Decision(
         decision_id="",
         request=context.request,
@@ -228,6 +246,7 @@ def _decision(
         candidates=candidates,
         rules_version=context.rules.version,
         valid_until=_valid_until(context, facts),
+        destination=destination,
     )
     return replace(undigested, decision_id=_digest(undigested))
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from core.engine.country_rules import Grade
+from core.engine.destinations import Destination, DestinationMode, DestinationSetting
 from core.errors import ParkReason
 from core.sender import Product, Sender, SenderType, TrafficClass
 
@@ -95,6 +96,7 @@ class Warn(StrEnum):
     SENDER_ALTERED = "SENDER_ALTERED"
     RULE_UNKNOWN = "RULE_UNKNOWN"
     SENDER_UNHEALTHY = "SENDER_UNHEALTHY"
+    COUNTRY_MONITORED = "COUNTRY_MONITORED"
 
 
 class InvalidOverride(StrEnum):
@@ -126,6 +128,7 @@ class Policy:
     invalid_override: InvalidOverride = InvalidOverride.REVERT
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
+    default_destination: DestinationMode = DestinationMode.ALLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Facts:
     sub-account may borrow. `defaults` is ordered nearest first: the sub-account's, then the account's.
     `spread`: recipients of the smart choice are spread over the senders that are equal to the best. `evidence_away`: what
     the receipts say of the senders could not be read.
+    `destinations`: what was set for countries, nearest first, as `nearest_destination` takes it.
     """
 
     senders: tuple[Sender, ...]
@@ -183,6 +187,7 @@ class Facts:
     defaults: tuple[DefaultSender, ...] = ()
     spread: bool = False
     evidence_away: bool = False
+    destinations: tuple[DestinationSetting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +254,7 @@ class Decision:
 
     `decision_id` is a digest of the content, so that every worker that decides alike names it alike.
     `valid_until` (aware UTC) is the next moment at which a rule, a registration or a sender begins or ends.
+    `destination` says whether the account sends to the country at all, and by which setting.
     """
 
     decision_id: str
@@ -259,6 +265,7 @@ class Decision:
     candidates: tuple[Candidate, ...]
     rules_version: str
     valid_until: datetime | None
+    destination: Destination
 
     @property
     def sender(self) -> Sender | None:

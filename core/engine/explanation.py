@@ -45,6 +45,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         "warnings": [warning.value for warning in decision.warnings],
         "rules_version": decision.rules_version,
         "valid_until": decision.valid_until and moment_text(decision.valid_until),
+        "destination": decision.destination.document(),
         "sentence": sentence(decision),
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
         **({"pool": _pool(decision.pool)} if decision.pool else {}),

@@ -29,9 +29,10 @@ from core.accounts.senders import TRUST_MAX, completed, registration_errors, sen
 from core.countries import read_country
 from core.defaults.strategies import Strategy
 from core.encoding import ContractError, storable
+from core.engine.destinations import DestinationMode
 from core.errors import FieldError
 from core.file_lines import Flag, Moment, document_errors
-from core.inventory.lines import AccountLine, DefaultLine, Kind, Line, RegistrationLine, SenderLine
+from core.inventory.lines import AccountLine, DefaultLine, DestinationLine, Kind, Line, RegistrationLine, SenderLine
 from core.rules.files import shipped_rules
 from core.sender import (
     Product,
@@ -232,6 +233,21 @@ class DefaultDocument(_LineDocument):
         return DefaultLine(number, given, self.account_id, self.country, self.product, strategies)
 
 
+class DestinationDocument(_LineDocument):
+    """Whether an account, or a sub-account, sends to a country."""
+
+    nullable = frozenset({"country"})
+
+    kind: Literal["destination"]
+    account_id: AccountId
+    country: Country | None = Field(description="null: the rest of the world")
+    mode: DestinationMode
+
+    def line(self, number: int, given: frozenset[str]) -> DestinationLine:
+        """The line that it is."""
+        return DestinationLine(number, given, self.account_id, self.country, self.mode)
+
+
 class _NotedStrategy(StrategyDocument):
     note: StorableText | None = None
 
@@ -249,7 +265,7 @@ def read_strategies(document: object) -> list[Strategy]:
     return [replace(each.strategy(), note=each.note) for each in read.strategies]
 
 
-AnyDocument = AccountDocument | SenderDocument | RegistrationDocument | DefaultDocument
+AnyDocument = AccountDocument | SenderDocument | RegistrationDocument | DefaultDocument | DestinationDocument
 
 #: The document of each kind of line.
 DOCUMENTS: Mapping[str, type[AnyDocument]] = {
@@ -257,6 +273,7 @@ DOCUMENTS: Mapping[str, type[AnyDocument]] = {
     Kind.SENDER: SenderDocument,
     Kind.REGISTRATION: RegistrationDocument,
     Kind.DEFAULT: DefaultDocument,
+    Kind.DESTINATION: DestinationDocument,
 }
 
 AnyLine = TypeAdapter[Any](Annotated[AnyDocument, Discriminator("kind")])

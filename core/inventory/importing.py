@@ -1,4 +1,4 @@
-"""The inventory file: accounts, senders, registrations and defaults as JSON lines, taken whole or refused whole.
+"""The inventory file: accounts, senders, registrations, defaults and destinations as JSON lines, taken whole or refused whole.
 
 The file is read once and never held: checked lines wait on disk by kind until all are checked, then the kinds are
 written in the order in which they need each other. So the order within the file does not matter.
@@ -21,8 +21,9 @@ from core.errors import ConflictError, FieldError, RefusedError
 from core.file_lines import place
 from core.inventory.accounts import write_accounts
 from core.inventory.defaults import write_defaults
+from core.inventory.destinations import write_destination_lines
 from core.inventory.line_buffer import LineBuffer
-from core.inventory.lines import AccountLine, DefaultLine, Kind, Line, RegistrationLine, SenderLine
+from core.inventory.lines import AccountLine, DefaultLine, DestinationLine, Kind, Line, RegistrationLine, SenderLine
 from core.inventory.reading import read_line
 from core.inventory.result import Counts, ImportResult
 from core.inventory.senders import write_registrations, write_senders
@@ -59,7 +60,7 @@ class InventoryImport:
         self._database, self._rules, self._policy = database, rules, policy
 
     def run(self, source: Path | Iterable[bytes], by: str) -> InventorySummary:
-        """Imports a file, or lines from elsewhere, in one transaction; `by` stands in the history of defaults.
+        """Imports a file, or lines from elsewhere, in one transaction; `by` stands in the history of defaults and destinations.
 
         Raises RefusedError with every bad line, up to 100 errors; ConflictError where somebody else changed the same
         rows meanwhile. Either way nothing was changed.
@@ -88,6 +89,7 @@ class _Buffers:
     senders: LineBuffer[SenderLine]
     registrations: LineBuffer[RegistrationLine]
     defaults: LineBuffer[DefaultLine]
+    destinations: LineBuffer[DestinationLine]
 
     def add(self, line: Line) -> None:
         match line:
@@ -99,6 +101,8 @@ class _Buffers:
                 self.registrations.add(line)
             case DefaultLine():
                 self.defaults.add(line)
+            case DestinationLine():
+                self.destinations.add(line)
 
 
 def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Buffers:
@@ -108,6 +112,7 @@ def _checked(texts: Iterable[bytes], stack: ExitStack) -> _Buffers:
         stack.enter_context(LineBuffer(SenderLine)),
         stack.enter_context(LineBuffer(RegistrationLine)),
         stack.enter_context(LineBuffer(DefaultLine)),
+        stack.enter_context(LineBuffer(DestinationLine)),
     )
     errors: list[FieldError] = []
     seen: dict[int, int] = {}
@@ -138,6 +143,9 @@ def _write_all(write: Write, buffers: _Buffers, result: ImportResult, judge: Com
     refuse(result.errors)
     for defaults in chunks(buffers.defaults, CHUNK_LINES):
         write_defaults(write, defaults, result, judge, by)
+    refuse(result.errors)
+    for destinations in chunks(buffers.destinations, CHUNK_LINES):
+        write_destination_lines(write, destinations, result, by, judge.now)
     refuse(result.errors)
 
 

@@ -1,4 +1,4 @@
-"""The checked lines of an inventory file: accounts, senders, registrations and defaults."""
+"""The checked lines of an inventory file: accounts, senders, registrations, defaults and destinations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from core.accounts.accounts import AccountStatus
 from core.defaults.strategies import Strategy
+from core.engine.destinations import DestinationMode
 from core.sender import Product, Registration, Sender, SenderType, bare_sender_id
 
 
@@ -17,6 +18,7 @@ class Kind(StrEnum):
     SENDER = "sender"
     REGISTRATION = "registration"
     DEFAULT = "default"
+    DESTINATION = "destination"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +95,20 @@ class DefaultLine:
         return (Kind.DEFAULT, self.account_id, self.country, self.product)
 
 
-Line = AccountLine | SenderLine | RegistrationLine | DefaultLine
+@dataclass(frozen=True, slots=True)
+class DestinationLine:
+    """Whether an account sends to a country; `country` None: to the rest of the world."""
+
+    line: int
+    given: frozenset[str]
+    account_id: str
+    country: str | None
+    mode: DestinationMode
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What may stand in a file once."""
+        return (Kind.DESTINATION, self.account_id, self.country)
+
+
+Line = AccountLine | SenderLine | RegistrationLine | DefaultLine | DestinationLine

@@ -7,6 +7,7 @@ message is written with the verdict of its group. Nothing here moves a message: 
 from __future__ import annotations
 
 from binascii import hexlify
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.engine.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
 from core.messages.enriched import SpreadWriter, Writer, tail_of, writer_of
+from core.messages.monitored import Route
 from core.moments import parse_rfc3339, rfc3339
 from core.phone import InvalidRecipientError, parse_recipient, settled_country
 from core.sender import Product, TrafficClass
@@ -44,7 +46,7 @@ class Outcome:
 
     `payloads`, `marks`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the bytes by which a repeat is
     known (worker/handoff/lua/_hand_off.lua), the dispatch id in ASCII, and the place in the batch. `deferred` are the places of documents that wait
-    until SQL can be read again.
+    until SQL can be read again. `monitored` counts the messages to countries that their accounts monitor.
     """
 
     payloads: list[bytes] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Outcome:
     indexes: list[int] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     deferred: list[int] = field(default_factory=list)
+    monitored: Counter[Route] = field(default_factory=Counter)
 
 
 class Verdicts(Protocol):
@@ -79,6 +82,16 @@ class Group:
         self.account_alone = account_hash(example.account_id) if second else None
         self.verdict: Verdict | None = None
         self.writer: Writer | SpreadWriter | None = None
+
+    @property
+    def monitored(self) -> bool:
+        """Whether events tell of its messages."""
+        return isinstance(self.verdict, SenderVerdict) and self.verdict.monitored
+
+    @property
+    def route(self) -> Route:
+        """Whose messages they are, and where they go."""
+        return self.example.account_id, self.example.subaccount_id, self.country
 
 
 #: A message that is to be written: its place in the batch, its group, and what is its own: message id, number in E.164,
@@ -153,6 +166,9 @@ class Assigner:
         """Write every message of a batch with the verdict of its group."""
         outcome = Outcome(parked=batch.parked)
         self._decide(batch)
+        watched = {group for group in batch.groups.values() if group.monitored}
+        if watched:
+            outcome.monitored.update(group.route for _, group, *_ in batch.entries if group in watched)
         for place, group, message_id, e164, body, tail in batch.entries:
             if group.writer is None:
                 _not_sent(place, group, message_id, outcome)

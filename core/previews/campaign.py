@@ -96,6 +96,7 @@ class CountryPreview:
             "reason": self.park.value if self.park else explained.get("reason"),
             "detail": self.detail,
             "warnings": explained.get("warnings", []),
+            "destination": explained.get("destination"),
             **({"pool": explained["pool"]} if "pool" in explained else {}),
         }
 

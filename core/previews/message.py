@@ -70,6 +70,7 @@ def _undecided(
         "warnings": [],
         "rules_version": None,
         "valid_until": None,
+        "destination": None,
         "sentence": f"No sender ({reason}): {detail}.",
         "candidates": [],
     }

@@ -53,6 +53,10 @@ class LogEvent(StrEnum):
         "delivery_not_read",
         "A delivery of RabbitMQ could not be opened, for a reason nobody foresaw; it is parked.",
     )
+    MONITORED_NOT_TOLD = (
+        "monitored_not_told",
+        "Messages went to a country that their account monitors, and the events queue could not be reached to tell of it.",
+    )
     REDELIVERIES_NOT_COUNTED = (
         "redeliveries_not_counted",
         "Redis is away, so that what RabbitMQ delivers again and again is not given up meanwhile.",

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, 
 from core.errors import StoreUnavailableError
 from core.storage.database import as_unavailable_error, transaction
 from core.storage.refusals import UNPREPARED_REMEDY
-from core.storage.tables import DECISIONS, DEFAULT_HISTORY, DEFAULT_WARNINGS, EPOCHS, PARKED
+from core.storage.tables import DECISIONS, DEFAULT_HISTORY, DEFAULT_WARNINGS, DESTINATION_HISTORY, EPOCHS, PARKED
 
 #: Where a worker writes by itself.
-_WRITTEN: Final[tuple[Table, ...]] = (DECISIONS, PARKED, DEFAULT_WARNINGS, DEFAULT_HISTORY, EPOCHS)
+_WRITTEN: Final[tuple[Table, ...]] = (DECISIONS, PARKED, DEFAULT_WARNINGS, DEFAULT_HISTORY, DESTINATION_HISTORY, EPOCHS)
 #: psycopg prepares a statement after five uses.
 _USES: Final = 7
 

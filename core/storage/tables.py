@@ -218,6 +218,36 @@ class DefaultWarningColumns(TypedColumns):
 DEFAULT_WARNINGS = Table("default_warnings", METADATA, DefaultWarningColumns)
 
 
+class DestinationColumns(TypedColumns):
+    """Whether an account sends to a country; `country` '' is the rest of the world."""
+
+    account_ref: Named[int] = Column(_SERIAL, ForeignKey("accounts.user_id"), primary_key=True, autoincrement=False)
+    country: Named[str] = Column(String(2), primary_key=True)
+    mode: Named[str] = Column(String(16))
+    changed_at: Named[datetime] = Column(Utc)
+    changed_by: Named[str] = Column(String(200))
+
+
+DESTINATIONS = Table("destinations", METADATA, DestinationColumns)
+
+
+class DestinationHistoryColumns(TypedColumns):
+    """Who changed which destination when; `before` or `after` NULL: nothing was set."""
+
+    id: Named[int] = Column(_SERIAL, primary_key=True)
+    account_ref: Named[int] = Column(_SERIAL, ForeignKey("accounts.user_id"))
+    country: Named[str] = Column(String(2))
+    changed_at: Named[datetime] = Column(Utc)
+    changed_by: Named[str] = Column(String(200))
+    before: Named[str | None] = Column(String(16))
+    after: Named[str | None] = Column(String(16))
+
+
+DESTINATION_HISTORY = Table(
+    "destination_history", METADATA, DestinationHistoryColumns, Index(None, "account_ref", "changed_at")
+)
+
+
 class RuleVersionColumns(TypedColumns):
     """A version of the country rules, whole: `document` is deflated JSON, so that a book is one row to read."""
 

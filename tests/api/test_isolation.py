@@ -92,6 +92,8 @@ PATHS: list[tuple[str, str, Body]] = [
     ("GET", "/v1/parked?account_id={account}", None),
     ("GET", "/v1/defaults/history?account_id={account}", None),
     ("GET", "/v1/defaults/at-risk?account_id={account}", None),
+    ("GET", "/v1/destinations?account_id={account}", None),
+    ("GET", "/v1/destinations/history?account_id={account}", None),
     ("GET", "/v1/explain?to=%2B61491570156&account_id={account}", None),
     ("POST", "/v1/explain", {"to": AU, "account_id": "{account}"}),
     ("POST", "/v1/defaults/assign-all", {"countries": "all", "dry_run": True, "account_id": "{account}"}),
@@ -106,6 +108,8 @@ WRITES: list[tuple[str, str, Body]] = [
     ("DELETE", DEFAULTS + "/{default}", None),
     ("DELETE", "/v1/parked/{parked}", None),
     ("PATCH", "/v1/accounts/{account}", {"may_borrow": False}),
+    ("PUT", "/v1/destinations", {"account_id": "{account}", "rest": True, "mode": "block"}),
+    ("DELETE", "/v1/destinations?rest=true&account_id={account}", None),
 ]
 
 

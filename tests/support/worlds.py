@@ -12,6 +12,7 @@ from core.engine.country_profile import CountryProfile
 from core.engine.country_rules import CountryRule, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
 from core.engine.decision import Candidate, Decision, DefaultSender, Facts, Policy, Request, SenderRef
+from core.engine.destinations import DestinationSetting
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderType, TrafficClass
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -70,11 +71,13 @@ def ask(
     defaults: tuple[DefaultSender, ...] = (),
     borrowed_from: frozenset[str] = frozenset(),
     now: datetime = NOW,
+    destinations: tuple[DestinationSetting, ...] = (),
     **request: Any,
 ) -> Decision:
     """The decision for a message of acme to AU, where not said otherwise."""
     wanted = Request(**({"account_id": "acme", "subaccount_id": None, "country": "AU"} | request))
-    return decide(wanted, Facts(tuple(senders), borrowed_from, defaults), rules or book(), policy, now)
+    facts = Facts(tuple(senders), borrowed_from, defaults, destinations=destinations)
+    return decide(wanted, facts, rules or book(), policy, now)
 
 
 def chosen(decision: Decision) -> str | None:

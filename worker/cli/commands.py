@@ -103,6 +103,23 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         "Show the product at work: its own Redis, database and worker, sample accounts, messages and a campaign.",
         "worker.cli.roles.demo:demo",
     ),
+    "destinations": Section(
+        "List and set to which countries an account sends.",
+        {
+            "list": Lazy(
+                "List what an account has set for countries, and for the rest of the world.",
+                "worker.cli.destinations:list_destinations",
+            ),
+            "set": Lazy(
+                "Allow, block or monitor countries, a region, or the rest of the world.",
+                "worker.cli.destinations:set_destinations",
+            ),
+            "unset": Lazy(
+                "Remove what is set: the rest, the account above or DEFAULT_DESTINATION counts again.",
+                "worker.cli.destinations:unset_destinations",
+            ),
+        },
+    ),
     "dispatch": Section(
         "The queue of enriched messages, where your dispatcher reads.",
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -60,6 +60,19 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # the same
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | None:  # noqa: ARG002
         """An empty text is None."""
         return value or None
+
+
+class Countries(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
+    """Country codes with commas between them."""
+
+    name = "countries"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Sequence[str]:
+        """Fails with exit code 2 where there is no code at all."""
+        codes = [code for code in str(value).replace(",", " ").split() if code]
+        if not codes:
+            self.fail("name at least one country, such as AU,GB,US", param, ctx)
+        return codes
 
 
 def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", **more: Any) -> Callable[[_F], _F]:

@@ -24,9 +24,11 @@ from core.process.seldom import Seldom
 from worker.handoff.broker import Counts
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
 from worker.handoff.keys import content_key
+from worker.handoff.monitoring import Monitoring, Unmonitored
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
+_UNMONITORED = Unmonitored()
 
 NOTHING_DONE: dict[str, int] = {"dispatched": 0, "parked": 0}
 
@@ -85,7 +87,9 @@ class BatchWork:
         settings: Settings,
         *,
         clock: Callable[[], datetime] = utc_now,
+        monitoring: Monitoring = _UNMONITORED,
     ) -> None:
+        self._monitoring = monitoring
         self._assigner, self._chunks, self._hand_off, self._events = assigner, chunks, hand_off, events
         self._settings, self._clock = settings, clock
         self._log_again = Seldom()
@@ -180,6 +184,8 @@ class BatchWork:
     def _settle(self, chunk: Chunk, outcome: Outcome, kept: list[ParkedDocument]) -> SettledChunk:
         """Hand off a chunk; where the campaign is complete with it, the event that says so goes out at once."""
         settled = self._hand_off.hand_off(chunk, outcome, kept)
+        if settled.outcome == SETTLED_NOW:
+            self._monitoring.report(outcome)
         if settled.completed:
             self._events.flush_or_wait()
         if settled.not_counted and self._log_again.first(owner := chunk.account_id if chunk.account_exists else ""):

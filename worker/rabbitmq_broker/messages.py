@@ -22,6 +22,7 @@ from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
+from worker.handoff.monitoring import Monitoring, Unmonitored
 from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import DEFER_PAUSE_S, Outgoing, Publisher
@@ -29,6 +30,8 @@ from worker.rabbitmq_broker.results import EXHAUSTED, ParkedRecords, dispatched_
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_UNMONITORED = Unmonitored()
 
 
 class RabbitMessages:
@@ -45,7 +48,9 @@ class RabbitMessages:
         earlier: EarlierWork,
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
+        monitoring: Monitoring = _UNMONITORED,
     ) -> None:
+        self._monitoring = monitoring
         self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
         self._settings, self._clock, self._sleep = settings, clock, sleep
         self._earlier = earlier
@@ -140,5 +145,6 @@ class RabbitMessages:
             lambda taken: self._marks.remember([marks[fresh[n]] for n in taken if n < len(fresh)]),
         )
         self._marks.remember([marks[place] for place in fresh])
+        self._monitoring.report(outcome)
         counts = {"dispatched": len(fresh), "parked": len(kept)}
         return counts | {"duplicates": len(known)} if known else counts

@@ -11,6 +11,7 @@ from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
 from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
+from worker.handoff.monitoring import EventsOfMonitored
 from worker.rabbitmq_broker.access import RabbitAccess
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
 from worker.rabbitmq_broker.earlier import EarlierWork
@@ -59,6 +60,7 @@ class RabbitBroker(RabbitAccess):
             self._settings,
             earlier=self.earlier,
             clock=shared.clock,
+            monitoring=self.monitoring,
         )
 
     @cached_property
@@ -69,8 +71,21 @@ class RabbitBroker(RabbitAccess):
         hand_off = RabbitHandOff(
             chunks, shared.store, self.publisher, marks=self.marks, earlier=self.earlier, settings=settings
         )
-        work = BatchWork(shared.assigner, chunks, hand_off, self.event_outbox, settings, clock=shared.clock)
+        work = BatchWork(
+            shared.assigner,
+            chunks,
+            hand_off,
+            self.event_outbox,
+            settings,
+            clock=shared.clock,
+            monitoring=self.monitoring,
+        )
         return RabbitBatches(work, self.publisher, settings)
+
+    @cached_property
+    def monitoring(self) -> EventsOfMonitored:
+        """Events of messages to monitored countries."""
+        return EventsOfMonitored(self.events, self._shared.clock)
 
     @cached_property
     def event_outbox(self) -> EventOutbox:

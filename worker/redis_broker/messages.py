@@ -19,6 +19,7 @@ from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
+from worker.handoff.monitoring import Monitoring, Unmonitored
 from worker.handoff.settlement import DEFER_S, Settled, Settlement, outbox_entries, settlement_of
 from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
 from worker.redis_broker.later import put_off_s
@@ -29,6 +30,8 @@ from worker.settings import Settings
 MOST_UNPACKED_BYTES = 33_554_432
 
 log = structlog.get_logger(__name__)
+
+_UNMONITORED = Unmonitored()
 
 
 @dataclass(slots=True)
@@ -58,7 +61,10 @@ class RedisMessages:
         parking: Parking,
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
+        *,
+        monitoring: Monitoring = _UNMONITORED,
     ) -> None:
+        self._monitoring = monitoring
         self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
         self._opener = Opener.of(settings, document_bytes=settings.document_max_bytes)
@@ -84,7 +90,7 @@ class RedisMessages:
         kept = self._records(task_id, self._settings.ingress_queue, [document], outcome.parked)
         settlement = self._settlement(outcome, kept)
         settled = self._claims.settle_task(task_id, settlement)
-        return self._report(settled, settlement, kept)
+        return self._report(settled, settlement, kept, outcome)
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it."""
@@ -128,7 +134,7 @@ class RedisMessages:
         settlement.for_celery = unpacked.for_celery
         settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred] + unpacked.later
         settlement.deferred_s = min(DEFER_S, unpacked.later_s) if outcome.deferred else unpacked.later_s
-        return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
+        return self._report(self._claims.settle(claim.id, settlement), settlement, kept, outcome)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
         return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
@@ -153,9 +159,17 @@ class RedisMessages:
             for entry in parked
         ]
 
-    def _report(self, settled: Settled | None, settlement: Settlement, kept: Sequence[ParkedDocument]) -> Counts:
+    def _report(
+        self,
+        settled: Settled | None,
+        settlement: Settlement,
+        kept: Sequence[ParkedDocument],
+        outcome: Outcome | None = None,
+    ) -> Counts:
         if settled is None:
             return NOTHING_DONE | {"settled_before": 1}
+        if outcome is not None:
+            self._monitoring.report(outcome)
         self._parking.keep(kept)
         counts = {"dispatched": settled.dispatched, "parked": len(kept)}
         duplicates = settled.duplicates + settlement.repeats

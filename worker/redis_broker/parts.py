@@ -9,6 +9,7 @@ from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
 from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
+from worker.handoff.monitoring import EventsOfMonitored
 from worker.redis_broker.access import RedisAccess
 from worker.redis_broker.campaigns import RedisBatches, RedisHandOff
 from worker.redis_broker.claims import Claims
@@ -40,7 +41,10 @@ class RedisBroker(RedisAccess):
     @cached_property
     def messages(self) -> RedisMessages:
         """Work on claims of single messages."""
-        return RedisMessages(self.claims, self._shared.assigner, self.parking, self._settings, self._shared.clock)
+        shared = self._shared
+        return RedisMessages(
+            self.claims, shared.assigner, self.parking, self._settings, shared.clock, monitoring=self.monitoring
+        )
 
     @cached_property
     def batches(self) -> RedisBatches:
@@ -48,8 +52,21 @@ class RedisBroker(RedisAccess):
         shared, settings = self._shared, self._settings
         chunks = Chunks(self.client, settings)
         hand_off = RedisHandOff(chunks, self.parking, settings)
-        work = BatchWork(shared.assigner, chunks, hand_off, self.event_outbox, settings, clock=shared.clock)
+        work = BatchWork(
+            shared.assigner,
+            chunks,
+            hand_off,
+            self.event_outbox,
+            settings,
+            clock=shared.clock,
+            monitoring=self.monitoring,
+        )
         return RedisBatches(self.claims, work, settings)
+
+    @cached_property
+    def monitoring(self) -> EventsOfMonitored:
+        """Events of messages to monitored countries."""
+        return EventsOfMonitored(self.events, self._shared.clock)
 
     @cached_property
     def event_outbox(self) -> EventOutbox:

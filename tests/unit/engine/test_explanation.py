@@ -33,6 +33,7 @@ def test_it_tells_all_of_a_decision() -> None:
         "warnings": ["OVERRIDE_NOT_OWNED_REVERTED"],
         "rules_version": "test-1",
         "valid_until": "2026-08-02T12:00:00Z",
+        "destination": {"mode": "allow", "set_by": None, "set_for": None},
         "sentence": sentence(decision),
         "candidates": [
             {

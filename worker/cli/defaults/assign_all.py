@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -13,7 +12,7 @@ from core.engine.graded_sender import label
 from core.sender import Product
 from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say
-from worker.cli.parameters import account_option, known_country, product_option
+from worker.cli.parameters import Countries, account_option, known_country, product_option
 from worker.cli.session import open_session, operator
 
 _OUTCOMES = {
@@ -22,19 +21,6 @@ _OUTCOMES = {
     "left_alone": "left alone",
     "none": "no sender",
 }
-
-
-class Countries(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
-    """Country codes with commas between them."""
-
-    name = "countries"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Sequence[str]:
-        """Fails with exit code 2 where there is no code at all."""
-        codes = [code for code in str(value).replace(",", " ").split() if code]
-        if not codes:
-            self.fail("name at least one country, such as AU,GB,US", param, ctx)
-        return codes
 
 
 @click.command("assign-all")
