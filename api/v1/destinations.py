@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
 from api.services import Services
+from api.strict import StrictModel
 from api.v1.documents import DestinationChangeOut, DestinationHistoryOut, DestinationOut
 from api.v1.parameters import MAX_PER_PAGE, AccountId, refused
 from core.accounts.accounts import Account
@@ -46,7 +47,7 @@ class DestinationHistoryData(BaseModel):
     data: list[DestinationHistoryOut]
 
 
-class DestinationsIn(BaseModel):
+class DestinationsIn(StrictModel):
     """A mode for countries, for those of a region, or for the rest of the world: one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"countries": ["AU", "GB"], "mode": "block"}]})
@@ -59,7 +60,7 @@ class DestinationsIn(BaseModel):
     dry_run: StrictBool = Field(False, description="show what would change; change nothing")
 
 
-@router.get("", response_model=Success[DestinationData], responses=failures(400, 404))
+@router.get("", response_model=Success[DestinationData], responses=failures(404))
 def list_destinations(
     viewer: Viewer,
     parts: Parts,
@@ -72,7 +73,7 @@ def list_destinations(
     return success(data, "Destinations retrieved.")
 
 
-@router.put("", response_model=Success[DestinationChangeData], responses=failures(400, 403, 404, 413))
+@router.put("", response_model=Success[DestinationChangeData], responses=failures(404, 413))
 def set_destinations(body: DestinationsIn, viewer: Viewer, parts: Parts) -> Response:
     """Allow, block or monitor many countries in one go; all of them, or none."""
     member, countries = (
@@ -83,23 +84,24 @@ def set_destinations(body: DestinationsIn, viewer: Viewer, parts: Parts) -> Resp
     return _answer(changes, body.dry_run)
 
 
-@router.delete("", response_model=Success[DestinationChangeData], responses=failures(400, 403, 404))
+@router.delete("", response_model=Success[DestinationChangeData], responses=failures(404))
 def unset_destinations(
     viewer: Viewer,
     parts: Parts,
     *,
     account_id: AccountId = None,
-    countries: Annotated[list[str] | None, Query(max_length=MAX_COUNTRIES, description="repeat it")] = None,
+    countries: Annotated[list[str] | None, Query(max_length=MAX_COUNTRIES, description="repeat it, or put commas between")] = None,
     region: Annotated[str | None, Query(description="EU, EEA, or a region of UN M49")] = None,
     rest: bool = False,
     dry_run: bool = False,
 ) -> Response:
     """Remove what is set: the rest, the account above or the deployment's own mode counts again."""
-    member, meant = _changeable(parts, viewer, account_id), _meant(parts, countries, region, rest)
+    codes = None if countries is None else [code for each in countries for code in each.split(",")]
+    member, meant = _changeable(parts, viewer, account_id), _meant(parts, codes, region, rest)
     return _answer(parts.destinations.change(member, meant, None, by=viewer.account_id, dry_run=dry_run), dry_run)
 
 
-@router.get("/history", response_model=Success[DestinationHistoryData], responses=failures(400, 404))
+@router.get("/history", response_model=Success[DestinationHistoryData], responses=failures(404))
 def destination_history(
     viewer: Viewer,
     parts: Parts,

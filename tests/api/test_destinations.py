@@ -39,7 +39,7 @@ def test_it_sets_lists_explains_and_removes(client: httpx.Client) -> None:
         "data"
     ]
     assert (assigned[0]["reason"], assigned[0]["destination"]["mode"]) == ("COUNTRY_NOT_ENABLED", "block")
-    gone = client.delete(PATH, params={"countries": ["AU", "GB"]}).json()["data"]["data"]
+    gone = client.delete(PATH, params={"countries": ["AU,GB"]}).json()["data"]["data"]
     assert [each["before"] for each in gone] == ["block", "block"]
     told = client.get(f"{PATH}/history", params={"limit": 1}).json()["data"]["data"]
     assert (told[0]["before"], told[0]["after"]) == ("block", None)

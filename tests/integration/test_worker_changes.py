@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -9,16 +10,18 @@ from collections.abc import Callable
 import pytest
 
 from core.accounts.accounts import Accounts
+from core.accounts.destinations import Destinations
 from core.accounts.senders import Senders
 from core.defaults.default_senders import DefaultSenders
 from core.defaults.strategies import Strategy
 from core.engine.country_rules import CountryRule, RuleStatus, SenderOrigin
 from core.engine.decision import Policy
+from core.engine.destinations import DestinationMode
 from core.sender import Product, Registration, RegistrationStatus, Sender, SenderStatus, SenderType
 from core.store import Store
 from tests.support.accounts import AU, AU_NUMBER, FR, NAME, US, US_NUMBER, add_account, message
 from tests.support.running_worker import Deployment
-from tests.support.stock_clients import dispatched, notices, push
+from tests.support.stock_clients import dispatched, notices, push, receive
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -122,3 +125,21 @@ def test_it_sees_a_default_set_and_unset(deployment: Deployment, store: Store, a
         lambda: sender_for(deployment, account, AU),
         AU_NUMBER,
     )
+
+
+def test_it_sees_a_country_blocked_and_monitored(deployment: Deployment, store: Store, account: str) -> None:
+    destinations = Destinations(store)
+    assert sender_for(deployment, account, AU) == AU_NUMBER
+    effective(
+        lambda: destinations.change(account, ["AU"], DestinationMode.BLOCK, by="test"),
+        lambda: parked_for(deployment, account, AU),
+        "COUNTRY_NOT_ENABLED",
+    )
+    effective(
+        lambda: destinations.change(account, ["AU"], DestinationMode.MONITOR, by="test"),
+        lambda: sender_for(deployment, account, AU),
+        AU_NUMBER,
+    )
+    told = json.loads(receive(deployment, 1, queue="events")[0].body)
+    assert (told["event"], told["account_id"], told["country"]) == ("destination.monitored", account, "AU")
+    assert (told["subaccount_id"], told["messages"]) == (None, 1)
