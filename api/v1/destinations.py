@@ -90,7 +90,9 @@ def unset_destinations(
     parts: Parts,
     *,
     account_id: AccountId = None,
-    countries: Annotated[list[str] | None, Query(max_length=MAX_COUNTRIES, description="repeat it, or put commas between")] = None,
+    countries: Annotated[
+        list[str] | None, Query(max_length=MAX_COUNTRIES, description="repeat it, or put commas between")
+    ] = None,
     region: Annotated[str | None, Query(description="EU, EEA, or a region of UN M49")] = None,
     rest: bool = False,
     dry_run: bool = False,
