@@ -1,8 +1,10 @@
-"""The lock on unit tests: whoever connects, by whatever client, fails the test and not only its own call."""
+"""The lock on unit tests: whoever connects or starts a program fails the test and not only its own call."""
 
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable
 
@@ -29,3 +31,8 @@ WAYS_OUT: dict[str, Callable[[], object]] = {
 def test_it_refuses(way_out: Callable[[], object]) -> None:
     with pytest.raises(AssertionError, match="must not open a connection"):
         way_out()
+
+
+def test_it_refuses_a_program() -> None:
+    with pytest.raises(AssertionError, match="must not start a program"):
+        subprocess.run([sys.executable, "-c", ""], check=True)

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
@@ -23,7 +18,6 @@ from core.engine.ranking import rank_key
 from core.sender import Evidence, Sender, bare_sender_id
 from tests.support.effort import examples
 from tests.support.strategies import OWN, PARENT, World, senders, worlds
-from tests.support.worlds import sample_decisions
 
 modestly = examples(100)
 
@@ -184,21 +178,3 @@ def test_it_compares_sender_ids_by_their_bare_form(left: str, right: str) -> Non
         left.lstrip("+") == right.lstrip("+") and left.lstrip("+").isdigit() and "++" not in left + right
     )
     assert (bare_sender_id(left) == bare_sender_id(right)) is alike
-
-
-PRINT_IDS = "from tests.support.worlds import sample_decisions; print(*[d.decision_id for d in sample_decisions()])"
-
-
-@pytest.mark.parametrize("seed", ["0", "4242"])
-def test_it_names_decisions_alike_in_every_process(seed: str) -> None:
-    root = Path(__file__).parents[3]
-    run = subprocess.run(
-        [sys.executable, "-c", PRINT_IDS],
-        env=os.environ | {"PYTHONHASHSEED": seed},
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert run.stdout.split() == [decision.decision_id for decision in sample_decisions()]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -77,26 +74,6 @@ def test_it_moves_recipients_only_to_the_sender_that_gains_weight() -> None:
 def test_it_picks_the_same_sender_in_whatever_order(pool: list[PoolMember], digits: int) -> None:
     recipient = [f"+61{digits}"]
     assert picked(pool, recipient) == picked(members(5), recipient)
-
-
-HASH_SEEDS = """
-import json, sys
-from core.engine.decision import PoolMember
-from core.sender import Sender, SenderType
-from core.engine.spread import tickets_of, pick_sender
-
-ids, recipients = json.loads(sys.argv[1])
-pool = [PoolMember(Sender("acme", each, SenderType.LONGCODE, "AU"), 1.0) for each in ids]
-print(json.dumps([ids[pick_sender(recipient, tickets_of(pool))] for recipient in recipients]))
-"""
-
-
-@pytest.mark.parametrize("seed", ["0", "4711"])
-def test_it_picks_the_same_sender_in_every_process(seed: str) -> None:
-    order = json.dumps([[member.sender.sender_id for member in members(7)], RECIPIENTS[:500]])
-    command, environment = [sys.executable, "-c", HASH_SEEDS, order], os.environ | {"PYTHONHASHSEED": seed}
-    done = subprocess.run(command, env=environment, capture_output=True, check=True)
-    assert json.loads(done.stdout) == picked(members(7), RECIPIENTS[:500])
 
 
 FIRST_RELEASE = ["+61491570003", "+61491570001", "+61491570001", "+61491570001", "+61491570001", "+61491570003"]

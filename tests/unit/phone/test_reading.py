@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from core.phone import (
@@ -152,12 +149,6 @@ def test_it_names_the_country_of(number: str, country: str | None) -> None:
 )
 def test_it_settles_only_what_is_e164_as_it_stands(to: str, country: str | None) -> None:
     assert settled_country(to) == country
-
-
-@pytest.mark.parametrize("module", ["core.phone", "core.messages.assigner"])
-def test_it_reads_the_table_at_the_first_number_not_at_import(module: str) -> None:
-    probe = f"import {module}, core.phone.prefixes as p; assert p.table.cache_info().misses == 0"
-    subprocess.run([sys.executable, "-c", probe], check=True)
 
 
 def test_it_knows_libphonenumbers_own_regions_but_no_alias() -> None:

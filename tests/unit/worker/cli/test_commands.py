@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -12,30 +10,6 @@ from click.testing import CliRunner
 
 from worker.cli.commands import COMMANDS, smart_assign
 from worker.cli.lazy import Lazy, Section
-
-#: What --help, --version and completion need not load: each of these costs more than all that they need.
-NOT_LOADED = ("celery", "kombu", "pydantic", "redis", "rich", "sqlalchemy", "structlog", "worker.settings")
-#: The same of commands that a person waits for, and of what they load to begin with.
-_NEVER = ("alembic", "celery", "fastapi", "rich", "structlog", "uvicorn")
-_ON_QUEUES = (*_NEVER, "core.rules", "core.phone", "kombu", "phonenumbers", "sqlalchemy")
-_ON_SQL = (*_NEVER, "amqp", "kombu", "redis", "worker.handoff")
-LIGHT = {
-    "send": _ON_QUEUES,
-    "dispatch tail": _ON_QUEUES,
-    "campaign status": _ON_QUEUES,
-    "rules show": (*_ON_SQL, "core.phone", "phonenumbers"),
-    "rules list": (*_ON_SQL, "core.phone", "phonenumbers"),
-    "explain": _ON_SQL,
-    "senders list": _ON_SQL,
-}
-LOADED = """
-import sys
-from worker.cli.commands import smart_assign
-try:
-    smart_assign(sys.argv[1:], prog_name="smart-assign")
-finally:
-    print("loaded:", *sys.modules)
-"""
 
 
 def entries(table: Mapping[str, Lazy | Section], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Lazy]]:
@@ -64,25 +38,6 @@ def test_it_shows_the_help_of_each_command(words: tuple[str, ...], entry: Lazy) 
     assert shown.exit_code == 0
     assert shown.output.startswith(f"Usage: smart-assign {' '.join(words)} ")
     assert "--json" in shown.output
-
-
-@pytest.mark.parametrize(
-    "words", [["--help"], ["campaign", "--help"], ["accounts", "key", "-h"], ["--version"], ["nonsense"]], ids=str
-)
-def test_it_loads_no_command_for_help(words: list[str]) -> None:
-    done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=False)
-    loaded = done.stdout.rpartition("loaded: ")[2].split()
-    assert "worker.cli.lazy" in loaded
-    assert not {name for name in loaded if name.startswith(NOT_LOADED)}
-
-
-@pytest.mark.parametrize(("words", "heavy"), LIGHT.items())
-def test_it_loads_for_a_command_only_what_it_needs(words: str, heavy: tuple[str, ...]) -> None:
-    command = [sys.executable, "-c", LOADED, *words.split(), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    loaded = done.stdout.rpartition("loaded: ")[2].split()
-    assert "worker.settings" in loaded
-    assert not {name for name in loaded if name in heavy or name.startswith(tuple(f"{each}." for each in heavy))}
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 
 import click
@@ -14,36 +12,9 @@ from click.testing import CliRunner
 from worker.cli.interrupts import INTERRUPTED, telling, whole
 from worker.cli.output import command
 
-#: The program, which presses Ctrl-C itself as soon as the module of its first argument is looked for.
-PRESSING = """
-import signal, sys
-awaited = sys.argv.pop(1)
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name == awaited:
-            signal.raise_signal(signal.SIGINT)
-sys.meta_path.insert(0, Finder())
-from worker.cli import main
-main()
-"""
-
 
 def press() -> None:
     signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("module", ["worker.cli.commands", "click", "worker.cli.send", "worker.settings"])
-def test_it_ends_while_it_is_loaded(module: str) -> None:
-    words = [sys.executable, "-c", PRESSING, module, "send", "--account", "a", "--to", "+61491570156", "--body", "x"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr.strip()) == (INTERRUPTED, "", "smart-assign: interrupted")
-
-
-def test_it_is_ignored_where_whoever_started_it_says_so() -> None:
-    ignoring = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{PRESSING}"
-    words = [sys.executable, "-c", ignoring, "click", "--help"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def run(body: Callable[[], None]) -> tuple[int, str]:
@@ -77,26 +48,6 @@ def test_a_second_one_does_not_wait_for_the_end_of_a_step() -> None:
 
     assert run(body) == (INTERRUPTED, "smart-assign: interrupted\n")
     assert reached == ["the second"]
-
-
-def test_it_is_not_lost_in_a_finalizer() -> None:
-    program = """
-import gc, signal, time
-from worker.cli.interrupts import end_at_once_when_interrupted
-from worker.cli.output import command
-class Pressing:
-    def __del__(self):
-        signal.raise_signal(signal.SIGINT)
-@command
-def body():
-    Pressing()
-    time.sleep(60)
-end_at_once_when_interrupted()
-body()
-"""
-    words = [sys.executable, "-c", program]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (INTERRUPTED, "smart-assign: interrupted\n")
 
 
 def test_a_step_that_fails_says_why_it_failed() -> None:

@@ -13,7 +13,7 @@ METHODS = ("gzip", "bzip2", "lzma")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [0, 1, LARGE_UNPACKED, LARGE_UNPACKED + 100_000])
 def test_it_unpacks_what_was_packed(method: str, size: int) -> None:
-    body = (b"0123456789" * (size // 10 + 1))[:size]
+    body = (b"0123456789" + bytes(size))[:size]  # zeros, which all methods pack quickly
     packed, name = compress(body, method)
     turns: list[None] = []
     assert unpacked(packed, name, before_large=lambda: turns.append(None)) == body
