@@ -25,6 +25,7 @@ from xdist.remote import Producer
 from tests.support.effort import EFFORT, FULL, examples
 from tests.support.parallel import BySharedFixtureOrFile, longest_first
 from tests.support.services import (
+    HaProxyProcess,
     MissingServiceError,
     PgBouncerProcess,
     PostgresProcess,
@@ -41,7 +42,7 @@ POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 MISSING = "missing"
 SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
-_Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess, PgBouncerProcess)
+_Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess, PgBouncerProcess, HaProxyProcess)
 
 both_brokers = [pytest.param("redis", marks=pytest.mark.redis), pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
 both_databases = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]

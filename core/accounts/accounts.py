@@ -28,6 +28,9 @@ class AccountStatus(StrEnum):
     SUSPENDED = "suspended"
 
 
+_STATUSES = {each.value: each for each in AccountStatus}
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account or sub-account. `user_id` is its number in the HTTP API; `parent` and `parent_user_id` its account."""
@@ -184,6 +187,7 @@ def account_from_row(row: Row[*tuple[Any, ...]]) -> Account:
         parent=row.parent_id,
         parent_user_id=row.parent_ref,
         may_borrow=row.may_borrow,
-        status=AccountStatus(row.status),
+        # One of a newer version is none under which anybody sends here.
+        status=_STATUSES.get(row.status, AccountStatus.SUSPENDED),
         created_at=row.created_at,
     )

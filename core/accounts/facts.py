@@ -22,12 +22,12 @@ from core.accounts.facts_query import (
     SENDER_PART,
     facts_of_one,
 )
-from core.accounts.sender_rows import registration_of, sender_of
+from core.accounts.sender_rows import registration_of, sender_of, type_of
 from core.encoding import storable
 from core.engine.decision import AccountProblem, DefaultSender, Facts, Request, SenderRef
 from core.engine.destinations import DestinationMode, DestinationSetting
 from core.errors import ParkReason
-from core.sender import Evidence, Product, Registration, Sender, SenderType, sender_name
+from core.sender import Evidence, Product, Registration, Sender, sender_name
 from core.storage.database import Database
 from core.storage.statements import CHUNK, chunks
 
@@ -51,7 +51,10 @@ class _Account:
         if position is None:
             return
         sender_type, sender_country = named
-        ref = SenderRef(sender_id, SenderType(sender_type), sender_country)
+        known_type = type_of(sender_type)
+        if known_type is None:
+            return
+        ref = SenderRef(sender_id, known_type, sender_country)
         self.strategies.setdefault((country, product), []).append((position, ref))
         if spread:
             self.spread_defaults.add((country, product))
@@ -261,7 +264,7 @@ class _Inventory:
     """Senders by owner; None is the pool."""
 
     def __init__(self, rows: Iterable[Sequence[Any]], names: Mapping[int | None, str | None]) -> None:
-        self._held: defaultdict[int | None, dict[int, Sender]] = defaultdict(dict)
+        self._held: defaultdict[int | None, dict[int, Sender | None]] = defaultdict(dict)
         self._registrations: dict[tuple[int, str], Registration] = {}
         self._seen: dict[tuple[int | None, str], tuple[Sender, ...]] = {}
         for row in rows:
@@ -269,14 +272,21 @@ class _Inventory:
             held = self._held[owner]
             if sender_ref not in held:
                 held[sender_ref] = sender_of(row[SENDER_PART], names[owner])
-            if row[REGISTERED_COUNTRY] is not None:
-                self._registrations[sender_ref, row[REGISTERED_COUNTRY]] = registration_of(row[REGISTRATION_PART])
+            if row[REGISTERED_COUNTRY] is None:
+                continue
+            registration = registration_of(row[REGISTRATION_PART])
+            if registration is not None:
+                self._registrations[sender_ref, row[REGISTERED_COUNTRY]] = registration
 
     def senders(self, owner: int | None, country: str) -> tuple[Sender, ...]:
         """Each with its registration there alone: facts do not depend on what else a batch asks for."""
         key = (owner, country)
         if key not in self._seen:
-            self._seen[key] = tuple(self._seen_from(country, *each) for each in self._held[owner].items())
+            self._seen[key] = tuple(
+                self._seen_from(country, ref, sender)
+                for ref, sender in self._held[owner].items()
+                if sender is not None  # of a newer version
+            )
         return self._seen[key]
 
     def _seen_from(self, country: str, sender_ref: int, sender: Sender) -> Sender:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement
 
+from core.process.log_events import LogEvent
+from core.process.logger import Logger
+from core.process.printable import one_line
 from core.sender import (
     Registration,
     RegistrationStatus,
@@ -17,6 +21,8 @@ from core.sender import (
     sender_name,
 )
 from core.storage.tables import REGISTRATIONS, SENDERS
+
+log = Logger(__name__)
 
 #: Owner part of the identity of a pool sender.
 _POOL = "pool"
@@ -47,6 +53,8 @@ REGISTRATION_COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 _TYPES = {each.value: each for each in SenderType}
 _STATUSES = {each.value: each for each in SenderStatus}
+_CLASSES = {each.value: each for each in TrafficClass}
+_REGISTRATION_STATUSES = {each.value: each for each in RegistrationStatus}
 
 
 def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str | None) -> str:
@@ -55,15 +63,23 @@ def identity_of(account_ref: int | None, sender_type: SenderType, sender_id: str
     return f"{owner}/{sender_name(sender_type, sender_id)}"
 
 
-def sender_of(values: Sequence[Any], account_id: str | None) -> Sender:
-    """The sender of the values of `SENDER_COLUMNS`, without registrations."""
+def sender_of(values: Sequence[Any], account_id: str | None) -> Sender | None:
+    """The sender of the values of `SENDER_COLUMNS`, without registrations.
+
+    None: a newer version of this program wrote of it what this one does not know, and it is no sender here. Told once.
+    """
     sender_id, sender_type, country, status, bought, activated, expires, trust, two_way, mms, rate, classes = values
+    known_type, known_status = type_of(sender_type), _STATUSES.get(status)
+    if known_status is None:
+        _tell("status", status)
+    if known_type is None or known_status is None:
+        return None
     return Sender(
         account_id,
         sender_id,
-        _TYPES[sender_type],
+        known_type,
         country,
-        _STATUSES[status],
+        known_status,
         bought,
         activated,
         expires,
@@ -71,8 +87,30 @@ def sender_of(values: Sequence[Any], account_id: str | None) -> Sender:
         two_way,
         mms,
         rate,
-        None if classes is None else frozenset(map(TrafficClass, classes.split())),
+        None if classes is None else _known_classes(classes),
     )
+
+
+def type_of(name: str) -> SenderType | None:
+    """A sender type by its name; None for one of a newer version, which is told once."""
+    found = _TYPES.get(name)
+    if found is None:
+        _tell("sender_type", name)
+    return found
+
+
+def _known_classes(names: str) -> frozenset[TrafficClass]:
+    """Those of them that are known: a sender may not send more here than there."""
+    for name in names.split():
+        if name not in _CLASSES:
+            _tell("traffic_classes", name)
+    return frozenset(_CLASSES[name] for name in names.split() if name in _CLASSES)
+
+
+@lru_cache(maxsize=64)
+def _tell(column: str, value: str) -> None:
+    """Once for each value, for there may be a row of it in every decision."""
+    log.warning(LogEvent.NEWER_ROW_LEFT_OUT, column=column, value=one_line(value))
 
 
 def sender_values(sender: Sender, account_ref: int | None) -> dict[str, Any]:
@@ -96,10 +134,14 @@ def sender_values(sender: Sender, account_ref: int | None) -> dict[str, Any]:
     }
 
 
-def registration_of(values: Sequence[Any]) -> Registration:
-    """The registration of the values of `REGISTRATION_COLUMNS`."""
+def registration_of(values: Sequence[Any]) -> Registration | None:
+    """The registration of the values of `REGISTRATION_COLUMNS`; None: of a newer version, and none here. Told once."""
     country, status, valid_from, valid_until = values
-    return Registration(country, RegistrationStatus(status), valid_from, valid_until)
+    known = _REGISTRATION_STATUSES.get(status)
+    if known is None:
+        _tell("registrations.status", status)
+        return None
+    return Registration(country, known, valid_from, valid_until)
 
 
 def registration_values(registration: Registration, sender_ref: int) -> dict[str, Any]:

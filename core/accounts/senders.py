@@ -90,7 +90,7 @@ class Senders:
         """Raises NotFoundError; RefusedError where the text is the sender of several types."""
         with self._database.single() as connection:
             row = _found(connection, _account_ref(connection, account_id), sender_id, sender_type)
-            return _with_registrations(connection, [row], account_id)[0]
+            return _one_with_registrations(connection, row, account_id)
 
     def add(self, sender: Sender) -> Sender:
         """Adds a sender with its registrations; a number's country is derived where it is missing.
@@ -129,7 +129,7 @@ class Senders:
                 change = update(SENDERS).where(SENDERS.c.id == row.id).values(status=status.value)
                 write.connection.execute(change)
                 write.touch_account(owner)
-            return replace(_with_registrations(write.connection, [row], account_id)[0], status=status)
+            return replace(_one_with_registrations(write.connection, row, account_id), status=status)
 
     def register(
         self,
@@ -147,10 +147,10 @@ class Senders:
             book = partial(rules_in_use, write.connection)
             if words := spelling_error(row.sender_id, sender_id, registration.country, book, self._database.clock()):
                 raise RefusedError("the registration is refused", [FieldError("sender_id", words)])
-            if registration not in _with_registrations(write.connection, [row], account_id)[0].registrations:
+            if registration not in _one_with_registrations(write.connection, row, account_id).registrations:
                 _set_registration(write, row.id, registration)
                 write.touch_account(owner)
-            return _with_registrations(write.connection, [row], account_id)[0]
+            return _one_with_registrations(write.connection, row, account_id)
 
 
 def completed(sender: Sender) -> Sender:
@@ -252,8 +252,9 @@ def spelled_otherwise(
     alike = SENDERS.c.sender_id.endswith(digits[-_TELLING_DIGITS:]) if digits else false()
     query = _senders().where(_owned_by(account_ref), SENDERS.c.sender_type.in_([each.value for each in types]))
     rows = connection.execute(query.where(or_(func.lower(SENDERS.c.sender_id) == text.lower(), alike))).all()
-    names = SenderNames([sender_of(row[1:], None) for row in rows])
-    return [rows[place] for place in names.places(text)]
+    known = [(row, sender) for row in rows if (sender := sender_of(row[1:], None)) is not None]
+    names = SenderNames([sender for _, sender in known])
+    return [known[place][0] for place in names.places(text)]
 
 
 def _with_registrations(
@@ -262,8 +263,20 @@ def _with_registrations(
     registrations: defaultdict[int, list[Registration]] = defaultdict(list)
     for part in chunks([row.id for row in rows], CHUNK):
         for row in connection.execute(_registrations(part)):
-            registrations[row.sender_ref].append(registration_of(row[1:]))
-    return tuple(replace(sender_of(row[1:], account_id), registrations=tuple(registrations[row.id])) for row in rows)
+            if (registration := registration_of(row[1:])) is not None:
+                registrations[row.sender_ref].append(registration)
+    return tuple(
+        replace(sender, registrations=tuple(registrations[row.id]))
+        for row in rows
+        if (sender := sender_of(row[1:], account_id)) is not None
+    )
+
+
+def _one_with_registrations(connection: Connection, row: Row[*tuple[Any, ...]], account_id: str | None) -> Sender:
+    """Raises RefusedError where a newer version wrote of it what this one does not know."""
+    for sender in _with_registrations(connection, [row], account_id):
+        return sender
+    raise RefusedError("a newer version of this program wrote of this sender what this one does not know: use that one")
 
 
 def _registrations(sender_refs: Sequence[int]) -> Select[*tuple[Any, ...]]:

@@ -186,7 +186,7 @@ def _left_alone(stored: StoredDefault, account: Account, decision: Decision) -> 
     sender = decision.sender
     best = label(sender.sender_id, sender.sender_type) if sender else f"nobody ({decision.detail})"
     words = f"set by hand{held} on {stored.updated_timestamp.date()}; the smart choice would be {best}"
-    first = stored.strategies[0]
+    first = next(iter(stored.strategies), None)  # none where all of them are of a newer version
     return CountryAssignment(stored.country, AssignOutcome.LEFT_ALONE, first, reason, words, decision.destination)
 
 

@@ -20,9 +20,10 @@ from sqlalchemy import (
     select,
 )
 
+from core.accounts.sender_rows import type_of
 from core.defaults.strategies import Strategy
 from core.encoding import storable
-from core.sender import Product, SenderType
+from core.sender import Product
 from core.storage.statements import AMONG, JsonRows, PerDialect
 from core.storage.tables import ACCOUNTS, DEFAULT_SENDERS, STRATEGIES
 
@@ -201,7 +202,9 @@ def stored_defaults(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[StoredDefault
 
 def _strategies(rows: Iterable[Sequence[Any]]) -> Iterator[Strategy]:
     for _, sender_type, *rest in sorted(rows, key=itemgetter(0)):
-        yield Strategy(SenderType(sender_type), *rest)
+        known_type = type_of(sender_type)
+        if known_type is not None:
+            yield Strategy(known_type, *rest)
 
 
 def _stored(row: Row[*tuple[Any, ...]]) -> StoredDefault:

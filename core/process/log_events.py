@@ -33,6 +33,11 @@ class LogEvent(StrEnum):
     )
     WORK_GOES_ON = "work_goes_on", "A thread that waited or failed does its work again, after `after_s` seconds."
 
+    NEWER_ROW_LEFT_OUT = (
+        "newer_row_left_out",
+        "A newer version wrote of a sender, registration or strategy a `value` unknown here: decisions go without. Once each.",
+    )
+
     # ---- what comes in ----
 
     FOREIGN_ELEMENT = (

@@ -1,4 +1,4 @@
-"""A pair of Redis, for broker and cache, behind Sentinel and behind one address: killed and planned failovers, under load.
+"""A pair of Redis, for broker and cache, behind Sentinel, HAProxy, and a proxy of the tests: killed and planned failovers, under load.
 
 Replication is asynchronous: what a primary answers before it is replaced may never reach the other. That is counted. A producer
 that asks for it (`WAIT`), on a pair that takes no writes without a replica (`min-replicas-to-write`), loses nothing.
@@ -13,8 +13,9 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +23,11 @@ import pytest
 import redis
 
 from tests.chaos.conftest import SETTINGS, StartWorkers
+from tests.conftest import started
 from tests.support.accounts import message, seed
 from tests.support.running_worker import Deployment, until
 from tests.support.sentinels import Watched, watched
+from tests.support.services import HaProxyProcess
 from tests.support.silent_proxy import SilentProxy
 
 LONG = "SMART_ASSIGN_CHAOS_LEADERS" in os.environ
@@ -68,14 +71,15 @@ class Kind(NamedTuple):
     name: str
     options: tuple[str, ...]
     waits: bool
-    one_address: bool = False
+    by: str = "Sentinel"
 
 
 SHORT_KINDS = [
     Kind("Sentinel, WAIT and min-replicas-to-write", SAFE, waits=True),
-    Kind("one address, WAIT and min-replicas-to-write", SAFE, waits=True, one_address=True),
+    Kind("HAProxy, WAIT and min-replicas-to-write", SAFE, waits=True, by="HAProxy"),
 ]
 LONG_KINDS = [
+    Kind("one address, WAIT and min-replicas-to-write", SAFE, waits=True, by="a proxy of the tests"),
     Kind("Sentinel, min-replicas-to-write", SAFE, waits=False),
     Kind("Sentinel, asynchronous", (), waits=False),
 ]
@@ -93,12 +97,25 @@ def pair(kind: Kind) -> Iterator[Watched]:
         yield made
 
 
+@dataclass
+class Way:
+    """How workers come to the pair: what they have for a URL, and what is done when another is the primary."""
+
+    url: str
+    lead_to: Callable[[int], None]
+
+
 @pytest.fixture
-def proxy(pair: Watched) -> Iterator[SilentProxy]:
-    """What stands before the pair, where it has one address."""
-    made = SilentProxy(pair.primary().port)
-    yield made
-    made.close()
+def way(kind: Kind, pair: Watched, absent: Callable[[str, Exception | str], None]) -> Iterator[Way]:
+    if kind.by == "Sentinel":
+        yield Way(pair.url, lambda _: None)
+    elif kind.by == "HAProxy":
+        with started(HaProxyProcess([each.port for each in pair.pair]), "HAProxy", absent) as haproxy:
+            yield Way(f"redis://127.0.0.1:{haproxy.port}/0", lambda _: None)
+    else:
+        proxy = SilentProxy(pair.primary().port)
+        yield Way(f"redis://127.0.0.1:{proxy.port}/0", proxy.lead_to)
+        proxy.close()
 
 
 def dispatched(client: redis.Redis) -> list[str]:
@@ -107,18 +124,17 @@ def dispatched(client: redis.Redis) -> list[str]:
 
 
 def test_it_goes_on_after_failovers(
-    kind: Kind, pair: Watched, proxy: SilentProxy, start_workers: StartWorkers, tmp_path: Path
+    kind: Kind, pair: Watched, way: Way, start_workers: StartWorkers, tmp_path: Path
 ) -> None:
     database_url = f"sqlite:///{tmp_path / 'pair.sqlite3'}"
     seed(database_url, f"redis://127.0.0.1:{pair.primary().port}/0")
-    url = f"redis://127.0.0.1:{proxy.port}/0" if kind.one_address else pair.url
-    start_workers(Deployment(url, url, database_url, SETTINGS | {"silence_s": "8"}), 2)
+    start_workers(Deployment(way.url, way.url, database_url, SETTINGS | {"silence_s": "8"}), 2)
     producing = Producing(pair, waits=kind.waits)
     producing.start()
     time.sleep(2)
     for number in range(LEADERS):
         (pair.fail_over if number % 2 else pair.kill_primary)()
-        proxy.lead_to(pair.primary().port)
+        way.lead_to(pair.primary().port)
         time.sleep(3)
     producing.ending.set()
     producing.join(30)

@@ -15,19 +15,27 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from core.accounts import sender_rows
+from core.accounts.accounts import Accounts, AccountStatus
+from core.accounts.senders import Senders
 from core.cache.decisions import DecisionCache
 from core.cache.epochs import RedisEpochs
 from core.campaigns.batch import decode_batch
 from core.campaigns.progress import Progress, progress_key
+from core.defaults.default_senders import DefaultSenders
+from core.defaults.pages import PageRequest
+from core.defaults.strategies import Strategy
 from core.documents import parked_document as document_of
 from core.engine.decision import Policy
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, parked_unread
 from core.parked.record import document_to_park, encode_parked
 from core.parked.store import ParkedFilter
+from core.sender import Product, SenderType
 from core.storage.scopes import account_scope
 from core.store import Store
-from tests.support.accounts import AU, AU_NUMBER, message, open_store, seed
+from tests.support.accounts import ACCOUNT, AU, AU_NUMBER, GB, GB_NUMBER, US, message, open_store, seed
+from tests.support.cli_runner import Cli
 from worker.envelopes.kombu_messages import document_in
 from worker.handoff.broker import PoolWork
 from worker.handoff.keys import Keys
@@ -167,6 +175,52 @@ def test_progress_counts_codes_and_skips_fields_that_only_the_next_version_knows
     found = progress.find("c1", "acme")
     assert (found.received, found.parked) == (5, {"COUNTRY_CLOSED": 2})
     assert progress.outcomes() == {"dispatched": 3}
+
+
+NEWER = {
+    "a sender's type": "UPDATE senders SET sender_type = 'rcs_agent' WHERE country = 'AU'",
+    "a sender's status": "UPDATE senders SET status = 'quarantined' WHERE country = 'AU'",
+    "a sender's traffic classes": "UPDATE senders SET traffic_classes = 'carrier_pigeon' WHERE country = 'AU'",
+    "a registration's status": "UPDATE registrations SET status = 'provisional'",
+    "a strategy's type": "UPDATE default_strategies SET sender_type = 'rcs_agent'",
+}
+
+
+@pytest.mark.parametrize("what", NEWER)
+def test_a_row_is_left_out_and_told_of_once_and_the_account_sends_on(
+    assigner: Assigner, store: Store, capfd: pytest.CaptureFixture[str], what: str
+) -> None:
+    sender_rows._tell.cache_clear()
+    defaults = DefaultSenders(store, store.active_rules, Policy())
+    defaults.create(ACCOUNT, "GB", Product.SMS, [Strategy(SenderType.LONGCODE, GB_NUMBER, "GB")], "tests")
+    with store.engine.begin() as connection:
+        assert connection.execute(text(NEWER[what])).rowcount
+    for reply_expected in (False, True):
+        documents = [message(to, reply_expected=reply_expected) for to in (AU, GB, US)]
+        outcome = assigner.assign([json.dumps(each).encode() for each in documents])
+        assert GB_NUMBER in {json.loads(payload)["sender_id"] for payload in outcome.payloads}
+    Senders(store).page(ACCOUNT)
+    defaults.page(ACCOUNT, PageRequest())
+    assert capfd.readouterr().err.count("newer_row_left_out") == 1
+
+
+def test_an_account_of_another_standing_does_not_send(assigner: Assigner, store: Store) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE accounts SET status = 'in_review'"))
+    (parked,) = assigner.assign([json.dumps(message(AU)).encode()]).parked
+    assert parked.reason is ParkReason.ACCOUNT_SUSPENDED
+    assert Accounts(store).get(ACCOUNT).status is AccountStatus.SUSPENDED
+
+
+def test_a_decision_is_shown_as_it_was_written(store: Store, redis_url: str) -> None:
+    written = {"decision_id": "dec_new", "account_id": ACCOUNT, "verdict": {"kind": "route", "legs": []}, "form": 2}
+    store.save_decisions({"dec_new": json.dumps(written).encode()}, NOW)
+    url = store.engine.url.render_as_string(hide_password=False)
+    cli = Cli({"SMART_ASSIGN_BROKER_URL": redis_url, "SMART_ASSIGN_DATABASE_URL": url})
+    assert cli.done("explain", "--decision", "dec_new") == written
+    refused = cli.run("explain", "--decision", "dec_new")
+    assert refused.exit_code == 1
+    assert "a newer version of this program wrote the decision" in refused.stderr
 
 
 def test_a_recipient_that_the_next_version_parked_can_be_sent_again() -> None:

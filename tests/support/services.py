@@ -305,6 +305,58 @@ class PgBouncerProcess:
 
 
 @dataclass
+class HaProxyProcess:
+    """A private HAProxy before a pair of Redis, which leads to the one that says it is the primary.
+
+    As HAProxy's own documentation has it for Redis; sessions end where their server is no primary any more.
+    """
+
+    servers: Sequence[int]
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sa-haproxy-")))
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+        if not program:
+            raise MissingServiceError("HAProxy is not installed")
+        lines = [
+            "defaults",
+            "  mode tcp",
+            "  timeout connect 2s",
+            "  timeout client 1h",
+            "  timeout server 1h",
+            "listen redis",
+            f"  bind 127.0.0.1:{self.port}",
+            "  option tcp-check",
+            "  tcp-check send info\\ replication\\r\\n",
+            "  tcp-check expect string role:master",
+            "  default-server inter 300ms fall 1 rise 1 on-marked-down shutdown-sessions",
+            *(f"  server s{port} 127.0.0.1:{port} check" for port in self.servers),
+        ]
+        (self.folder / "haproxy.cfg").write_text("\n".join([*lines, ""]))
+        self.process = subprocess.Popen(
+            [program, "-db", "-f", str(self.folder / "haproxy.cfg")],
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for(self._answers, START_S, "the private HAProxy")
+
+    def _answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, socket_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def remove(self) -> None:
+        if self.process:
+            signal_group(self.process, signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass
 class RabbitProcess:
     """A private RabbitMQ: node name, port and folder of its own, no plugins; with `certificates` on a TLS port too.
 

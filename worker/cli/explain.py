@@ -57,9 +57,10 @@ def explain(decision_id: str | None, as_json: bool, moment: datetime | None, **a
         print_json(explained)
     else:
         _print_known(explained)
-    if explained.get("sender") is None:
+    # One of a newer version may have no such field, and is no refusal for that.
+    if explained.get("sender", explained) is None:
         if as_json:
-            warn(f"smart-assign: {explained.get('sentence')}")
+            warn(f"smart-assign: {explained.get('sentence') or 'no sender'}")
         raise SystemExit(1)
 
 
