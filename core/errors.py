@@ -25,6 +25,7 @@ class ParkReason(StrEnum):
     SENDER_NOT_ACTIVE = "SENDER_NOT_ACTIVE"
     SENDER_NOT_COMPLIANT = "SENDER_NOT_COMPLIANT"
     COUNTRY_NOT_ENABLED = "COUNTRY_NOT_ENABLED"
+    CONTENT_NOT_ALLOWED = "CONTENT_NOT_ALLOWED"
     EXPIRED = "EXPIRED"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
 
@@ -78,6 +79,10 @@ PARK_REASONS: dict[ParkReason, ParkReasonInfo] = {
     ParkReason.COUNTRY_NOT_ENABLED: ParkReasonInfo(
         "the account, or the one above it, does not send to this country",
         "`smart-assign destinations set … --mode allow` where it is to, then replay",
+    ),
+    ParkReason.CONTENT_NOT_ALLOWED: ParkReasonInfo(
+        "the recipient's country takes no text with a link, a shortened link or a telephone number from any sender held",
+        "leave it out of the text, or register a sender where that is enough, then replay",
     ),
     ParkReason.EXPIRED: ParkReasonInfo("expires_at had passed", "send it again with a later expires_at"),
     ParkReason.RETRIES_EXHAUSTED: ParkReasonInfo(

@@ -168,5 +168,7 @@ _PROFILE: Mapping[str, Callable[[Line], Iterator[Line]]] = {
     "promotional_affix": _affix,
     "promotional_allowed": _permission,
     "promotional_window": _window,
+    "phone_allowed": _permission,
+    "shortener_allowed": _permission,
     "url_allowed": _permission,
 }

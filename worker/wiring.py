@@ -91,6 +91,7 @@ class Runtime:
             max_bytes=settings.document_max_bytes,
             clock=self.clock,
             beside_first_edition=first_edition.may_be_about,
+            content_countries=decisions.content_countries,
         )
 
     @cached_property

@@ -16,7 +16,7 @@ from api.strict import StrictModel
 from api.v1.documents import DecisionOut
 from core.accounts.accounts import Account
 from core.contract.decode import read_message
-from core.contract.models import CountryHint
+from core.contract.models import Body, CountryHint
 from core.errors import NotFoundError
 from core.moments import parse_moment
 from core.previews.message import inquire
@@ -57,6 +57,7 @@ class Question(StrictModel):
     sender_type: SenderType | None = None
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     reply_expected: StrictBool = False
+    body: Body | None = Field(None, description="the text, where what it holds matters (links, numbers); not kept")
     at: _Moment | None = Field(None, description=_AT_WORDS)
 
 
@@ -129,7 +130,8 @@ def _with_plus(number: str, name: str, query: bytes) -> str:
 def _explained(question: Question, viewer: Account, parts: Services) -> Response:
     member = family_member(parts, viewer, question.account_id)
     media = STAND_IN_MEDIA if question.product is Product.MMS else {}
-    document = {**_STAND_IN, **media, **question.model_dump(exclude={"at"}), **sending_ids(member)}
+    left_out = {"at"} if question.body else {"at", "body"}
+    document = {**_STAND_IN, **media, **question.model_dump(exclude=left_out), **sending_ids(member)}
     read_message(document)
     moment = parse_moment(question.at) if question.at else parts.store.clock()
     explained = inquire(parts.store, parts.rules, document, parts.settings.policy, moment=moment)

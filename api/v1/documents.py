@@ -149,6 +149,14 @@ class DestinationModeOut(BaseModel):
     set_for: str | None
 
 
+class ContentOut(BaseModel):
+    """What a text holds that the recipient's country has a rule for."""
+
+    has_url: bool
+    has_shortener: bool
+    has_phone: bool
+
+
 class DecisionOut(BaseModel):
     """A decision; without a sender, `reason` is the code under which the message would be parked."""
 
@@ -169,6 +177,7 @@ class DecisionOut(BaseModel):
     destination: DestinationModeOut | None = Field(None, description="null where the account itself is the problem")
     sentence: str
     candidates: list[CandidateOut]
+    content: ContentOut | None = Field(None, description="only where the text holds what the country has a rule for")
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 

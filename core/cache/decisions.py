@@ -39,6 +39,19 @@ NO_GENERATION = -1
 log = Logger(__name__)
 
 
+class _Everywhere(dict[str, bool]):
+    """Every country, numbers too: too much in the key of a decision does no harm, too little does."""
+
+    def __contains__(self, country: object) -> bool:
+        return True
+
+    def get(self, _country: str, _default: object = None) -> bool:
+        return True
+
+
+_EVERYWHERE = _Everywhere()
+
+
 class DecisionSource(Protocol):
     """What the cache asks of SQL; every method may raise StoreUnavailableError."""
 
@@ -104,6 +117,15 @@ class DecisionCache:
             else:
                 found[request] = entry[2]
         return found | self._find(unsure, generation, now) if unsure else found
+
+    def content_countries(self) -> Mapping[str, bool]:
+        """The countries whose rules look at what texts hold; every country, where no rules can be read at present."""
+        if not self._store_breaker.open:
+            try:
+                return self._current_rules().content_countries
+            except StoreUnavailableError:
+                self._store_breaker.trip()
+        return _EVERYWHERE if self._rules is None else self._rules[1].content_countries
 
     def _find(self, unsure: Sequence[Request], generation: int, now: datetime) -> dict[Request, Verdict]:
         marks = self._marks(unsure)

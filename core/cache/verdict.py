@@ -14,7 +14,7 @@ from core.errors import ParkReason
 from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 5
+VERDICT_FORM = 6
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from core.campaigns.batch import CHUNK, Batch, ExtendedRow, RefusedRow, Row
+from core.content.inspection import Content
 from core.contract.decode import ExtendedMessage
 from core.contract.ids import MessageIds, known_ids
 from core.encoding import encode_json
@@ -34,7 +35,8 @@ def assign_chunk(assigner: Assigner, batch: Batch, chunk: int) -> Outcome:
 def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
     """Add the recipients of a chunk to `messages`; gives those that break the contract."""
     refused: list[Parked] = []
-    groups: dict[str, Group] = {}
+    groups: dict[str | tuple[str, Content], Group] = {}
+    content_countries = messages.content_countries
     like, tail = _message_like(batch)
     may_be_alike, stem, first = like.expires_at is None, batch.stem, chunk * CHUNK
     for position, row in enumerate(batch.rows[first : first + CHUNK], first):
@@ -46,7 +48,10 @@ def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
             and (country := settled_country(row.to))
         ):
             # Nearly every recipient: nothing of its own but number, text and id.
-            group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
+            if country in content_countries:
+                group = _group_by_content(messages, groups, like, country, body)
+            else:
+                group = groups.get(country) or groups.setdefault(country, messages.group(like, country))
             messages.entries.append((position, group, row.message_id or f"{stem}-{position}", row.to, body, tail))
         elif isinstance(row, RefusedRow):
             message_id = known_ids(row.value).get("message_id")
@@ -57,6 +62,18 @@ def _add_chunk(batch: Batch, chunk: int, messages: Messages) -> list[Parked]:
         else:
             messages.add(position, _message(batch, like, position, row))
     return refused
+
+
+def _group_by_content(
+    messages: Messages,
+    groups: dict[str | tuple[str, Content], Group],
+    like: ExtendedMessage,
+    country: str,
+    body: str,
+) -> Group:
+    content = messages.content(body, country)
+    key = (country, content)
+    return groups.get(key) or groups.setdefault(key, messages.group(like, country, content))
 
 
 def _message_like(batch: Batch) -> tuple[ExtendedMessage, bytes]:

@@ -123,6 +123,10 @@ REJECTIONS: Mapping[Rejection, CodeInfo] = {
         "the country asks for its mark of promotion in the name, or forbids it in others",
         "register the name as the country asks for it",
     ),
+    Rejection.CONTENT_NOT_ALLOWED: CodeInfo(
+        "the country does not take from such a sender what the text holds: a link, a shortened link, a telephone number",
+        "leave it out, or register the sender where that is enough; `explain --body` shows what was found",
+    ),
     Rejection.DEDICATED_AVAILABLE: CodeInfo("it is shared, and the account holds a compliant sender of its own here"),
     Rejection.COMPLIANT_AVAILABLE: CodeInfo("carriers would alter it, and a compliant sender exists"),
 }

@@ -11,7 +11,7 @@ from core.sender import SenderType
 
 
 class Permission(StrEnum):
-    """Whether something may be sent from a name: by anybody, by registered names only, or by nobody."""
+    """Whether something may be sent: by anybody, by registered senders only, or by nobody."""
 
     YES = "yes"
     REGISTRATION = "registration"
@@ -24,6 +24,10 @@ class Certainty(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+
+#: What a text may hold -> the field that says who may send it, of a profile and of a rule.
+CONTENT_FIELDS = {"has_url": "url_allowed", "has_shortener": "shortener_allowed", "has_phone": "phone_allowed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class CountryProfile:
     `generic_words` are generic in this country beside those that are so everywhere, and `promotional_affix` is what
     marks a promotional name. In both a star stands for any characters: `INFO` is the whole name, `*INFO*` is
     contained in it, `AD-*` begins it.
+    `url_allowed`, `shortener_allowed` and `phone_allowed`: links, links by a public shortener and telephone numbers in
+    texts, whatever the sender type, unless its rule says otherwise.
     `facts` are the dated ones; `at` puts those in force into the fields.
     """
 
@@ -90,6 +96,8 @@ class CountryProfile:
     promotional_allowed: Permission | None = None
     promotional_window: str = ""
     url_allowed: Permission | None = None
+    shortener_allowed: Permission | None = None
+    phone_allowed: Permission | None = None
     facts: tuple[ProfileFact, ...] = ()
 
     def at(self, moment: datetime) -> CountryProfile:

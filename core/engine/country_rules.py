@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
-from core.engine.country_profile import Certainty, CountryProfile, ProfileFact
+from core.engine.country_profile import CONTENT_FIELDS, Certainty, CountryProfile, Permission, ProfileFact
 from core.sender import Product, SenderType
 
 
@@ -50,6 +50,8 @@ class CountryRule:
     `confidence` counts the providers that agree on the country's name rule, `sources_total` those that spoke at all;
     where the rule rests on sources of its own, both count these, and `certainty` says how sure they are.
     `override_reason`, where set, marks a local correction.
+    `url_allowed`, `shortener_allowed` and `phone_allowed` say who may send such a text from this sender type; None: as
+    the country's profile has it.
     """
 
     country: str
@@ -67,6 +69,9 @@ class CountryRule:
     override_reason: str | None = None
     sources_total: int = 0
     certainty: Certainty | None = None
+    url_allowed: Permission | None = None
+    shortener_allowed: Permission | None = None
+    phone_allowed: Permission | None = None
 
     def admits(self, sender_country: str | None) -> bool:
         """Whether the rule speaks for a sender of that country; an unnamed country is on no list."""
@@ -117,13 +122,17 @@ _RankedRules = Mapping[tuple[str, SenderType], tuple[CountryRule, ...]]
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """All rules of one version. Immutable; shared by every decision of a worker until the rules' epoch changes."""
+    """All rules of one version. Immutable; shared by every decision of a worker until the rules' epoch changes.
+
+    `content_countries` are those with a rule on what a text may hold, at whatever time, and whether one is on numbers.
+    """
 
     version: str
     rules: Mapping[str, tuple[CountryRule, ...]] = field(default_factory=dict)
     profiles: Mapping[str, CountryProfile] = field(default_factory=dict)
     _ranked: _RankedRules = field(init=False, repr=False, compare=False)
     _boundaries: Mapping[str, tuple[datetime, ...]] = field(init=False, repr=False, compare=False)
+    content_countries: Mapping[str, bool] = field(init=False, repr=False, compare=False)
     _profiles_seen: dict[tuple[str, int], CountryProfile] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -135,6 +144,13 @@ class RuleBook:
             for country, rules in self.rules.items()
         }
         object.__setattr__(self, "_boundaries", dated)
+        looked_at = {
+            country: _content_looked_at(held, self.profiles.get(country)) for country, held in self.rules.items()
+        }
+        looked_at |= {region: looked_at[home] for region, home in REGION_HOMES.items() if home in looked_at}
+        numbers = CONTENT_FIELDS["has_phone"]
+        content = {country: numbers in fields for country, fields in looked_at.items() if fields}
+        object.__setattr__(self, "content_countries", content)
 
     @classmethod
     def of(cls, version: str, rules: Iterable[CountryRule], profiles: Iterable[CountryProfile] = ()) -> RuleBook:
@@ -310,6 +326,18 @@ def _boundaries(rules: Iterable[CountryRule], facts: Iterable[ProfileFact]) -> t
     dated: tuple[CountryRule | ProfileFact, ...] = (*rules, *facts)
     ends = {end for each in dated for end in (each.effective_from, each.effective_until) if end is not None}
     return tuple(sorted(ends))
+
+
+def _content_looked_at(rules: Iterable[CountryRule], profile: CountryProfile | None) -> set[str]:
+    """The fields on content in which somebody is refused something, at whatever time."""
+    said: list[tuple[str, Permission | None]] = [
+        (name, getattr(each, name))
+        for name in CONTENT_FIELDS.values()
+        for each in (*rules, profile)
+        if each is not None
+    ]
+    said += [(fact.field, fact.value) for fact in (profile.facts if profile else ())]
+    return {name for name, value in said if name in CONTENT_FIELDS.values() and value not in (None, Permission.YES)}
 
 
 def _grouped(rules: Iterable[CountryRule], countries: Iterable[str]) -> dict[str, tuple[CountryRule, ...]]:

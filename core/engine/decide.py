@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from core.content.inspection import NO_CONTENT
 from core.engine.country_rules import Grade, RuleBook
 from core.engine.decision import (
     Candidate,
@@ -113,6 +114,7 @@ def _park_reason(context: RequestContext, facts: Facts) -> ParkReason:
     request = context.request
     no_replies, no_product = {"reply_expected": False}, {"product": Product.SMS}
     for reason, changes in (
+        (ParkReason.CONTENT_NOT_ALLOWED, {"content": NO_CONTENT}),
         (ParkReason.NO_SENDER_FOR_REPLIES, no_replies),
         (ParkReason.NO_SENDER_FOR_PRODUCT, no_product),
         (ParkReason.NO_SENDER_FOR_PRODUCT, no_replies | no_product),
@@ -284,4 +286,6 @@ def _digest(decision: Decision) -> str:
     content += (decision.rules_version, until)
     if decision.pool:
         content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
+    if any(request.content):
+        content += (request.content,)
     return f"dec_{blake2b(msgspec.json.encode(content), digest_size=_DIGEST_BYTES).hexdigest()}"

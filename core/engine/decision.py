@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from core.content.inspection import NO_CONTENT, Content
 from core.engine.country_rules import Grade
 from core.engine.destinations import Destination, DestinationMode, DestinationSetting
 from core.errors import ParkReason
@@ -50,6 +51,7 @@ class Rejection(StrEnum):
     TRAFFIC_CLASS_NOT_ALLOWED = "TRAFFIC_CLASS_NOT_ALLOWED"
     PROMOTION_NOT_ALLOWED = "PROMOTION_NOT_ALLOWED"
     PROMOTIONAL_AFFIX = "PROMOTIONAL_AFFIX"
+    CONTENT_NOT_ALLOWED = "CONTENT_NOT_ALLOWED"
     DEDICATED_AVAILABLE = "DEDICATED_AVAILABLE"
     COMPLIANT_AVAILABLE = "COMPLIANT_AVAILABLE"
 
@@ -144,7 +146,8 @@ class Request(NamedTuple):
     """What a decision is made for; all messages with an equal request share one decision. A tuple: quick to look up.
 
     `account_id` is the account that sends and `subaccount_id` its sub-account, if one sends.
-    `override` is the batch's sender for this country.
+    `override` is the batch's sender for this country. `content` is what the text holds, told only where a rule of the
+    country looks at it, so that texts to all others share one decision.
     """
 
     account_id: str
@@ -155,6 +158,7 @@ class Request(NamedTuple):
     reply_expected: bool = False
     explicit: SenderRef | None = None
     override: SenderRef | None = None
+    content: Content = NO_CONTENT
 
 
 @dataclass(frozen=True, slots=True)

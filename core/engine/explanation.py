@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.engine.decision import Candidate, Chosen, Decision, NoSender, PoolMember, Reason, Warn
+from core.engine.decision import Candidate, Chosen, Decision, NoSender, PoolMember, Reason, Request, Warn
 from core.engine.graded_sender import label
 from core.engine.spread import pick_sender, tickets_of
 from core.moments import moment_text
@@ -20,6 +20,8 @@ _REASON_WORDS = {
     Reason.FOREIGN_SHARED: "a shared number from abroad",
 }
 
+_CONTENT_WORDS = {"has_url": "a link", "has_shortener": "a shortener", "has_phone": "a telephone number"}
+
 _WARNING_WORDS = {
     Warn.SENDER_ALTERED: "it arrives replaced or labelled",
     Warn.RULE_UNKNOWN: "nothing is known of the rule",
@@ -28,7 +30,10 @@ _WARNING_WORDS = {
 
 
 def explanation(decision: Decision) -> dict[str, object]:
-    """The decision as plain JSON values, complete: printing it later needs nothing else. `pool` only where there is one."""
+    """The decision as plain JSON values, complete: printing it later needs nothing else.
+
+    `pool` only where there is one, `content` only where the text holds what the country has a rule for.
+    """
     request = decision.request
     return {
         "decision_id": decision.decision_id,
@@ -48,6 +53,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         "destination": decision.destination.document(),
         "sentence": sentence(decision),
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
+        **({"content": request.content._asdict()} if any(request.content) else {}),
         **({"pool": _pool(decision.pool)} if decision.pool else {}),
     }
 
@@ -64,11 +70,16 @@ def for_recipient(decision: Decision, e164: str) -> Decision:
 def sentence(decision: Decision) -> str:
     """Why this sender, or why none, in one English sentence."""
     request, outcome = decision.request, decision.outcome
-    what = f"{request.product} to {request.country}"
+    what = f"{request.product}{_content_words(request)} to {request.country}"
     if isinstance(outcome, NoSender):
         return f"No sender for {what} ({outcome.park}): {decision.detail}."
     name = label(outcome.sender.sender_id, outcome.sender.sender_type)
     return f"{name} sends {what}{as_what(decision)}: {decision.detail}."
+
+
+def _content_words(request: Request) -> str:
+    words = [_CONTENT_WORDS[name] for name in request.content.names]
+    return f" with {' and '.join(words)}" if words else ""
 
 
 def as_what(decision: Decision) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.engine.country_profile import Permission, matches
+from core.content.inspection import Content
+from core.engine.country_profile import CONTENT_FIELDS, Permission, matches
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, Rejection, UnknownRule
 from core.engine.generic_names import generic_word
@@ -225,6 +226,26 @@ def promotional_affix(graded: GradedSender) -> str | None:
     return f"in {graded.context.request.country} promotional names {place} {affix.strip('*')}"
 
 
+def content_not_allowed(graded: GradedSender) -> str | None:
+    """Some countries take links, or telephone numbers, from registered senders only, or from nobody."""
+    for name in graded.context.request.content.names:
+        field = CONTENT_FIELDS[name]
+        of_type = graded.rule and getattr(graded.rule, field)
+        allowed = of_type or getattr(graded.context.profile, field)
+        if allowed is Permission.NO or (allowed is Permission.REGISTRATION and not graded.registered):
+            whom = "" if allowed is Permission.NO else " but registered ones"
+            senders = f"{graded.sender.sender_type} senders" if of_type else "senders"
+            return f"{graded.context.request.country} takes no {_CONTENT_WORDS[name]} in texts of any {senders}{whom}"
+    return None
+
+
+_CONTENT_WORDS = {
+    "has_url": "links",
+    "has_shortener": "links by a public shortener",
+    "has_phone": "telephone numbers",
+}
+
+
 def _is_promotional(graded: GradedSender) -> bool:
     return graded.context.request.traffic_class is TrafficClass.PROMOTIONAL
 
@@ -239,6 +260,7 @@ class Kind(NamedTuple):
     grade: Grade
     product: Product
     reply_expected: bool
+    content: Content
 
 
 class Filter(NamedTuple):
@@ -277,6 +299,10 @@ def _replies(kind: Kind) -> bool:
     return kind.reply_expected
 
 
+def _content(kind: Kind) -> bool:
+    return any(kind.content)
+
+
 #: The first that a sender fails names its rejection.
 FILTERS: tuple[Filter, ...] = (
     Filter(Rejection.NOT_OWNED, not_owned, _everything),
@@ -296,6 +322,7 @@ FILTERS: tuple[Filter, ...] = (
     Filter(Rejection.TRAFFIC_CLASS_NOT_ALLOWED, traffic_class_not_allowed, _everything),
     Filter(Rejection.PROMOTION_NOT_ALLOWED, promotion_not_allowed, _names),
     Filter(Rejection.PROMOTIONAL_AFFIX, promotional_affix, _names),
+    Filter(Rejection.CONTENT_NOT_ALLOWED, content_not_allowed, _content),
 )
 
 
@@ -308,7 +335,8 @@ def _asked(*kind: Any) -> tuple[Filter, ...]:
 def screen(graded: GradedSender) -> Screened:
     """The sender after the filters."""
     request = graded.context.request
-    for code, fails, _ in _asked(graded.sender.sender_type, graded.grade, request.product, request.reply_expected):
+    kind = (graded.sender.sender_type, graded.grade, request.product, request.reply_expected, request.content)
+    for code, fails, _ in _asked(*kind):
         words = fails(graded)
         if words is not None:
             return Screened(graded, code, words)

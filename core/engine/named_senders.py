@@ -41,6 +41,7 @@ _PARKED_AS = {
     Rejection.NOT_ACTIVE: ParkReason.SENDER_NOT_ACTIVE,
     Rejection.NO_REPLIES: ParkReason.NO_SENDER_FOR_REPLIES,
     Rejection.PRODUCT_NOT_SUPPORTED: ParkReason.NO_SENDER_FOR_PRODUCT,
+    Rejection.CONTENT_NOT_ALLOWED: ParkReason.CONTENT_NOT_ALLOWED,
 }
 OUTRANKED = "arrives replaced or labelled, and the account holds a compliant sender"
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict
+from core.content.inspection import NO_CONTENT, Content, content_of
 from core.contract.decode import Message, decode_message
 from core.contract.ids import MARK_BYTES, NO_IDS, MessageIds, account_hash, digest_of
 from core.encoding import WHOLE_DOCUMENT, ContractError
@@ -66,7 +67,11 @@ class Verdicts(Protocol):
 
 
 #: What a group's decision depends on: the fields of a Request. A plain tuple is the quickest to make, and equal to it.
-_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None]
+_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None, Content]
+
+#: The countries whose rules look at what a text holds, and whether at telephone numbers too.
+ContentCountries = Mapping[str, bool]
+NOWHERE: ContentCountries = {}
 
 
 class Group:
@@ -108,8 +113,11 @@ class Messages:
         overrides: Mapping[str, SenderRef] = _NO_OVERRIDES,
         *,
         beside_first_edition: bool = True,
+        content_countries: ContentCountries = NOWHERE,
     ) -> None:
         self.now, self._overrides, self._beside_first_edition = now, overrides, beside_first_edition
+        self.content_countries = content_countries
+        self._seen: tuple[str, Content, bool] = ("", NO_CONTENT, True)
         self.groups: dict[_Key, Group] = {}
         self.entries: list[Entry] = []
         self.parked: list[Parked] = []
@@ -121,12 +129,23 @@ class Messages:
             self.parked.append(located)
             return
         e164, country = located
-        group = self.group(message, country)
+        group = self.group(message, country, self.content(message.body, country))
         self.entries.append((place, group, message.message_id, e164, message.body, tail_of(message)))
 
-    def group(self, message: Message, country: str) -> Group:
-        """The group of a message to `country`."""
-        key = _key(message, country, self._overrides.get(country))
+    def content(self, body: str, country: str) -> Content:
+        """What the text holds, as far as rules of the country look at it; a text that many share is read once."""
+        numbers = self.content_countries.get(country)
+        if numbers is None:
+            return NO_CONTENT
+        seen, content, with_numbers = self._seen
+        if body is not seen or numbers is not with_numbers:
+            content = content_of(body, numbers=numbers)
+            self._seen = (body, content, numbers)
+        return content
+
+    def group(self, message: Message, country: str, content: Content = NO_CONTENT) -> Group:
+        """The group of a message to `country` whose text holds this."""
+        key = _key(message, country, self._overrides.get(country), content)
         found = self.groups.get(key)
         if found is None:
             found = self.groups[key] = Group(key, message, beside_first_edition=self._beside_first_edition)
@@ -143,10 +162,14 @@ class Assigner:
         max_bytes: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         beside_first_edition: Callable[[], bool] = lambda: True,
+        content_countries: Callable[[], ContentCountries] = lambda: NOWHERE,
     ) -> None:
-        """`beside_first_edition`: whether workers may take the same messages that know no ids of sub-accounts."""
+        """`beside_first_edition`: whether workers may take the same messages that know no ids of sub-accounts.
+
+        `content_countries` may be asked once a batch.
+        """
         self._decisions, self._max_bytes, self._clock = decisions, max_bytes, clock
-        self._beside_first_edition = beside_first_edition
+        self._beside_first_edition, self._content_countries = beside_first_edition, content_countries
 
     def assign(self, documents: Sequence[bytes]) -> Outcome:
         """Assign a batch of JSON documents. Total: no document, however broken, makes it raise."""
@@ -160,7 +183,12 @@ class Assigner:
 
     def new_batch(self, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES) -> Messages:
         """An empty batch; `overrides` are its own senders by country."""
-        return Messages(self._clock(), overrides, beside_first_edition=self._beside_first_edition())
+        return Messages(
+            self._clock(),
+            overrides,
+            beside_first_edition=self._beside_first_edition(),
+            content_countries=self._content_countries(),
+        )
 
     def finish(self, batch: Messages) -> Outcome:
         """Write every message of a batch with the verdict of its group."""
@@ -223,7 +251,7 @@ def _locate(place: int, message: Message, now: datetime) -> tuple[str, str] | Pa
     return e164, country
 
 
-def _key(message: Message, country: str, override: SenderRef | None) -> _Key:
+def _key(message: Message, country: str, override: SenderRef | None, content: Content) -> _Key:
     return (
         message.account_id,
         message.subaccount_id,
@@ -233,18 +261,23 @@ def _key(message: Message, country: str, override: SenderRef | None) -> _Key:
         message.reply_expected,
         SenderRef(clean_sender_id(message.sender_id), message.sender_type) if message.sender_id else None,
         override,
+        content,
     )
 
 
 def request_for(
-    message: Message, now: datetime, overrides: Mapping[str, SenderRef] = _NO_OVERRIDES
+    message: Message,
+    now: datetime,
+    overrides: Mapping[str, SenderRef] = _NO_OVERRIDES,
+    content_countries: ContentCountries = NOWHERE,
 ) -> Request | Parked:
     """What is to be decided for one message, by the steps that a batch takes; or why it is parked before that."""
     located = _locate(0, message, now)
     if isinstance(located, Parked):
         return located
     country = located[1]
-    return Request(*_key(message, country, overrides.get(country)))
+    content = Messages(now, content_countries=content_countries).content(message.body, country)
+    return Request(*_key(message, country, overrides.get(country), content))
 
 
 def _unsendable(place: int, group: Group, message_id: str, verdict: ParkVerdict) -> Parked:

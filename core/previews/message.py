@@ -41,13 +41,14 @@ def inquire(
         message = read_message(document)
     except ContractError as error:
         return _undecided(document, None, ParkReason.INVALID_MESSAGE, str(error))
-    request = request_for(message, moment)
+    in_use = rules()
+    request = request_for(message, moment, content_countries=in_use.content_countries)
     if not isinstance(request, Request):
         return _undecided(document, request.ids.country, request.reason, request.detail)
     facts = store.load_facts([request])[request]
     if isinstance(facts, AccountProblem):
         return _undecided(document, request.country, facts.reason, facts.detail)
-    decision = decide(request, facts, rules(), policy, moment)
+    decision = decide(request, facts, in_use, policy, moment)
     return explanation(for_recipient(decision, parse_recipient(message.to, message.country).e164))
 
 

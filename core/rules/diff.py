@@ -13,6 +13,8 @@ from core.moments import boundary_text
 from core.rules.documents import PROFILE_FIELDS
 from core.sender import SenderType
 
+_CONTENT_WORDS = {"url_allowed": "links", "shortener_allowed": "shorteners", "phone_allowed": "telephone numbers"}
+
 _Key = tuple[SenderType, SenderOrigin]
 
 
@@ -47,6 +49,9 @@ def described_rule(rule: CountryRule) -> str:
         parts.append(f"(unregistered: {rule.unregistered})")
     if rule.only_sender_countries:
         parts.append(f"for senders of {', '.join(rule.only_sender_countries)}")
+    for name, words in _CONTENT_WORDS.items():
+        if (allowed := getattr(rule, name)) is not None:
+            parts.append(f"{words}: {allowed}")
     if rule.effective_from is not None:
         parts.append(f"from {boundary_text(rule.effective_from)}")
     if rule.effective_until is not None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from core.engine.country_profile import CountryProfile, ProfileFact
+from core.engine.country_profile import CONTENT_FIELDS, CountryProfile, ProfileFact
 from core.engine.country_rules import CountryRule, RuleBook
 
 _FULL_DATE = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
@@ -24,7 +24,7 @@ _DATE_LENGTH = len("2026-01-31")
 RULE_FIELDS = (
     *("country", "sender_type", "sender_country", "status", "effective_from", "effective_until"),
     *("only_sender_countries", "unregistered", "sources", "as_of", "confidence", "sources_total", "notes"),
-    *("override_reason", "certainty"),
+    *("override_reason", "certainty", *CONTENT_FIELDS.values()),
 )
 
 #: The same for a profile; what every country has stands before what few have.
@@ -33,7 +33,8 @@ PROFILE_FIELDS = (
     *("alpha_charset_notes", "generic_senders_blocked", "type_preference", "alpha_majority"),
     *("alpha_local_registration", "delivery_receipts", "confidence", "sources_total", "sources", "as_of", "notes"),
     *("alpha_case_sensitive", "alpha_min_length", "alpha_characters", "alpha_not_first", "alpha_needs_letter"),
-    *("generic_words", "promotional_affix", "promotional_allowed", "promotional_window", "url_allowed", "facts"),
+    *("generic_words", "promotional_affix", "promotional_allowed", "promotional_window", "url_allowed"),
+    *("shortener_allowed", "phone_allowed", "facts"),
 )
 
 #: And of a fact with dates.

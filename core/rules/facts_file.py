@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
-from core.engine.country_profile import Certainty, ProfileFact
+from core.engine.country_profile import CONTENT_FIELDS, Certainty, Permission, ProfileFact
 from core.engine.country_rules import Grade
 from core.errors import FieldError
 from core.file_lines import Moment, Text, field_errors, place
@@ -39,15 +39,16 @@ RULE_SUBJECTS: Mapping[str, str] = {
 }
 PROFILE = "profile"
 
+#: A fact whose sources contradict each other.
+UNKNOWN = "unknown"
+
 STATUSES = ("allowed", "registration_required", "overwritten", "prohibited", "unknown")
 GRADES = tuple(grade.value for grade in Grade if grade is not Grade.COMPLIANT)
+_PERMISSIONS = ("", UNKNOWN, *Permission)
 _ANSWERS = {"yes": True, "no": False}
 
 #: A space as a character of a list of characters, and the empty list.
 SPACE, NOTHING = "space", "none"
-
-#: A fact whose sources contradict each other.
-UNKNOWN = "unknown"
 
 
 def _empty_is_none(cell: Any) -> Any:
@@ -168,7 +169,8 @@ def _meaning_errors(fact: Fact, line: int) -> Iterator[FieldError]:
         except ValueError:
             yield FieldError(place(line, "new_value", "column"), f"{fact.new_value!r} is no value of {fact.field}")
         return
-    known = {"status": STATUSES, "unregistered": GRADES, "note": None}
+    permissions = dict.fromkeys(CONTENT_FIELDS.values(), _PERMISSIONS)
+    known = {"status": STATUSES, "unregistered": GRADES, "note": None, **permissions}
     if fact.field not in known:
         yield FieldError(place(line, "field", "column"), f"{fact.field!r} is not one of: {', '.join(known)}")
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
-from core.engine.country_profile import Certainty, CountryProfile, Permission, ProfileFact
+from core.engine.country_profile import CONTENT_FIELDS, Certainty, CountryProfile, Permission, ProfileFact
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.file_lines import Flag, Moment, Text
 from core.rules.fields import AlphaLength, Count, CountryCode, MarkedWord, MaybeMarkedWord
@@ -32,7 +32,7 @@ FACT_FIELDS: Mapping[str, Any] = {
     "promotional_affix": MaybeMarkedWord,
     "promotional_allowed": _MAYBE_PERMISSION,
     "promotional_window": Text,
-    "url_allowed": _MAYBE_PERMISSION,
+    **dict.fromkeys(CONTENT_FIELDS.values(), _MAYBE_PERMISSION),
 }
 _FACT_READERS = {name: TypeAdapter[Any](form) for name, form in FACT_FIELDS.items()}
 
@@ -100,7 +100,9 @@ class CountryLine(_Line):
     promotional_affix: MaybeMarkedWord = ""
     promotional_allowed: Permission | None = None
     promotional_window: Text = ""
-    url_allowed: Permission | None = None
+    url_allowed: Permission | None = Field(None, description="links in texts, from every sender type")
+    shortener_allowed: Permission | None = Field(None, description="links by a public shortener")
+    phone_allowed: Permission | None = Field(None, description="telephone numbers in texts")
     facts: tuple[FactLine, ...] = ()
 
     def profile(self) -> CountryProfile:
@@ -127,6 +129,9 @@ class RuleLine(_Line):
     sources_total: Count = 0
     notes: Text = ""
     certainty: Certainty | None = None
+    url_allowed: Permission | None = Field(None, description="links in texts; null: as the country's line has it")
+    shortener_allowed: Permission | None = None
+    phone_allowed: Permission | None = None
 
     def rule(self) -> CountryRule:
         """As the engine reads it."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, text, update
 
 from core.countries import country_error
+from core.engine.country_profile import CONTENT_FIELDS, Permission
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.rules.documents import book_as_dict, book_from_dict, version_date
@@ -212,6 +213,9 @@ def _overrides() -> Select[*tuple[Any, ...]]:
 
 
 def _override(row: Row[*tuple[Any, ...]]) -> RuleOverride:
+    content: dict[str, Any] = {
+        name: getattr(row, name) and Permission(getattr(row, name)) for name in CONTENT_FIELDS.values()
+    }
     rule = CountryRule(
         country=row.country,
         sender_type=SenderType(row.sender_type),
@@ -222,6 +226,7 @@ def _override(row: Row[*tuple[Any, ...]]) -> RuleOverride:
         sources=("override",),
         as_of=row.created_at.date().isoformat(),
         override_reason=row.reason,
+        **content,
     )
     return RuleOverride(row.id, rule, row.created_at, row.created_by, row.removed_at)
 
@@ -235,4 +240,5 @@ def _override_values(rule: CountryRule) -> dict[str, Any]:
         "unregistered": rule.unregistered.value,
         "reason": rule.override_reason,
         "until": rule.effective_until,
+        **{name: getattr(rule, name) for name in CONTENT_FIELDS.values()},
     }

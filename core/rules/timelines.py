@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from core.engine.country_profile import Certainty
+from core.engine.country_profile import CONTENT_FIELDS, Certainty, Permission
 from core.engine.country_rules import Grade
 from core.moments import parse_moment
-from core.rules.facts_file import Fact
+from core.rules.facts_file import UNKNOWN, Fact
 from core.rules.wide_file import Row, dated_columns
 
 _SURENESS = (Certainty.LOW, Certainty.MEDIUM, Certainty.HIGH)
@@ -19,7 +20,8 @@ _SURENESS = (Certainty.LOW, Certainty.MEDIUM, Certainty.HIGH)
 class Phase:
     """A status while it holds. `facts` are those that it rests on, and `on_the_line` whether the line says so too.
 
-    A fact without sources of its own is the line's, to which it gives a date.
+    A fact without sources of its own is the line's, to which it gives a date. `content` says who may send texts that hold
+    a link and the like, by the field of a rule.
     """
 
     cell: str
@@ -28,6 +30,7 @@ class Phase:
     effective_until: datetime | None = None
     facts: tuple[Fact, ...] = ()
     on_the_line: bool = True
+    content: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def certainty(self) -> Certainty | None:
@@ -86,4 +89,7 @@ def _with_fact(phase: Phase, fact: Fact) -> Phase:
             return phase
         others = tuple(each for each in phase.facts if each.field != "unregistered")
         return replace(phase, unregistered=Grade(fact.new_value), facts=(fact, *others))
+    if fact.field in CONTENT_FIELDS.values():
+        allowed = None if fact.new_value in ("", UNKNOWN) else Permission(fact.new_value)
+        return replace(phase, content={**phase.content, fact.field: allowed}, facts=(fact, *phase.facts))
     return replace(phase, facts=(fact, *phase.facts))

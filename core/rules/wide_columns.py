@@ -127,6 +127,7 @@ class _Reader:
                 effective_until=phase.effective_until,
                 only_sender_countries=() if status is RuleStatus.BLOCKED else only,
                 unregistered=phase.unregistered,
+                **phase.content,
                 **_provenance(self._row, phase, why),
             )
 

@@ -287,6 +287,9 @@ class RuleOverrideColumns(TypedColumns):
     created_at: Named[datetime] = Column(Utc)
     created_by: Named[str] = Column(String(200))
     removed_at: Named[datetime | None] = Column(Utc)
+    url_allowed: Named[str | None] = Column(String(16))
+    shortener_allowed: Named[str | None] = Column(String(16))
+    phone_allowed: Named[str | None] = Column(String(16))
 
 
 RULE_OVERRIDES = Table("rule_overrides", METADATA, RuleOverrideColumns)

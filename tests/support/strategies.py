@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
+from core.content.inspection import NO_CONTENT, Content
 from core.engine.country_profile import Certainty, CountryProfile, Permission, ProfileFact
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
@@ -119,6 +120,7 @@ general_rules = st.builds(
     st.lists(st.sampled_from(STATUSES), min_size=len(SenderType), max_size=len(SenderType)),
     st.sampled_from(Grade),
 )
+permissions = st.none() | st.sampled_from(Permission)
 special_rules = st.builds(
     CountryRule,
     country=st.just("AU"),
@@ -130,15 +132,17 @@ special_rules = st.builds(
     only_sender_countries=st.sampled_from([(), ("AU",)]),
     unregistered=st.sampled_from(Grade),
     certainty=mostly(None, st.sampled_from(Certainty)),
+    url_allowed=mostly(None, permissions),
+    phone_allowed=mostly(None, permissions),
 )
 
-permissions = st.none() | st.sampled_from(Permission)
 facts = st.one_of(
     st.builds(ProfileFact, st.just("alpha_max_length"), st.just(4), maybe_moments, maybe_moments),
     st.builds(ProfileFact, st.just("alpha_needs_letter"), st.booleans(), maybe_moments, maybe_moments),
     st.builds(ProfileFact, st.just("generic_words"), st.just(("*CM*",)), maybe_moments, maybe_moments),
     st.builds(ProfileFact, st.just("promotional_allowed"), permissions, maybe_moments, maybe_moments),
     st.builds(ProfileFact, st.just("promotional_affix"), st.just("AD-*"), maybe_moments, maybe_moments),
+    st.builds(ProfileFact, st.just("url_allowed"), permissions, maybe_moments, maybe_moments),
 )
 profiles = st.builds(
     CountryProfile,
@@ -153,6 +157,8 @@ profiles = st.builds(
     generic_words=st.sampled_from([(), ("*24*",)]),
     promotional_affix=mostly("", st.just("*24*")),
     promotional_allowed=mostly(None, permissions),
+    url_allowed=mostly(None, permissions),
+    shortener_allowed=mostly(None, permissions),
     facts=st.lists(facts, max_size=2).map(tuple),
 )
 
@@ -205,6 +211,7 @@ def _requests(named: bool) -> st.SearchStrategy[Request]:
         reply_expected=mostly(False, st.just(True)),
         explicit=ref,
         override=ref,
+        content=mostly(NO_CONTENT, st.builds(Content, st.booleans(), st.booleans(), st.booleans())),
     )
 
 

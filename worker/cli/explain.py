@@ -38,6 +38,7 @@ _STAND_IN_MEDIA = {"media_urls": ["https://example.com/explain"]}
 @sender_type_option
 @click.option("--reply-expected", is_flag=True, help="Only senders that can receive replies.")
 @traffic_class_option
+@click.option("--body", metavar="TEXT", help="The text, where what it holds matters (links, numbers); not kept.")
 @click.option("--at", "moment", type=Moment(), help="As of this moment instead of now; the inventory is today's.")
 @click.option("--decision", "decision_id", metavar="ID", help="Print the decision of a message, as it was made.")
 @json_option
@@ -73,7 +74,7 @@ def _decided(asked: Mapping[str, Any], moment: datetime | None) -> Mapping[str, 
         return inquire(
             session.store,
             session.store.active_rules,
-            {**_STAND_IN, **media, **asked},
+            {**_STAND_IN, **media, **{name: value for name, value in asked.items() if name != "body" or value}},
             session.settings.policy,
             moment=moment or session.store.clock(),
         )

@@ -421,7 +421,7 @@ def test_it_lists_no_type_for_mms_where_mms_does_not_arrive() -> None:
 def test_it_names_equal_content_alike_and_dates_it_by_its_newest_source() -> None:
     version = shipped_rules().version
     date, _, digest = version.rpartition("-")
-    assert date == "2026-11-27"
+    assert date == "2026-11-28"
     assert len(digest) == 6
 
 

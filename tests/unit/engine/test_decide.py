@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from core.content.inspection import Content
+from core.engine.country_profile import Permission
 from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decide import decide
 from core.engine.decision import (
@@ -22,6 +24,7 @@ from core.engine.decision import (
     Request,
     SenderRef,
 )
+from core.engine.explanation import explanation
 from core.sender import Product, RegistrationStatus, Sender, SenderStatus, SenderType, TrafficClass
 from tests.support.worlds import DAY, NOW, ask, book, chosen, default, fate, name, number, pool, registered, rule
 
@@ -436,6 +439,9 @@ def test_it_uses_a_named_sender_of_which_nothing_is_known_though_compliant_ones_
 
 # -- nothing fits -------------------------------------------------------------------------------------------------------
 
+LINK = Content(has_url=True)
+NO_LINKS = book(url_allowed=Permission.NO)
+
 NOTHING: dict[str, tuple[tuple[Sender, ...], RuleBook | None, dict[str, Any], str]] = {
     "no sender at all": ((), None, {}, "NO_COMPLIANT_SENDER"),
     "all refused": ((SUSPENDED, RIVALS), None, {}, "NO_COMPLIANT_SENDER"),
@@ -455,6 +461,20 @@ NOTHING: dict[str, tuple[tuple[Sender, ...], RuleBook | None, dict[str, Any], st
         {"product": Product.MMS, "reply_expected": True},
         "NO_SENDER_FOR_PRODUCT",
     ),
+    "only the content is in the way": ((GOOD,), NO_LINKS, {"content": LINK}, "CONTENT_NOT_ALLOWED"),
+    "more than the content is in the way": ((SUSPENDED,), NO_LINKS, {"content": LINK}, "NO_COMPLIANT_SENDER"),
+    "content and reply are in the way": (
+        (ONE_WAY,),
+        NO_LINKS,
+        {"content": LINK, "reply_expected": True},
+        "NO_COMPLIANT_SENDER",
+    ),
+    "content of a named sender, where the policy is to park": (
+        (GOOD,),
+        NO_LINKS,
+        {"content": LINK, "explicit": ref(GOOD), "policy": PARK},
+        "CONTENT_NOT_ALLOWED",
+    ),
     "altered and forbidden": (
         (name(),),
         ALTERED_NAMES,
@@ -470,6 +490,23 @@ def test_it_parks_with_the_requirement_that_is_in_the_way(label: str) -> None:
     decision = ask(senders, rules, **asked)
     assert (decision.sender, decision.park, decision.source, decision.reason) == (None, park, None, None)
     assert all(candidate.rejected for candidate in decision.candidates)
+
+
+def test_it_passes_over_a_sender_that_may_not_carry_a_link_and_says_so() -> None:
+    rules = book(url_allowed=Permission.REGISTRATION)
+    mine = replace(SECOND, registrations=registered())
+    decision = ask([GOOD, mine], rules, content=LINK, explicit=ref(GOOD))
+    assert (chosen(decision), decision.warnings) == (SECOND.sender_id, ("OVERRIDE_NOT_COMPLIANT_REVERTED",))
+    document = explanation(decision)
+    assert document["content"] == {"has_url": True, "has_shortener": False, "has_phone": False}
+    assert "SMS with a link to AU" in str(document["sentence"])
+
+
+def test_it_decides_as_before_where_a_text_holds_nothing() -> None:
+    plain = ask([GOOD])
+    assert "content" not in explanation(plain)
+    assert ask([GOOD], NO_LINKS).sender == plain.sender
+    assert ask([GOOD], content=LINK).decision_id != plain.decision_id
 
 
 def test_it_uses_altered_where_nothing_compliant_exists_and_warns() -> None:

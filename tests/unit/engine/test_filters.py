@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core.content.inspection import Content
 from core.engine.country_profile import Certainty, Permission
 from core.engine.country_rules import Grade, RuleBook, RuleStatus, SenderOrigin
 from core.engine.decision import AlteredSenders, InvalidOverride, Policy, Rejection, UnknownRule
@@ -22,6 +23,7 @@ HOME_ONLY = book(
 NOWHERE = book(
     rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.DOMESTIC), rule(LONGCODE, RuleStatus.BLOCKED, SenderOrigin.FOREIGN)
 )
+LINK = {"content": Content(has_url=True)}
 PROMOTION = {"traffic_class": TrafficClass.PROMOTIONAL}
 PENDING, REJECTED = RegistrationStatus.PENDING, RegistrationStatus.REJECTED
 
@@ -97,6 +99,41 @@ REFUSED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Rejection, str
         {},
         Rejection.NAME_GENERIC,
         "INFO within a name",
+    ),
+    "link where there is none": (
+        number(registrations=registered()),
+        book(url_allowed=Permission.NO),
+        LINK,
+        Rejection.CONTENT_NOT_ALLOWED,
+        "no links in texts of any senders",
+    ),
+    "link without registration": (
+        number(),
+        book(url_allowed=Permission.REGISTRATION),
+        LINK,
+        Rejection.CONTENT_NOT_ALLOWED,
+        "but registered ones",
+    ),
+    "link that the type may not carry": (
+        number(),
+        book(rule(LONGCODE, url_allowed=Permission.NO), url_allowed=Permission.YES),
+        LINK,
+        Rejection.CONTENT_NOT_ALLOWED,
+        "of any longcode senders",
+    ),
+    "short link": (
+        number(registrations=registered()),
+        book(shortener_allowed=Permission.NO, url_allowed=Permission.REGISTRATION),
+        {"content": Content(has_url=True, has_shortener=True)},
+        Rejection.CONTENT_NOT_ALLOWED,
+        "links by a public shortener",
+    ),
+    "telephone number": (
+        number(),
+        book(phone_allowed=Permission.NO),
+        {"content": Content(has_phone=True)},
+        Rejection.CONTENT_NOT_ALLOWED,
+        "telephone numbers",
     ),
     "promotion where there is none": (
         name(registrations=registered()),
@@ -409,6 +446,20 @@ ACCEPTED: dict[str, tuple[Sender, RuleBook | None, dict[str, Any], Grade]] = {
         Grade.COMPLIANT,
     ),
     "no reply expected where long codes are one-way": (number(), book(two_way_long_code=False), {}, Grade.COMPLIANT),
+    "link that the type may carry where others may not": (
+        number(),
+        book(rule(LONGCODE, url_allowed=Permission.YES), url_allowed=Permission.NO),
+        LINK,
+        Grade.COMPLIANT,
+    ),
+    "link of a registered sender": (
+        number(registrations=registered()),
+        book(url_allowed=Permission.REGISTRATION),
+        LINK,
+        Grade.COMPLIANT,
+    ),
+    "link where nothing is said": (number(), None, LINK, Grade.COMPLIANT),
+    "no link where there may be none": (number(), book(url_allowed=Permission.NO), {}, Grade.COMPLIANT),
     "its own class of traffic": (
         number(traffic_classes=frozenset({TrafficClass.OTP})),
         None,
@@ -480,6 +531,7 @@ def test_it_asks_the_filters_in_the_order_of_the_contract() -> None:
         Rejection.TRAFFIC_CLASS_NOT_ALLOWED,
         Rejection.PROMOTION_NOT_ALLOWED,
         Rejection.PROMOTIONAL_AFFIX,
+        Rejection.CONTENT_NOT_ALLOWED,
     ]
 
 

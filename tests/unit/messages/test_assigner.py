@@ -12,6 +12,7 @@ import pytest
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict, sender_fields
 from core.campaigns.assigning import assign_chunk
 from core.campaigns.batch import read_batch
+from core.content.inspection import Content
 from core.contract.ids import MessageIds
 from core.contract.models import EnrichedMessage
 from core.engine.decision import Request
@@ -181,3 +182,32 @@ def test_it_tells_the_size_of_a_text_that_a_chunk_shares() -> None:
     outcome = assign_chunk(Assigner(Verdicts(), max_bytes=MAX_BYTES, clock=lambda: NOW), batch, 0)
     sizes = [(each["encoding"], each["segments"]) for each in map(json.loads, outcome.payloads)]
     assert sizes == [("UCS-2", 2)] * 3 + [("GSM-7", 1)]
+
+
+def content_asked(countries: Mapping[str, bool], *texts: str) -> list[Content]:
+    verdicts = Verdicts()
+    assigner = Assigner(verdicts, max_bytes=MAX_BYTES, clock=lambda: NOW, content_countries=lambda: countries)
+    assigner.assign([document(message_id=f"m{n}", body=text) for n, text in enumerate(texts)])
+    return [request.content for request in verdicts.asked]
+
+
+def test_it_tells_texts_apart_only_where_the_country_looks_at_them() -> None:
+    texts = ("hello", "see acme.com", "see acme.com/2", "bit.ly/x", "call +61491570156")
+    assert content_asked({"NZ": True}, *texts) == [Content()]
+    assert content_asked({"AU": False}, *texts) == [Content(), Content(True), Content(True, True)]
+    assert content_asked({"AU": True}, *texts)[-1] == Content(has_phone=True)
+
+
+def test_it_tells_the_texts_of_a_chunk_apart_where_the_country_looks_at_them() -> None:
+    shared = {"account_id": "acme", "campaign_id": "c", "batch_id": "b", "body": "see acme.com"}
+    recipients = [{"to": f"+6149157015{n}"} for n in range(3)] + [
+        {"to": "+61491570159", "body": "hello"},
+        {"to": "+64211234567"},
+        {"to": "0491 570 158", "country": "AU"},
+    ]
+    verdicts = Verdicts()
+    assigner = Assigner(verdicts, max_bytes=MAX_BYTES, clock=lambda: NOW, content_countries=lambda: {"AU": False})
+    outcome = assign_chunk(assigner, read_batch(shared | {"recipients": recipients}), 0)
+    asked = [(request.country, request.content.has_url) for request in verdicts.asked]
+    assert asked == [("AU", True), ("AU", False), ("NZ", False)]
+    assert sorted(outcome.indexes) == [0, 1, 2, 3, 5]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.content.inspection import Content
 from core.engine.country_profile import Permission
 from core.engine.country_rules import Grade, grade_of
 from core.engine.decide import decide
@@ -141,6 +142,7 @@ PROFILES: list[tuple[str, str, str, Any]] = [
     ("AU", "alpha_charset_notes", TODAY, "printable ASCII, 2 to 11 characters, not digits alone"),
     ("AU", "alpha_case_sensitive", TODAY, False),
     ("BW", "generic_senders_blocked", TODAY, True),
+    ("CN", "url_allowed", TODAY, Permission.REGISTRATION),
     ("DK", "url_allowed", TODAY, Permission.REGISTRATION),
     ("ES", "alpha_case_sensitive", "2026-09-14", None),
     ("ES", "alpha_case_sensitive", "2026-09-15", True),
@@ -167,6 +169,15 @@ PROFILES: list[tuple[str, str, str, Any]] = [
     ("GB", "generic_words", TODAY, ("*ALERT*", "*INFO*", "*VERIFY*")),
     ("IL", "alpha_local_registration", TODAY, True),
     ("IN", "alpha_case_sensitive", TODAY, True),
+    ("IN", "alpha_charset_notes", "2025-05-05", "letters only (6)"),
+    (
+        "IN",
+        "alpha_charset_notes",
+        "2025-05-06",
+        "letters only (6); operators put -P, -S, -T or -G behind it, by the class of the text",
+    ),
+    ("IN", "url_allowed", "2024-09-30", None),
+    ("IN", "url_allowed", "2024-10-01", Permission.REGISTRATION),
     ("IQ", "alpha_case_sensitive", TODAY, True),
     ("IQ", "alpha_local_registration", TODAY, True),
     ("IS", "url_allowed", TODAY, Permission.REGISTRATION),
@@ -179,16 +190,21 @@ PROFILES: list[tuple[str, str, str, Any]] = [
     ("KW", "alpha_case_sensitive", TODAY, True),
     ("LK", "promotional_allowed", TODAY, Permission.NO),
     ("MA", "alpha_case_sensitive", TODAY, True),
-    ("MY", "url_allowed", TODAY, Permission.NO),
+    ("MY", "phone_allowed", "2024-08-31", None),
+    ("MY", "phone_allowed", "2024-09-01", Permission.NO),
+    ("MY", "url_allowed", "2024-08-31", None),
+    ("MY", "url_allowed", "2024-09-01", Permission.NO),
     ("NO", "generic_senders_blocked", TODAY, True),
     ("NO", "url_allowed", TODAY, Permission.REGISTRATION),
     ("PH", "generic_words", TODAY, ("*TEST*", "*MESSAGE*", "*SMS*", "*VERIFY*", "*OTP*", "SMART", "SUN")),
+    ("PL", "shortener_allowed", TODAY, Permission.NO),
     ("QA", "alpha_case_sensitive", TODAY, True),
     ("RO", "url_allowed", TODAY, Permission.REGISTRATION),
     ("SA", "alpha_case_sensitive", TODAY, True),
     ("SA", "promotional_affix", TODAY, "*-AD"),
     ("SA", "promotional_allowed", "2024-03-31", None),
     ("SA", "promotional_allowed", "2024-04-01", Permission.REGISTRATION),
+    ("SA", "shortener_allowed", TODAY, Permission.NO),
     ("SA", "url_allowed", TODAY, Permission.REGISTRATION),
     ("SE", "url_allowed", TODAY, Permission.REGISTRATION),
     ("TH", "alpha_case_sensitive", TODAY, True),
@@ -201,6 +217,8 @@ PROFILES: list[tuple[str, str, str, Any]] = [
     ("VN", "alpha_case_sensitive", TODAY, True),
 ]
 
+LINK = {"content": Content(has_url=True)}
+SHORT_LINK = {"content": Content(has_url=True, has_shortener=True)}
 PROMOTION = {"traffic_class": TrafficClass.PROMOTIONAL}
 
 #: label: country, name, registered, day, what the message is -> the code of its rejection, None: it may be used
@@ -231,6 +249,14 @@ NAMES: dict[str, tuple[str, str, bool, str, dict[str, Any], Rejection | None]] =
     "promotion to Jordan without the mark": ("JO", "Acme", True, TODAY, PROMOTION, Rejection.PROMOTIONAL_AFFIX),
     "promotion to Turkey": ("TR", "Acme", True, TODAY, PROMOTION, Rejection.PROMOTION_NOT_ALLOWED),
     "promotion to Sri Lanka": ("LK", "Acme", True, TODAY, PROMOTION, Rejection.PROMOTION_NOT_ALLOWED),
+    "a link to Norway from a registered name": ("NO", "Acme", True, TODAY, LINK, None),
+    "a link to Turkey": ("TR", "Acme", True, TODAY, LINK, Rejection.CONTENT_NOT_ALLOWED),
+    "a link to Turkey before": ("TR", "Acme", True, "2026-03-31", LINK, None),
+    "a link to India from a registered name": ("IN", "ACMEIN", True, TODAY, LINK, None),
+    "a short link to Poland": ("PL", "Acme", False, TODAY, SHORT_LINK, Rejection.CONTENT_NOT_ALLOWED),
+    "a link to Poland": ("PL", "Acme", False, TODAY, LINK, None),
+    "a short link to Saudi Arabia": ("SA", "Acme", True, TODAY, SHORT_LINK, Rejection.CONTENT_NOT_ALLOWED),
+    "a link to Britain": ("GB", "Acme", False, TODAY, LINK, None),
     "a hyphen elsewhere": ("AU", "AD-Acme", True, TODAY, {}, Rejection.NAME_FORM),
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 
+from core.engine.country_profile import Permission
 from core.engine.country_rules import CountryRule, Grade, RuleStatus, SenderOrigin
 from core.errors import RefusedError
 from core.moments import rfc3339, second_text
@@ -37,6 +39,11 @@ from worker.cli.session import open_session, operator
     type=click.Choice([Grade.ALTERED.value, Grade.BLOCKED.value]),
     help="Grade of an unregistered sender, with registration_required; else blocked.",
 )
+@enum_option(
+    "--url-allowed", kind=Permission, metavar="WHO", says="Links in texts; else as the country's profile has it"
+)
+@enum_option("--shortener-allowed", kind=Permission, metavar="WHO", says="Links by a public shortener")
+@enum_option("--phone-allowed", kind=Permission, metavar="WHO", says="Telephone numbers in texts")
 @click.option("--reason", required=True, help="Why; stands in every explanation.")
 @click.option("--until", type=Moment(), help="When it ends: a date (its first instant in UTC) or a time.")
 @json_option
@@ -51,6 +58,7 @@ def override(
     reason: str,
     until: datetime | None,
     as_json: bool,
+    **content: Any,
 ) -> None:
     """Correct the rule of COUNTRY for one sender TYPE, from now on; it outlives imports of new versions."""
     if unregistered and status is not RuleStatus.REGISTRATION_REQUIRED:
@@ -63,6 +71,7 @@ def override(
         effective_until=until,
         unregistered=Grade(unregistered or Grade.BLOCKED),
         override_reason=reason,
+        **content,
     )
     with open_session() as session:
         if until is not None and until <= session.store.clock():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from core.engine.country_profile import CountryProfile, ProfileFact
+from core.engine.country_profile import CONTENT_FIELDS, CountryProfile, ProfileFact
 from core.engine.country_rules import CountryRule, RuleBook
 from core.errors import NotFoundError
 from core.moments import rfc3339, second_text
@@ -97,7 +97,7 @@ def _described(profile: CountryProfile) -> str:
             f"names: {_form(profile)}; case counts: {answers[profile.alpha_case_sensitive]}",
             f"generic names blocked: {answers[profile.generic_senders_blocked]}{words}",
             f"promotion from names: {_promotion(profile)}",
-            f"links in texts: {profile.url_allowed or unknown}",
+            _content(profile),
             f"replies to long codes: {answers[profile.two_way_long_code]}; MMS: {answers[profile.mms]}",
             f"preference between types: {preferred}",
             f"sources: {', '.join(profile.sources) or unknown}",
@@ -106,6 +106,12 @@ def _described(profile: CountryProfile) -> str:
             *(f"fact: {described_fact(fact)}{_source(fact)}" for fact in profile.facts),
         )
     )
+
+
+def _content(profile: CountryProfile) -> str:
+    said = (getattr(profile, name) or "unknown" for name in CONTENT_FIELDS.values())
+    words = ("links in texts", "by a shortener", "telephone numbers")
+    return "; ".join(f"{what}: {allowed}" for what, allowed in zip(words, said, strict=True))
 
 
 def _form(profile: CountryProfile) -> str:
