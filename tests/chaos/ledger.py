@@ -22,6 +22,8 @@ class Ledger:
     to_park: set[str] = field(default_factory=set)
     parked: dict[str, Counter[str]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    #: Those that one no longer waits for; what is left of them at the end is lost.
+    given_up: set[str] = field(default_factory=set)
     unparked: set[str] = field(default_factory=set)
 
     def accept(self, ids: Iterable[str], *, to_park: bool = False) -> None:
@@ -39,8 +41,9 @@ class Ledger:
         for message_id, dispatch_id in messages:
             count += 1
             before = self.came.setdefault(message_id, dispatch_id)
-            if message_id in self.missing:
+            if message_id in self.missing or message_id in self.given_up:
                 self.missing.discard(message_id)
+                self.given_up.discard(message_id)
             elif message_id in self.doubtful:
                 self.doubtful.discard(message_id)
                 self.accepted.add(message_id)
@@ -55,6 +58,15 @@ class Ledger:
         for message_id, parked_id in notices:
             self.parked.setdefault(message_id, Counter())[parked_id] += 1
             self.unparked.discard(message_id)
+            self.given_up.discard(message_id)
+
+    def give_up(self) -> list[str]:
+        """Wait no longer for what has not come; gives it."""
+        waited = [*sorted(self.missing), *sorted(self.unparked)]
+        self.given_up.update(waited)
+        self.missing.clear()
+        self.unparked.clear()
+        return waited
 
     def wrongly_parked(self) -> set[str]:
         """Those that were parked and should have been sent."""

@@ -198,10 +198,8 @@ def broken_once(scene: Scene, account: Account, fault: Fault, place: tuple[int, 
         f"{rest:.1f} s after the last; {ledger.repeats.total() - repeats} repeats"
     )
     if ledger.missing or ledger.unparked:
-        lost = [*sorted(ledger.missing), *sorted(ledger.unparked)]
-        account.find(f"{name}: {len(lost)} did not come: {lost[:3]}; logs: {scene.kept_logs()}")
-        ledger.missing.clear()
-        ledger.unparked.clear()
+        late = ledger.give_up()
+        account.find(f"{name}: {len(late)} did not come in time: {late[:3]}; logs: {scene.kept_logs()}")
     for worker in scene.workers:
         worker.forget_log()
 
@@ -236,7 +234,7 @@ def told(broker: str, account: Account, began: float) -> str:
     )
     return (
         f"{broker}, seed {SEED}: {FAULTS} faults of {len(account.recoveries)} kinds in {time.monotonic() - began:.0f} s, "
-        f"{len(ledger.accepted)} messages accepted and {len(ledger.to_park)} to park, {len(ledger.came)} came, "
+        f"{len(ledger.accepted)} messages accepted and {len(ledger.to_park)} to park, {len(ledger.came)} came, {len(ledger.given_up)} lost, "
         f"{len(ledger.repeats)} came more than once, {len(ledger.changed)} of them changed, "
         f"{len(ledger.parked)} parked, {len(ledger.parked_twice())} of them twice; {len(account.findings)} findings\n{kinds}"
     )
@@ -253,6 +251,7 @@ def test_it_loses_nothing_and_needs_no_hand(broker: str, scene: Scene) -> None:
     take(scene, ledger)
     say(told(broker, account, began))
     assert not account.findings, "\n\n".join(account.findings)
+    assert not ledger.given_up
     assert not ledger.changed
     assert not ledger.wrongly_parked()
     assert not ledger.parked_twice()

@@ -119,6 +119,40 @@ def test_tasks_that_celery_runs_wait_too(on_redis: tuple[RunningWorker, RedisPro
     assert worker.alive
 
 
+@pytest.fixture(scope="module")
+def idle(
+    tmp_path_factory: pytest.TempPathFactory, absent: Absent
+) -> Iterator[tuple[Deployment, RedisProcess, redis.Redis]]:
+    """A Redis on which no worker runs yet."""
+    with private_server(absent) as (server, admin):
+        url = with_login(server.url)
+        database_url = f"sqlite:///{tmp_path_factory.mktemp('database')}/test.sqlite3"
+        seed(database_url, server.url)
+        yield Deployment(url, url, database_url, SETTINGS), server, admin
+
+
+@pytest.mark.parametrize("kind", ["read-only", "memory full", "loading"])
+def test_a_worker_that_starts_meanwhile_waits_too(
+    idle: tuple[Deployment, RedisProcess, redis.Redis], kind: str
+) -> None:
+    deployment, server, admin = idle
+    push(deployment, [message(AU) for _ in range(20)])
+    worker = RunningWorker(deployment)
+    try:
+        with refusing(BOTH[kind], server, admin):
+            worker.start(wait=False)
+            if kind != "loading":  # which is over when it is over
+                until(lambda: BOTH[kind].said in worker.log, 60, lambda: worker.log[-3000:])
+                time.sleep(1)
+                assert worker.alive
+                assert not worker.ready
+        worker.wait_until_ready()
+        assert len(dispatched(deployment, 20, timeout=30)) == 20
+        assert "Traceback" not in worker.log, worker.log
+    finally:
+        worker.remove()
+
+
 def batch(count: int) -> dict[str, Any]:
     name = uuid.uuid4().hex[:12]
     recipients = [{"to": AU, "message_id": f"{name}-{number}"} for number in range(count)]

@@ -97,6 +97,16 @@ def test_it_waits_while_the_dispatch_queue_rejects(broken: Broken) -> None:
     check(broken, sent, found, log_before)
 
 
+def test_it_goes_on_where_the_limit_is_lifted_and_nobody_takes(broken: Broken) -> None:
+    """A quorum queue does not tell of it whoever it refused."""
+    log_before = len(broken.worker.log)
+    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
+        sent = send(broken.deployment)
+        time.sleep(LASTS_S)
+    until(lambda: waiting(broken.deployment, "dispatch") == 2 * SENT, 30, "what was refused before")
+    check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
+
+
 def test_it_goes_on_where_the_broker_takes_its_deliveries_for_lost(broken: Broken) -> None:
     """What comes again while the first attempt still waits may go out twice, with the same dispatch_id."""
     with full(broken.server, broken.deployment.queue("dispatch"), ROOM):

@@ -34,8 +34,9 @@ from worker.logs import set_up_logs
 from worker.settings import Settings
 from worker.wiring import release_runtime, runtime
 
-#: Tasks are short; one that is not acknowledged by then is taken to be lost. Claims do not depend on it.
-VISIBILITY_TIMEOUT_S = 120
+#: Tasks are short, and held for 20 s at most before their time; one that is not acknowledged by then is taken to be lost, so
+#: that another worker has it within a minute of a kill. Claims do not depend on it.
+VISIBILITY_TIMEOUT_S = 45
 #: How often it is seen whether a task can be given back; kombu takes a lock in Redis for it.
 RESTORE_EVERY_S = 3
 #: The consumer of a worker, by name: only a worker loads it.

@@ -72,7 +72,10 @@ class ConfirmedPublisher:
                 break
             partly([place for n, place in enumerate(waiting) if n not in refused])
             waiting = [place for n, place in enumerate(waiting) if n in refused]
-            self._sleep(pauses.next(sorted({messages[place].queue for place in waiting}), len(waiting)))
+            pause_s = pauses.next(sorted({messages[place].queue for place in waiting}), len(waiting))
+            self._sleep(pause_s)
+            if pause_s >= REFUSED_PAUSE_MOST_S:
+                self._renew_channel()
         if pauses.begun:
             log.info(LogEvent.PUBLISHING_GOES_ON)
 
@@ -114,8 +117,21 @@ class ConfirmedPublisher:
             self._url, self._settings.silence_s, on_blocked=self._on_blocked, on_unblocked=self._on_unblocked
         )
         declare_queues(self._connection, self._settings)
+        self._blocked_since = None
+        self._open_channel()
+
+    def _open_channel(self) -> None:
+        assert self._connection is not None
         channel = self._connection.channel()
-        self._channel, self._writers, self._confirms, self._blocked_since = channel, {}, Confirms(channel), None
+        self._channel, self._writers, self._confirms = channel, {}, Confirms(channel)
+
+    def _renew_channel(self) -> None:
+        """Ask by another channel: a quorum queue does not tell one that it refused when its limit is lifted."""
+        try:
+            self._channel.close()
+            self._open_channel()
+        except PUBLISH_ERRORS:
+            self.close()
 
     def _send(self, messages: Sequence[Outgoing]) -> tuple[set[int], set[str]]:
         """Send and wait for the confirms; the places of those that were not taken, and the queues that are not there."""
