@@ -17,11 +17,15 @@ from pydantic.fields import FieldInfo
 
 from core.engine.codes import RANK_STEPS, REASONS, REJECTIONS, SOURCES, WARNINGS, CodeInfo
 from core.errors import PARK_REASONS
+from core.metrics.catalogue import CATALOGUE, Metric
 from core.process.log_events import LogEvent
 from worker.settings import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-FILES = (ROOT / "README.md", *(ROOT / "docs" / name for name in ("settings.md", "log-events.md", "codes.md")))
+FILES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("settings.md", "log-events.md", "metrics.md", "codes.md")),
+)
 
 #: For settings whose field says no more than its name.
 MEANINGS: Mapping[str, str] = {
@@ -45,6 +49,9 @@ MEANINGS: Mapping[str, str] = {
     "api_host": "where `smart-assign api` listens",
     "api_port": "and on which port",
 }
+
+#: A label with more values than that is not spelled out.
+MOST_VALUES = 10
 
 SIGNS = {"ge": "≥", "gt": ">", "le": "≤"}
 
@@ -109,6 +116,23 @@ def log_events_table() -> str:
     return table(("event", "meaning"), ((f"`{event}`", event.meaning) for event in sorted(LogEvent)))
 
 
+def metrics_table() -> str:
+    """Every metric, with its labels and who serves it."""
+    return table(("metric", "kind", "labels", "served by", "meaning"), map(metric_row, CATALOGUE.values()))
+
+
+def metric_row(metric: Metric) -> tuple[str, str, str, str, str]:
+    """One line of it; a label whose values are not known beforehand stands alone."""
+    labels = (f"`{label}`{_values_of(values)}" for label, values in metric.labels.items())
+    return f"`{metric.name}`", metric.kind, "; ".join(labels), ", ".join(sorted(metric.roles)), metric.words
+
+
+def _values_of(values: Sequence[str]) -> str:
+    if len(values) > MOST_VALUES:
+        return f": one of {len(values)}"
+    return f": {', '.join(values)}" if values else ""
+
+
 def codes_table(codes: Mapping[Any, CodeInfo]) -> str:
     """Codes of a decision; what to do only where there is something to mend."""
     if any(info.remedy for info in codes.values()):
@@ -121,6 +145,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "parking codes": parking_table,
     "log events": log_events_table,
+    "metrics": metrics_table,
     "warnings": partial(codes_table, WARNINGS),
     "sources": partial(codes_table, SOURCES),
     "reasons": partial(codes_table, REASONS),

@@ -106,6 +106,15 @@ class Settings(FromEnvironment):
 
     log_format: LogFormat = LogFormat.CONSOLE
     log_level: LogLevel = LogLevel.INFO
+    metrics_host: str = Field(
+        "127.0.0.1", description="where worker and scheduler serve /metrics, /healthz and /readyz"
+    )
+    metrics_port: int = Field(9808, ge=0, le=65_535, description="and on which port; 0: nowhere")
+    health_stall_s: float = Field(
+        60.0,
+        ge=1,
+        description="seconds after which a worker that settles nothing, while documents wait, is not healthy",
+    )
     flower_host: str = "127.0.0.1"
     flower_port: int = 5555
     flower_basic_auth: str | None = Field(None, description="user:password that Flower asks for")

@@ -30,11 +30,13 @@ from core.store import Store
 from core.trust.published import RedisEvidence
 from worker.configuration import configured
 from worker.embedded.urls import ResolvedUrls
-from worker.handoff.broker import Broker, BrokerHealth
+from worker.handoff.broker import Broker, BrokerHealth, BrokerObserver
 from worker.handoff.first_edition import FirstEdition
 from worker.rabbitmq_broker.health import RabbitHealth
+from worker.rabbitmq_broker.observing import RabbitObserver
 from worker.rabbitmq_broker.parts import RabbitBroker
 from worker.redis_broker.health import RedisHealth
+from worker.redis_broker.observing import RedisObserver
 from worker.redis_broker.parts import RedisBroker
 from worker.settings import Settings
 
@@ -129,6 +131,13 @@ def broker_health(settings: Settings, urls: Callable[[], ResolvedUrls]) -> Broke
         return urls().broker_url
 
     return RedisHealth(url, settings) if settings.broker_is_redis else RabbitHealth(url, settings)
+
+
+def broker_observer(settings: Settings, urls: ResolvedUrls) -> BrokerObserver:
+    """What looks at the broker in use again and again."""
+    if settings.broker_is_redis:
+        return RedisObserver(urls.broker_url, settings)
+    return RabbitObserver(urls.broker_url, urls.redis_url, settings)
 
 
 _runtimes: dict[int, Runtime] = {}

@@ -17,12 +17,10 @@ from api.services import Services
 from core.cache.bounds import left_out
 from core.defaults.risk_warnings import count_warnings
 from core.errors import SmartAssignError
+from core.metrics.catalogue import API_MESSAGES, API_REQUESTS, API_SECONDS, DEFAULTS_AT_RISK
 from core.process.log_events import LogEvent
 
 log = structlog.get_logger(__name__)
-
-#: Seconds.
-_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 #: A path that no route has; its text would make a label without bound.
 _NO_ROUTE = "none"
@@ -34,16 +32,16 @@ class ApiMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
-            "smart_assign_api_requests",
-            "Requests answered, by method, route and status",
-            ["method", "route", "status"],
+            API_REQUESTS.name,
+            API_REQUESTS.words,
+            list(API_REQUESTS.labels),
             registry=self.registry,
         )
         self._seconds = Histogram(
-            "smart_assign_api_request_seconds",
-            "Time until the end of the answer, by method and route",
-            ["method", "route"],
-            buckets=_BUCKETS,
+            API_SECONDS.name,
+            API_SECONDS.words,
+            list(API_SECONDS.labels),
+            buckets=API_SECONDS.buckets,
             registry=self.registry,
         )
 
@@ -74,8 +72,8 @@ class SharedCounts(Collector):
                 log.warning(LogEvent.API_METRIC_LEFT_OUT, error=str(error))
 
     def _at_risk(self) -> Metric:
-        words = "Senders of default senders at risk, as the last check found them, by reason and whether usable now"
-        family = GaugeMetricFamily("smart_assign_defaults_at_risk", words, labels=["reason", "usable_now"])
+        metric = DEFAULTS_AT_RISK
+        family = GaugeMetricFamily(metric.name, metric.words, labels=list(metric.labels))
         for found in count_warnings(self._services.store):
             family.add_metric([found.reason, "true" if found.usable_now else "false"], found.count)
         return family
@@ -96,8 +94,8 @@ class SharedCounts(Collector):
         return family
 
     def _messages(self) -> Metric:
-        words = "Messages that left the workers, by outcome: dispatched, parked, or dropped as a repeat"
-        family = CounterMetricFamily("smart_assign_messages", words, labels=["outcome"])
+        metric = API_MESSAGES
+        family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.words, labels=list(metric.labels))
         for outcome, count in sorted(self._services.progress.outcomes().items()):
             family.add_metric([outcome], count)
         return family

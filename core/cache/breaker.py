@@ -23,6 +23,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from core.metrics.counts import LEFT_ALONE_UNTIL
+
 #: How long Redis is left alone after it failed to answer.
 BREAKER_S = 5.0
 
@@ -30,8 +32,12 @@ BREAKER_S = 5.0
 class Breaker:
     """Leaves a failed service alone for a while, so that no message waits for its time-out."""
 
-    def __init__(self, pause_s: float = BREAKER_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, pause_s: float = BREAKER_S, clock: Callable[[], float] = time.monotonic, *, service: str = "redis"
+    ) -> None:
+        """`service`, `redis` or `sql`, is whom metrics name."""
         self._pause_s, self._clock, self._until = pause_s, clock, 0.0
+        self._noted = LEFT_ALONE_UNTIL[service]
 
     @property
     def open(self) -> bool:
@@ -41,3 +47,4 @@ class Breaker:
     def trip(self) -> None:
         """Leave the service alone from now on, for the pause."""
         self._until = self._clock() + self._pause_s
+        self._noted.note(time.monotonic() + self._pause_s)

@@ -7,7 +7,7 @@ old entry unreachable; nothing is scanned or deleted.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -25,6 +25,8 @@ from core.engine.decide import decide
 from core.engine.decision import AccountProblem, Decision, Facts, Policy, Request
 from core.engine.explanation import explanation
 from core.errors import StoreUnavailableError
+from core.metrics.catalogue import DECISIONS, DECISIONS_FOUND, PROCESS, REDIS, SQL
+from core.metrics.counts import COUNTS
 from core.process.log_events import LogEvent
 from core.process.logger import Logger
 from core.process.seldom import Seldom
@@ -90,7 +92,7 @@ class DecisionCache:
         breaker = Breaker(clock=clock)
         self._store, self._policy, self._size, self._most_a_day = store, policy, size, most_a_day
         self._sleep, self._clock = sleep, clock
-        self._store_breaker = Breaker(STORE_PAUSE_S, clock)
+        self._store_breaker = Breaker(STORE_PAUSE_S, clock, service="sql")
         self._shared = SharedVerdicts(client, prefix, breaker)
         self._epochs = Epochs(RedisEpochs(client, prefix), store, breaker, clock)
         self._entries: OrderedDict[Request, tuple[int, tuple[int, ...], Verdict]] = OrderedDict()
@@ -116,7 +118,11 @@ class DecisionCache:
                 unsure.append(request)
             else:
                 found[request] = entry[2]
-        return found | self._find(unsure, generation, now) if unsure else found
+        COUNTS.add(DECISIONS_FOUND, len(found), PROCESS)
+        if unsure:
+            found |= self._find(unsure, generation, now)
+        COUNTS.add_each(DECISIONS, Counter(verdict.source for verdict in found.values()))
+        return found
 
     def content_countries(self) -> Mapping[str, bool]:
         """The countries whose rules look at what texts hold; every country, where no rules can be read at present."""
@@ -130,6 +136,7 @@ class DecisionCache:
     def _find(self, unsure: Sequence[Request], generation: int, now: datetime) -> dict[Request, Verdict]:
         marks = self._marks(unsure)
         fresh = self._from_process(marks, now.timestamp())
+        COUNTS.add(DECISIONS_FOUND, len(fresh), PROCESS)
         missing = {
             request: self._shared.key(f"{self._policy_mark}{request!r}{mark!r}")
             for request, mark in marks.items()
@@ -164,6 +171,7 @@ class DecisionCache:
         """From Redis; else computed, by this process or by the one that holds the lease."""
         self._unmeasured.difference_update(keys)
         found, mine = self._shared.take(keys, now.timestamp())
+        COUNTS.add(DECISIONS_FOUND, len(found), REDIS)
         missing = {request: key for request, key in keys.items() if request not in found}
         found |= self._computed({request: key for request, key in missing.items() if request in mine}, now)
         return found | self._awaited({request: key for request, key in missing.items() if request not in mine}, now)
@@ -176,6 +184,7 @@ class DecisionCache:
             self._sleep(LEASE_POLL_S)
             found |= self._shared.read(keys, now.timestamp())
             keys = {request: key for request, key in keys.items() if request not in found}
+        COUNTS.add(DECISIONS_FOUND, len(found), REDIS)
         return found | self._computed(keys, now)
 
     def _computed(self, keys: Mapping[Request, str], now: datetime) -> dict[Request, Verdict]:
@@ -186,6 +195,7 @@ class DecisionCache:
         except StoreUnavailableError:
             self._store_breaker.trip()
             return {}
+        COUNTS.add(DECISIONS_FOUND, len(verdicts), SQL)
         not_shared = left_out | self._unmeasured
         shared = {request: verdict for request, verdict in verdicts.items() if request not in not_shared}
         self._shared.write(shared, keys, now.timestamp())

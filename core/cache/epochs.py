@@ -74,13 +74,13 @@ class RedisEpochs:
         values: list[bytes | None] = self._client.mget([self.key(scope) for scope in scopes])  # type: ignore[assignment]
         return {scope: _epoch(value) for scope, value in zip(scopes, values, strict=True)}
 
-    def publish(self, values: Mapping[str, int]) -> None:
-        """Raise the epochs to `values`. Raises EpochPublishError; a lost call is repaired from SQL."""
+    def publish(self, values: Mapping[str, int]) -> int:
+        """Raise the epochs to `values`; how many were lower. Raises EpochPublishError; a lost call is repaired from SQL."""
         if not values:
-            return
+            return 0
         keys = [self.mark_key, *(self.key(scope) for scope in values)]
         try:
-            self._raise(keys=keys, args=[EPOCH_TTL_S, *values.values()])
+            return int(self._raise(keys=keys, args=[EPOCH_TTL_S, *values.values()]))
         except redis.RedisError as error:
             raise EpochPublishError("Redis did not take the new epochs") from error
 

@@ -11,10 +11,11 @@ from core.engine.decision import AccountProblem, Chosen, Decision, NoSender
 from core.engine.destinations import DestinationMode
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
+from core.metrics.catalogue import NO_SENDER
 from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 6
+VERDICT_FORM = 7
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -39,11 +40,13 @@ class SenderVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="send
     """The group's messages have a sender: `shared` is a JSON object of the fields that name it and say why.
 
     With a `pool` the recipient tells which of its senders it is. `monitored`: events tell of what goes to the country.
+    `source`, who chose the sender, is for metrics.
     """
 
     shared: msgspec.Raw
     pool: tuple[PoolSender, ...] = ()
     monitored: bool = False
+    source: str = ""
 
 
 class ParkVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="park"):
@@ -52,6 +55,11 @@ class ParkVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="park")
     park: ParkReason
     detail: str
     field: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Nobody chose a sender."""
+        return NO_SENDER
 
 
 #: What a message needs of the decision of its group.
@@ -71,6 +79,7 @@ def decision_verdict(decision: Decision) -> Verdict:
             PoolSender(_shared(member.sender, assignment), ticket)
             for member, ticket in zip(outcome.pool, tickets_of(outcome.pool), strict=True)
         ),
+        source=str(outcome.source),
         valid_until=valid_until,
         monitored=decision.destination.mode is DestinationMode.MONITOR,
     )

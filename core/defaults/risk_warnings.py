@@ -95,6 +95,14 @@ def count_warnings(database: Database) -> tuple[WarningCount, ...]:
         return tuple(WarningCount(reason, bool(soon), count) for reason, soon, count in connection.execute(query))
 
 
+def count_warnings_before(database: Database, moment: datetime) -> int:
+    """How many of those are, or will be, of no use at `moment`, as the last check found them."""
+    row = DEFAULT_WARNINGS.c
+    query = select(func.count(row.reason)).where(or_(row.at_risk_from.is_(None), row.at_risk_from <= moment))
+    with database.single() as connection:
+        return int(connection.scalar(query) or 0)
+
+
 def _key(endangered: EndangeredDefault, risk: Risk) -> _Key:
     name = f"{risk.strategy.sender_type}/{bare_sender_id(risk.strategy.sender_id)}"
     return endangered.default.default_id, name, risk.reason.value

@@ -33,11 +33,16 @@ def one_line(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """That work fails: since when (monotonic seconds), how often in a row, and what was raised last."""
+    """That work fails: since when (monotonic seconds), how often in a row, what was raised last, and when.
+
+    `passing`: it meant no more than that a service is away.
+    """
 
     since: float
     failures: int
     words: str
+    last: float = 0.0
+    passing: bool = False
 
 
 class Attempts:
@@ -69,7 +74,8 @@ class Attempts:
         """Take note of a failure, where somebody else does the work; gives the seconds to wait."""
         before = self.trouble
         since, failures = (before.since, before.failures) if before else (self._clock(), 0)
-        self.trouble = Trouble(since, failures + 1, one_line(error))
+        passing = isinstance(error, self._passing)
+        self.trouble = Trouble(since, failures + 1, one_line(error), self._clock(), passing)
         kind = f"{type(error).__name__}: {one_line(error).partition(' ')[0]}"
         if kind not in self._kinds and len(self._kinds) < MOST_KINDS:
             self._kinds.add(kind)

@@ -156,6 +156,18 @@ class LogEvent(StrEnum):
         "An event in the outbox was written by a newer version of this program; it waits for a worker of that version.",
     )
 
+    # ---- metrics and health ----
+
+    METRICS_SERVED = "metrics_served", "Metrics and health of this process can be asked for there."
+    METRICS_PORT_TAKEN = (
+        "metrics_port_taken",
+        "METRICS_PORT is in use, perhaps by a second worker of this machine; this one goes on without metrics and health.",
+    )
+    METRICS_NOT_SERVED = (
+        "metrics_not_served",
+        "A figure or a health check could not be told; the trace says why.",
+    )
+
     # ---- the scheduler ----
 
     SCHEDULER_LEADS = "scheduler_leads", "This scheduler enqueues the periodic tasks."

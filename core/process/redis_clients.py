@@ -11,9 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from core.metrics.catalogue import REDIS_ERRORS
+from core.metrics.counts import COUNTS
 from core.process.redis_packing import BulkPacker
 from core.process.redis_refusals import leave_after_refusals
 from core.process.sentinel import SentinelAddress, is_sentinel
@@ -52,11 +55,34 @@ class Patience:
     def retry(self) -> Retry:
         """What redis-py is to do about a connection that fails."""
         if self.tries_again is not None:
-            return Retry(NoBackoff(), self.tries_again)
+            return CountedRetry(NoBackoff(), self.tries_again)
         return RetryForAWhile(1.5 * self.answer_s)
 
 
-class RetryForAWhile(Retry):
+class CountedRetry(Retry):
+    """As redis-py's; every try that fails counts for metrics, but for a script that Redis has to be sent first."""
+
+    def call_with_retry(
+        self,
+        do: Callable[[], _T],
+        fail: Callable[..., Any],
+        is_retryable: Callable[[Exception], bool] | None = None,
+        with_failure_count: bool = False,
+    ) -> _T:
+        """As redis-py's."""
+
+        def counted() -> _T:
+            try:
+                return do()
+            except redis.RedisError as error:
+                if not isinstance(error, NoScriptError):
+                    COUNTS.add(REDIS_ERRORS)
+                raise
+
+        return super().call_with_retry(counted, fail, is_retryable, with_failure_count)
+
+
+class RetryForAWhile(CountedRetry):
     """As often as redis-py does by itself, but for so many seconds at most: of a silent peer each try is a time-out."""
 
     def __init__(self, seconds: float) -> None:

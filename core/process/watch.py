@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from core.process.lasting import Attempts
+from core.process.lasting import Attempts, Trouble
 
 #: Each work of a thread succeeds every few seconds, be it that there was nothing to do.
 STALL_S = 60.0
@@ -15,11 +15,15 @@ STALL_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
-    """Work that has not come to a good end for `seconds`, and why where that is known."""
+    """Work that has not come to a good end for `seconds`, and why where that is known.
+
+    `waits`: its thread is alive, and tries again and again a service that is away.
+    """
 
     work: str
     seconds: float
     reason: str
+    waits: bool = False
 
 
 class Watch:
@@ -61,6 +65,17 @@ class Watch:
         with self._lock:
             self._at_work, self._last_end = 0, self._clock()
 
+    @property
+    def at_work(self) -> int:
+        """How many pieces of work the pool has in hand."""
+        return self._at_work
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since each work came to a good end, by its name."""
+        now = self._clock()
+        with self._lock:
+            return {name: max(0.0, now - work.last_success) for name, work in self._works.items()}
+
     def stalled(self, after_s: float = STALL_S) -> list[Stalled]:
         """What has had no good end for longer than `after_s`; none: the process gets on."""
         now = self._clock()
@@ -69,10 +84,17 @@ class Watch:
             found = [(work, now - work.last_success) for work in self._works.values()]
             at_work = self._at_work
         late = [
-            Stalled(work.name, round(since, 1), work.trouble.words if work.trouble else "no turn of it has ended")
+            Stalled(work.name, round(since, 1), *_why(work.trouble, now - after_s))
             for work, since in found
             if since > after_s
         ]
         if idle > after_s:
             late.append(Stalled("pool", round(idle, 1), f"none of {at_work} pieces of work has come to a good end"))
         return sorted(late, key=lambda each: each.work)
+
+
+def _why(trouble: Trouble | None, latest: float) -> tuple[str, bool]:
+    """What is known of work that comes to no good end, and whether it was tried since `latest` and merely waits."""
+    if trouble is None:
+        return "no turn of it has ended", False
+    return trouble.words, trouble.passing and trouble.last > latest

@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from core.errors import EpochPublishError, StoreUnavailableError
+from core.metrics.catalogue import SQL_ERRORS
+from core.metrics.counts import COUNTS
 from core.moments import utc_now
 from core.process.private_files import create_private
 from core.process.silence import Silence
@@ -213,8 +215,10 @@ def as_unavailable_error() -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
+        COUNTS.add(SQL_ERRORS)
         raise StoreUnavailableError(f"the database cannot be used: {error}") from error
     except DBAPIError as error:
         if not is_passing(error):
             raise
+        COUNTS.add(SQL_ERRORS)
         raise StoreUnavailableError(f"the database cannot be used: {words_of(error)}") from error

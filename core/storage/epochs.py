@@ -21,7 +21,7 @@ from core.storage.tables import ACCOUNTS, EPOCHS
 class EpochSink(Protocol):
     """Where new epochs are told after a commit; in production, Redis."""
 
-    def publish(self, values: Mapping[str, int]) -> None:
+    def publish(self, values: Mapping[str, int]) -> object:
         """Tell the new values. Two writers may publish out of order, so a lower value must never replace a higher.
 
         Raises EpochPublishError, and nothing else, when they could not be told.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +12,8 @@ from typing import Any
 
 import click
 import pytest
-from celery.bin.celery import celery as celery_program
-from celery.worker.control import Panel
 from pydantic import ValidationError
 
-import worker
 from tests.support.compose_file import (
     COMPOSE,
     ROOT,
@@ -29,6 +25,7 @@ from tests.support.compose_file import (
     stages,
 )
 from worker.cli.commands import smart_assign
+from worker.cli.health import PATIENCE_S
 from worker.queues import our_queues
 from worker.settings import ENV_PREFIX, Settings
 
@@ -213,21 +210,13 @@ def test_it_checks_the_health_of_what_stays(name: str) -> None:
         assert set(service["healthcheck"]) == {"test", "interval", "timeout", "retries", "start_period"}
 
 
-def test_it_asks_a_worker_for_a_ping_that_celery_knows() -> None:
-    [text] = ON_REDIS["services"]["worker"]["healthcheck"]["test"][1:]
-    program, *words = shlex.split(text)
-    assert program == "celery"
-    context = resolve_celery(words)
-    assert context.params["command"] in Panel.meta
-    assert context.params["destination"] == ["celery@$HOSTNAME"]
-    assert context.params["timeout"] < seconds(ON_REDIS["services"]["worker"]["healthcheck"]["timeout"])
-
-
-def resolve_celery(words: list[str]) -> click.Context:
-    """The context of one of Celery's commands, on our application."""
-    with celery_program.make_context("celery", list(words)) as top:
-        assert top.params["app"] == worker.__name__
-    return resolve(celery_program, words)
+def test_it_asks_a_worker_for_the_work_that_it_does() -> None:
+    check = ON_REDIS["services"]["worker"]["healthcheck"]
+    program, *words = check["test"][1:]
+    assert program == "smart-assign"
+    assert resolve(smart_assign, words).command.name == "health"
+    assert seconds(check["timeout"]) > PATIENCE_S
+    assert environment_of(IMAGE)["SMART_ASSIGN_METRICS_HOST"] == "0.0.0.0"
 
 
 def seconds(text: str) -> float:

@@ -16,9 +16,10 @@ def cli_command(*words: str) -> list[str]:
 
 
 def cli_environment(data_dir: Path, settings: Mapping[str, str] = {}) -> dict[str, str]:
-    """Embedded mode under `data_dir`, unless `settings` (full names of variables) say otherwise."""
+    """Embedded mode under `data_dir` and no metrics, unless `settings` (full names of variables) say otherwise."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"PYTHONPATH": str(ROOT), "SMART_ASSIGN_DATA_DIR": str(data_dir)} | dict(settings)
+    ours = {"PYTHONPATH": str(ROOT), "SMART_ASSIGN_DATA_DIR": str(data_dir), "SMART_ASSIGN_METRICS_PORT": "0"}
+    return kept | ours | dict(settings)
 
 
 def run_cli(

@@ -59,7 +59,7 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         ours = {"broker_url": self.broker_url, "redis_url": self.redis_url, "database_url": self.database_url}
         queues = {f"{name}_queue": self.queue(name) for name in QUEUES}
-        named = {"log_format": "json", "concurrency": "2"} | ours | queues | dict(self.settings)
+        named = {"log_format": "json", "concurrency": "2", "metrics_port": "0"} | ours | queues | dict(self.settings)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE") if name in os.environ}
         return kept | {"PYTHONPATH": str(ROOT)} | {f"SMART_ASSIGN_{name.upper()}": text for name, text in named.items()}
 
@@ -73,14 +73,21 @@ class RunningWorker:
     process: subprocess.Popen[bytes] | None = None
     log_path: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="sa-worker-", suffix=".log")[1]))
     name: str = field(default_factory=lambda: f"w{uuid.uuid4().hex[:8]}@test")
+    application: str = "worker"
+    variables: dict[str, str] = field(default_factory=dict)
     _starts_logged: int = 0
 
     def start(self, *, wait: bool = True) -> RunningWorker:
-        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", self.name, *self.options]
+        command = [sys.executable, "-m", "celery", "-A", self.application, "worker", "-n", self.name, *self.options]
         self._starts_logged = self.log.count(" ready.")
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self.deployment.environment, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=ROOT,
+                env=self.deployment.environment | self.variables,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         if wait:
             self.wait_until_ready()

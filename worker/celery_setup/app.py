@@ -17,6 +17,7 @@ from core.process.silence import Silence
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
+from worker.celery_setup.operation import Serving
 from worker.celery_setup.quorum_queue import QuorumQueue
 from worker.celery_setup.routing import Routing
 from worker.celery_setup.schedule import BEAT_SCHEDULE
@@ -230,6 +231,7 @@ def bare_app() -> Celery:
     app = Celery("smart-assign", amqp=Routing)
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)
+    app.steps["worker"].add(Serving)
     app.steps["consumer"].add(TaskEvents)
     app.steps["worker"].add(Drain)
     app.steps["consumer"].add(RedisIntake)

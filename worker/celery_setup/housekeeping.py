@@ -11,6 +11,8 @@ from celery import bootsteps
 
 from core.cache.epochs import EPOCH_TTL_S
 from core.errors import EpochPublishError, StoreUnavailableError
+from core.metrics.catalogue import EPOCHS_REPAIRED
+from core.metrics.counts import COUNTS
 from core.process.lasting import Attempts, LastingThread
 from worker.configuration import configured
 from worker.handoff.broker import Duty
@@ -62,7 +64,9 @@ class Housekeeper(LastingThread):
 
         The first time as far back as Redis remembers one: commands may have written while no Redis ran.
         """
-        self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
+        raised = self._epochs.publish(self._store.epochs_changed_since(self._store.clock() - self._look_back))
+        if raised:
+            COUNTS.add(EPOCHS_REPAIRED, raised)
         self._look_back = REPAIR_OVERLAP
 
 

@@ -114,7 +114,8 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         return Turns(open_redis(urls.redis_url, PROBING), settings)
 
     @cached_property
-    def _attempts(self) -> Attempts:
+    def attempts(self) -> Attempts:
+        """What comes of its ticks."""
         return Attempts("scheduler", (redis.RedisError, beat.SchedulingError))
 
     def tick(self, *_: Any, **__: Any) -> float:
@@ -123,7 +124,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         Celery's scheduler ends by whatever is raised here.
         """
         pauses: list[float] = []
-        return self._attempts.attempt(lambda: pauses.append(self._attend())) or pauses[0]
+        return self.attempts.attempt(lambda: pauses.append(self._attend())) or pauses[0]
 
     def _attend(self) -> float:
         pause = configured().settings.scheduler_lease_s / ASKS_A_TERM

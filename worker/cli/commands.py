@@ -141,6 +141,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         "Show workers and tasks in a browser (Flower), behind a password where FLOWER_BASIC_AUTH is set.",
         "worker.cli.roles.celery_programs:flower",
     ),
+    "health": Lazy(
+        "Say whether the worker or scheduler on this machine does its work; exit code 1 where it does not.",
+        "worker.cli.health:health",
+    ),
     "inventory": Section(
         "Bring a whole inventory in.",
         {

@@ -260,7 +260,11 @@ def log_file(data_dir: Path) -> Path:
 @contextmanager
 def running_worker(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker of the demo's own, ended with it, however it ends."""
-    ours = {f"{ENV_PREFIX}DATA_DIR": str(data_dir), SUPERVISOR_VARIABLE: str(os.getpid())}
+    ours = {
+        f"{ENV_PREFIX}DATA_DIR": str(data_dir),
+        f"{ENV_PREFIX}METRICS_PORT": "0",
+        SUPERVISOR_VARIABLE: str(os.getpid()),
+    }
     kept = {name: text for name, text in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
     command = [sys.executable, "-P", "-m", "worker.cli", "worker", "--", "--without-mingle", "--without-gossip"]
     with os.fdopen(open_private(log_file(data_dir), os.O_WRONLY | os.O_APPEND), "ab") as log:

@@ -15,6 +15,7 @@ from core.store import Store
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.access import BrokerAccess
 from worker.handoff.events import EventSink
+from worker.handoff.observing import BrokerMemory, Looked
 from worker.settings import Settings
 
 #: What a task did, by what became of the documents; Flower shows it.
@@ -102,6 +103,19 @@ class Broker(BrokerAccess, Protocol):
 
     def duties(self) -> Sequence[Duty]:
         """What housekeeping does on this broker."""
+
+
+class BrokerObserver(Protocol):
+    """What metrics and health ask of the broker, every few seconds. May raise BROKER_ERRORS, and kombu's own."""
+
+    def look(self) -> Looked:
+        """How many documents wait, and for how long."""
+
+    def memory(self) -> BrokerMemory | None:
+        """How full its memory is; None: it says nothing of it."""
+
+    def close(self) -> None:
+        """Close what is open."""
 
 
 class BrokerHealth(Protocol):

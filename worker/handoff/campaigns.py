@@ -16,6 +16,7 @@ from core.contract.ids import MessageIds, ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked
+from core.metrics.catalogue import CAMPAIGN
 from core.moments import rfc3339, utc_now
 from core.parked.record import document_to_park, parked_id
 from core.parked.store import ParkedDocument
@@ -25,6 +26,7 @@ from worker.handoff.broker import Counts
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, OpenBatch, SettledChunk
 from worker.handoff.keys import content_key
 from worker.handoff.monitoring import Monitoring, Unmonitored
+from worker.handoff.tallies import note_settled
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -186,6 +188,13 @@ class BatchWork:
         settled = self._hand_off.hand_off(chunk, outcome, kept)
         if settled.outcome == SETTLED_NOW:
             self._monitoring.report(outcome)
+        note_settled(
+            CAMPAIGN,
+            chunk.work_id,
+            dispatched=settled.dispatched,
+            duplicates=settled.duplicates,
+            parked=kept if settled.outcome == SETTLED_NOW else (),
+        )
         if settled.completed:
             self._events.flush_or_wait()
         if settled.not_counted and self._log_again.first(owner := chunk.account_id if chunk.account_exists else ""):

@@ -90,6 +90,16 @@ class Keys:
         return f"{self.prefix}:reserved"
 
     @property
+    def intake(self) -> str:
+        """Hash: how many documents were taken from each queue, and put on it, by all workers; for the age of the oldest."""
+        return f"{self.prefix}:intake"
+
+    @property
+    def arrivals_stem(self) -> str:
+        """What the keys of the looks at queues begin with; a queue's name follows. List: how many had come, and when."""
+        return f"{self.prefix}:arrivals:"
+
+    @property
     def event_outbox(self) -> str:
         """List: events that wait for RabbitMQ."""
         return f"{self.prefix}:events-outbox"

@@ -6,7 +6,7 @@ A field that is None is left out, and is nil in the script. The first lines of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -71,6 +71,22 @@ class FirstEditionHeader(ScriptHeader):
 
     script = "first_edition"
     upgrade_s: int
+
+
+class ObservedQueue(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A queue that is looked at: its length, where Redis does not have it, and what is known of who takes or fills it."""
+
+    name: str
+    length: int | None = None
+    told: Literal["taken", "filled", "dispatched"] | None = None
+    added: int = 0
+
+
+class ObserveHeader(ScriptHeader):
+    """The queues that are looked at."""
+
+    script = "observe"
+    queues: Sequence[ObservedQueue]
 
 
 class OutboxHeader(ScriptHeader):

@@ -28,6 +28,7 @@ _SHARED = {
     "chunk": _HAND_OFF,
     "claim": ("_now",),
     "first_edition": _HAND_OFF,
+    "observe": ("_now",),
     "postpone": ("_now",),
     "recover": ("_now",),
     "remember": _HAND_OFF,
@@ -73,6 +74,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
     """What every script of a deployment knows: keys, queues and limits. DEADLINE_MS is that of a claim."""
     keys = Keys(settings.key_prefix)
     return {
+        "ARRIVALS_STEM": keys.arrivals_stem,
         "ATTEMPTS": keys.attempts,
         "BOUNDS": keys.bounds,
         "CAMPAIGNS_BEGUN_STEM": keys.campaigns_begun_stem,
@@ -82,6 +84,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "EDITION": keys.edition,
         "EVENT_OUTBOX": keys.event_outbox,
         "GAVE_WAY": keys.gave_way,
+        "INTAKE": keys.intake,
         "NOT_COUNTED_STEM": keys.not_counted_stem,
         "OUTBOX": keys.outbox,
         "RESERVED": keys.reserved,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 
 from core.process.log_events import LogEvent
+from worker.handoff.observing import TAKEN
 from worker.intake.acks import Acks
 from worker.rabbitmq_broker.deliveries import Delivery, read_delivery
 
@@ -40,15 +42,19 @@ class Consuming:
             return
         self._stop_consuming()
         self.channel.basic_qos(0, self._in_hand.resume(), False)
-        self._tags = [self.channel.basic_consume(queue=name, callback=self._on_raw) for name in self._names]
+        self._tags = [
+            self.channel.basic_consume(queue=name, callback=partial(self._on_raw, name)) for name in self._names
+        ]
 
     def _stop_consuming(self) -> None:
         tags, self._tags = self._tags, []
         for tag in tags:
             self.channel.basic_cancel(tag, nowait=True)
 
-    def _on_raw(self, raw: Any) -> None:
+    def _on_raw(self, queue: str, raw: Any) -> None:
         delivery, was_paused = read_delivery(raw), self._in_hand.paused
+        if not delivery.redelivered:
+            TAKEN[queue] += 1
         if self._in_hand.take(delivery.tag, len(delivery.body)):
             self._take(delivery)
         elif self._in_hand.wait(len(delivery.body)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from core.errors import FieldError
@@ -22,6 +23,8 @@ class Gathered:
     refused: list[FieldError] = field(default_factory=list)
     #: Whether work on them was begun before: the marks that it reserved are theirs.
     begun: bool = False
+    #: When the first of them came, in Unix time.
+    taken_at: float = field(default_factory=time.time)
 
     def add(self, delivery: Delivery, document: bytes) -> None:
         """Take one more."""

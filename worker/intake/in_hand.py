@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from worker.handoff.observing import HOLDING
+
 #: The most deliveries that AMQP can count.
 MOST_PREFETCHED = 65_535
 #: Deliveries that a consumer begins with; it asks for more where they are small.
@@ -29,6 +31,12 @@ class InHand:
         self._asked = min(most, FIRST_PREFETCHED)
         self.paused = False
         self.on_change: Callable[[], None] = _nothing
+        HOLDING.add(self)
+
+    @property
+    def count(self) -> int:
+        """Deliveries that count, without those set apart."""
+        return len(self._sizes)
 
     def take(self, tag: int, size: int) -> bool:
         """Whether a delivery fits; then it counts until it ends."""

@@ -7,7 +7,7 @@ it like any other task.
 
 from __future__ import annotations
 
-import uuid
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,12 +18,14 @@ from celery import bootsteps
 
 from core.encoding import WHOLE_DOCUMENT
 from core.errors import FieldError
+from core.metrics.counts import PAUSED_AT
 from core.process.log_events import LogEvent
 from core.process.redis_clients import PROBING, open_redis
 from worker.configuration import configured
 from worker.envelopes.celery_queue import read_scheduled
 from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
+from worker.handoff.work_ids import new_work_id
 from worker.intake.acks import Acks
 from worker.intake.consuming import Consuming
 from worker.intake.deliveries import DeliveryCounts, delivered_before
@@ -250,6 +252,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         except NotFound:  # deleted: whoever publishes declares it again
             waiting, self._gauge = 0, parent.connection.channel()
         if waiting >= settings.dispatch_max_length:
+            PAUSED_AT.note(time.monotonic())
             self._release_timer = parent.timer.call_after(FULL_PAUSE_S, self._release, (parent, settings))
             return
         held, self._held, self._release_timer = self._held, [], None
@@ -267,7 +270,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             timer.cancel()
 
     def _start_task(self, parent: Any, task: str, gathered: Gathered) -> None:
-        batch_id, count = f"delivery-{uuid.uuid4().hex}", len(gathered.documents)
+        batch_id, count = new_work_id("delivery", gathered.taken_at), len(gathered.documents)
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         refused = [(error.field, error.reason) for error in gathered.refused]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import structlog
 from celery import bootsteps
 from celery.exceptions import ImproperlyConfigured
 
+from core.metrics.counts import PAUSED_AT
 from core.process.lasting import LastingThread
 from core.process.log_events import LogEvent
 from core.process.watch import Watch
@@ -117,6 +119,7 @@ class Claimer(LastingThread):
             state.claimed.append(claimed)
             state.wakeup.wake()
         elif claimed.count < 0:
+            PAUSED_AT.note(time.monotonic())
             state.stopping.wait(FULL_PAUSE_S)
         elif campaign and state.room.has_campaign():
             state.room.wait_for_change(CAMPAIGN_WAIT_S)

@@ -9,11 +9,13 @@ from dataclasses import replace
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
+from core.metrics.catalogue import CAMPAIGN
 from core.parked.store import ParkedDocument
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchWork, CampaignTasks
 from worker.handoff.chunks import Chunk, Chunks, SettledChunk
 from worker.handoff.settlement import Settled, Settlement
+from worker.handoff.tallies import note_begun
 from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import AGAIN, DEFER_PAUSE_S, Outgoing, Publisher
@@ -75,6 +77,7 @@ class RabbitBatches(CampaignTasks):
         """Work on one delivery to its end, or park it where it cannot be opened or was delivered too often."""
         (document,) = work.documents
         attempt = BatchAttempt(work.id, redelivered=bool(work.redelivered))
+        note_begun(CAMPAIGN, 1, 2 if work.redelivered or work.exhausted else 1)
         if work.refused:
             return self._park_refused(attempt, document, work.refused[0])
         if work.exhausted:

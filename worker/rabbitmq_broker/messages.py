@@ -8,7 +8,7 @@ rest.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.metrics.catalogue import SINGLE
 from core.moments import utc_now
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
@@ -23,6 +24,7 @@ from core.process.log_events import LogEvent
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.handoff.monitoring import Monitoring, Unmonitored
+from worker.handoff.tallies import note_begun, note_deferred, note_settled
 from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.outgoing import DEFER_PAUSE_S, Outgoing, Publisher
@@ -32,6 +34,8 @@ from worker.settings import Settings
 log = structlog.get_logger(__name__)
 
 _UNMONITORED = Unmonitored()
+#: What a single task that Celery runs is handed off as: it was not taken in by us.
+_ONE_TASK = PoolWork("")
 
 
 class RabbitMessages:
@@ -57,6 +61,7 @@ class RabbitMessages:
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on the documents of one batch; park what cannot be opened, and an only one that was delivered too often."""
+        note_begun(SINGLE, len(work.documents), 2 if work.redelivered or work.exhausted else 1)
         if work.refused:
             return self._park_refused(work)
         if work.exhausted:
@@ -71,7 +76,8 @@ class RabbitMessages:
         if deferred:
             self._sleep(DEFER_PAUSE_S)
         again = [Outgoing(self._settings.ingress_queue, work.documents[index]) for index in deferred]
-        counts = self._hand_off(outcome, kept, again, work.redelivered)
+        counts = self._hand_off(outcome, kept, again, work)
+        note_deferred(SINGLE, len(again))
         return {**counts, "deferred": len(again)} if again else counts
 
     def on_task(self, task_id: str, document: bytes) -> Counts:
@@ -82,7 +88,7 @@ class RabbitMessages:
         kept = self._park(PoolWork(task_id, [document]), outcome.parked)
         if outcome.deferred or kept is None:
             raise StoreUnavailableError("the message waits until the database can be used")
-        counts = self._hand_off(outcome, kept, [])
+        counts = self._hand_off(outcome, kept)
         self._marks.settle_task(task_id)
         return counts
 
@@ -98,13 +104,13 @@ class RabbitMessages:
         kept = self._park(work, parked)
         if kept is None:
             raise StoreUnavailableError("what was refused cannot be parked until the database can be used")
-        return self._hand_off(Outcome(), kept, [])
+        return self._hand_off(Outcome(), kept)
 
     def _park_unread(self, work: PoolWork, parked: Parked) -> Counts:
         kept = self._park(work, [parked])
         if kept is None:
             raise StoreUnavailableError("the document cannot be parked until the database can be used")
-        return self._hand_off(Outcome(), kept, [])
+        return self._hand_off(Outcome(), kept)
 
     def _park(self, work: PoolWork, parked: Sequence[Parked]) -> list[ParkedDocument] | None:
         """The records of what is parked, safe in SQL; None where SQL is away."""
@@ -128,10 +134,10 @@ class RabbitMessages:
         self,
         outcome: Outcome,
         kept: Sequence[ParkedDocument],
-        again: Sequence[Outgoing],
-        redelivered: Collection[int] = (),
+        again: Sequence[Outgoing] = (),
+        work: PoolWork = _ONE_TASK,
     ) -> Counts:
-        settings, marks, came_again = self._settings, outcome.marks, set(redelivered)
+        settings, marks, came_again = self._settings, outcome.marks, set(work.redelivered)
         known = self._marks.reserve(
             marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()
         )
@@ -146,5 +152,6 @@ class RabbitMessages:
         )
         self._marks.remember([marks[place] for place in fresh])
         self._monitoring.report(outcome)
+        note_settled(SINGLE, work.id, dispatched=len(fresh), duplicates=len(known), parked=kept)
         counts = {"dispatched": len(fresh), "parked": len(kept)}
         return counts | {"duplicates": len(known)} if known else counts

@@ -13,6 +13,7 @@ from core.contract.ids import ids_in
 from core.encoding import WHOLE_DOCUMENT, ContractError
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Outcome
+from core.metrics.catalogue import CAMPAIGN
 from core.moments import utc_now
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
@@ -23,6 +24,7 @@ from worker.handoff.campaigns import NOTHING_DONE, BatchAttempt, BatchResult, Ba
 from worker.handoff.chunks import SETTLED_NOW, Chunk, Chunks, SettledChunk
 from worker.handoff.large_work import LARGE_WORK
 from worker.handoff.settlement import DEFER_S, Settlement, settlement_of
+from worker.handoff.tallies import note_begun
 from worker.redis_broker.claims import Claim, Claims, is_of_newer_version
 from worker.redis_broker.later import put_off_s
 from worker.redis_broker.parking import Parking
@@ -69,6 +71,7 @@ class RedisBatches(CampaignTasks):
         claim = self._claims.begin(work.id)
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}
+        note_begun(CAMPAIGN, len(claim.documents), claim.attempt)
         if claim.attempt > self._settings.claim_attempts and len(claim.documents) > 1:
             log.warning(LogEvent.CLAIM_SPLIT, claim=claim.id, documents=len(claim.documents), attempts=claim.attempt)
             return NOTHING_DONE | {"split": self._claims.split(claim)}

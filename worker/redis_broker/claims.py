@@ -7,13 +7,14 @@ Times are the Redis server's own, so no worker's clock matters.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import redis
 
+from core.metrics.catalogue import CAMPAIGN, CLAIMS_RECOVERED, SINGLE
+from core.metrics.counts import COUNTS
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.handoff.keys import Keys
@@ -31,6 +32,7 @@ from worker.handoff.script_headers import (
 )
 from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import Settled, Settlement
+from worker.handoff.work_ids import new_work_id, taken_at
 from worker.settings import Settings
 
 RECOVER_AT_ONCE = 100
@@ -54,6 +56,11 @@ class Lane(StrEnum):
     def of_campaigns(self) -> bool:
         """Whether its documents are campaign batches, which have a work queue of their own."""
         return self in {Lane.CAMPAIGN_INGRESS, Lane.CAMPAIGNS}
+
+    @property
+    def counted_as(self) -> str:
+        """The label under which its messages are counted."""
+        return CAMPAIGN if self.of_campaigns else SINGLE
 
     @property
     def of_tasks(self) -> bool:
@@ -93,10 +100,6 @@ def is_of_newer_version(claim_id: str) -> bool:
     return claim_id.partition("-")[0] not in {str(lane) for lane in Lane}
 
 
-def _new_claim_id(lane: Lane) -> str:
-    return f"{lane}-{uuid.uuid4().hex}"
-
-
 class Claims:
     """The Redis side of the hand-off; every method is one trip. All may raise redis.RedisError."""
 
@@ -118,7 +121,7 @@ class Claims:
         settings, of_campaigns = self._settings, lane.of_campaigns
         found = self._scripts.run(
             ClaimHeader(
-                claim_id=_new_claim_id(lane),
+                claim_id=new_work_id(lane),
                 sources=self._sources[lane],
                 most=settings.campaign_claim_size if of_campaigns else settings.claim_size,
                 most_bytes=min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if of_campaigns else settings.claim_bytes,
@@ -137,7 +140,7 @@ class Claims:
 
     def settle(self, claim_id: str, outcome: Settlement) -> Settled | None:
         """Hand off a claim's outcome and end the claim; None where it had been settled before."""
-        deferred_id = _new_claim_id(lane_of(claim_id)) if outcome.deferred else None
+        deferred_id = new_work_id(lane_of(claim_id), taken_at(claim_id)) if outcome.deferred else None
         return self._settle(outcome, claim_id=claim_id, deferred_id=deferred_id)
 
     def settle_task(self, task_id: str, outcome: Settlement) -> Settled | None:
@@ -189,6 +192,8 @@ class Claims:
     def recover(self) -> list[str]:
         """Enqueue again the claims whose deadline has passed; gives their ids."""
         found = self._scripts.run(RecoverHeader(RECOVER_AT_ONCE, {str(lane): self._task(lane) for lane in Lane}))
+        if found:
+            COUNTS.add(CLAIMS_RECOVERED, len(found))
         return [claim_id.decode() for claim_id in found]
 
     def split(self, claim: Claim) -> int:

@@ -11,6 +11,7 @@ import structlog
 from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.metrics.catalogue import SINGLE
 from core.moments import utc_now
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
@@ -21,6 +22,7 @@ from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.handoff.monitoring import Monitoring, Unmonitored
 from worker.handoff.settlement import DEFER_S, Settled, Settlement, outbox_entries, settlement_of
+from worker.handoff.tallies import note_begun, note_deferred, note_settled
 from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
 from worker.redis_broker.later import put_off_s
 from worker.redis_broker.parking import Parking
@@ -76,6 +78,7 @@ class RedisMessages:
         claim = self._claims.begin(work.id)
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}
+        note_begun(SINGLE, len(claim.documents), claim.attempt)
         if claim.attempt > self._settings.claim_attempts:
             return self._give_up(claim)
         unpacked = self._unpack(claim)
@@ -90,14 +93,14 @@ class RedisMessages:
         kept = self._records(task_id, self._settings.ingress_queue, [document], outcome.parked)
         settlement = self._settlement(outcome, kept)
         settled = self._claims.settle_task(task_id, settlement)
-        return self._report(settled, settlement, kept, outcome)
+        return self._report("", settled, settlement, kept, outcome)
 
     def park_task(self, task_id: str, document: bytes, reason: ParkReason, detail: str) -> Counts:
         """Park the message of a task without working on it."""
         parked = [parked_unread(0, reason, detail, ids_in(document))]
         kept = self._records(task_id, self._settings.ingress_queue, [document], parked)
         settlement = Settlement(parked=outbox_entries(kept))
-        return self._report(self._claims.settle_task(task_id, settlement), settlement, kept)
+        return self._report("", self._claims.settle_task(task_id, settlement), settlement, kept)
 
     def _unpack(self, claim: Claim) -> Unpacked:
         if claim.lane is Lane.INGRESS:
@@ -134,7 +137,7 @@ class RedisMessages:
         settlement.for_celery = unpacked.for_celery
         settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred] + unpacked.later
         settlement.deferred_s = min(DEFER_S, unpacked.later_s) if outcome.deferred else unpacked.later_s
-        return self._report(self._claims.settle(claim.id, settlement), settlement, kept, outcome)
+        return self._report(claim.id, self._claims.settle(claim.id, settlement), settlement, kept, outcome)
 
     def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
         return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
@@ -161,6 +164,7 @@ class RedisMessages:
 
     def _report(
         self,
+        claim_id: str,
         settled: Settled | None,
         settlement: Settlement,
         kept: Sequence[ParkedDocument],
@@ -168,6 +172,7 @@ class RedisMessages:
     ) -> Counts:
         if settled is None:
             return NOTHING_DONE | {"settled_before": 1}
+        self._note(claim_id, settled, settlement, kept)
         if outcome is not None:
             self._monitoring.report(outcome)
         self._parking.keep(kept)
@@ -180,6 +185,12 @@ class RedisMessages:
         }
         return counts | {name: count for name, count in rest.items() if count}
 
+    @staticmethod
+    def _note(claim_id: str, settled: Settled, settlement: Settlement, kept: Sequence[ParkedDocument]) -> None:
+        duplicates = settled.duplicates + settlement.repeats
+        note_settled(SINGLE, claim_id, dispatched=settled.dispatched, duplicates=duplicates, parked=kept)
+        note_deferred(SINGLE, len(settlement.deferred))
+
     def _give_up(self, claim: Claim) -> Counts:
         """A claim that was begun too often: each document alone once more, and the one to blame is parked."""
         if len(claim.documents) > 1:
@@ -191,7 +202,7 @@ class RedisMessages:
         lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
         kept = self._records(claim.id, lane, claim.documents, parked)
         settlement = Settlement(parked=outbox_entries(kept))
-        return self._report(self._claims.settle(claim.id, settlement), settlement, kept)
+        return self._report(claim.id, self._claims.settle(claim.id, settlement), settlement, kept)
 
     def _ids_of(self, claim: Claim) -> dict[str, str]:
         """The ids in a claim's only document. They are read once only: the reading may be what never comes to an end."""

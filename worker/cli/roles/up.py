@@ -26,6 +26,9 @@ from worker.supervision.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
 
+#: The highest port there is.
+MOST_PORT = 65_535
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -114,7 +117,7 @@ def as_role(settings: Settings, part: Part, address: Address | None) -> Role:
     """How the supervisor runs the part; its output is its log, without a banner."""
     line = (sys.executable, "-P", "-m", "worker.cli", *part.words)
     is_ready: Callable[[], bool] | None = None
-    environment = {}
+    environment = {f"{ENV_PREFIX}METRICS_PORT": str(metrics_port(settings, part))}
     if address is not None:
         assert part.port_setting is not None
         environment[f"{ENV_PREFIX}{part.port_setting.upper()}"] = str(address.port)
@@ -126,6 +129,12 @@ def as_role(settings: Settings, part: Part, address: Address | None) -> Role:
         part.ready_text if settings.log_level in {LogLevel.DEBUG, LogLevel.INFO} else None,
         environment,
     )
+
+
+def metrics_port(settings: Settings, part: Part) -> int:
+    """Where the part serves /metrics: the worker on METRICS_PORT, the scheduler on the next one; 0: nowhere."""
+    port = settings.metrics_port + (part.name == "scheduler")
+    return port if settings.metrics_port and port <= MOST_PORT else 0
 
 
 def free_address(settings: Settings, part: Part) -> Address | None:

@@ -39,6 +39,7 @@ for _, source in ipairs(header.sources) do
     end
     for i = #documents, kept + 1, -1 do redis.call('RPUSH', source, documents[i]) end
     redis.call('RPUSH', claim, unpack(documents, 1, kept))
+    redis.call('HINCRBY', INTAKE, 'taken:' .. source, kept)
     taken = taken + kept
     if #documents < asked then break end
   end

@@ -1,0 +1,58 @@
+"""A worker's health says whether it does its work; Celery's ping says only that it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from tests.integration.conftest import PAIRS, MakeDeployment
+from tests.support.accounts import message
+from tests.support.command_line import run_cli
+from tests.support.figures import Figures
+from tests.support.running_worker import RunningWorker, until
+from tests.support.services import free_port
+from tests.support.stock_clients import push, waiting
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def pings(worker: RunningWorker) -> bool:
+    with Celery(broker=worker.deployment.broker_url, set_as_current=False) as stock:
+        answers = stock.control.ping(timeout=10, limit=1)
+    return any(worker.name in each for each in answers)
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_it_fails_where_consumption_alone_has_stopped(
+    pair: str, make_deployment: MakeDeployment, tmp_path: Path
+) -> None:
+    stop, figures = tmp_path / "stop", Figures(free_port())
+    deployment = make_deployment(pair, metrics_port=str(figures.port), health_stall_s="4")
+    worker = RunningWorker(
+        deployment, application="tests.support.programs.stopping_worker", variables={"STOP_TAKING": str(stop)}
+    )
+    try:
+        worker.start()
+        figures.until(lambda now: now.health("readyz")["status"] == 200)
+        push(deployment, [message()])
+        until(lambda: waiting(deployment, "dispatch") == 1, 30, lambda: worker.log)
+        assert figures.health()["ok"]
+        assert run_cli("health", "--ready", environment=deployment.environment).stdout == "ready\n"
+        stop.touch()
+        figures.until(lambda now: idle(now, worker), 120)
+        assert pings(worker)
+        refused = run_cli("health", environment=deployment.environment)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("smart-assign: ")
+    finally:
+        worker.remove()
+
+
+def idle(figures: Figures, worker: RunningWorker) -> bool:
+    """Whether a document waits too long; where the worker took it just before it stopped, another one is sent."""
+    if not waiting(worker.deployment, "ingress"):
+        push(worker.deployment, [message()])
+    said = figures.health()
+    return said["status"] == 503 and any("documents wait" in each for each in said["reasons"])
