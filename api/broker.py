@@ -8,6 +8,7 @@ from typing import Protocol
 
 import amqp
 import redis
+from amqp.exceptions import MessageNacked
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
@@ -20,7 +21,7 @@ ANSWER_TIMEOUT_S = 10
 PERSISTENT = 2
 
 #: What sending raises when the broker is away, or has no such queue.
-BROKER_FAILURES = (redis.RedisError, amqp.AMQPError, OperationalError, OSError)
+BROKER_FAILURES = (redis.RedisError, amqp.AMQPError, MessageNacked, OperationalError, OSError)
 
 
 class Broker(Protocol):
@@ -34,7 +35,7 @@ class Broker(Protocol):
         """Where workers count campaigns and messages; None: in the Redis of cache and epochs."""
 
     def send(self, lane: str, originals: Sequence[bytes]) -> None:
-        """Put documents on a queue, over a connection of its own, for it is seldom done. Raises BROKER_FAILURES."""
+        """Put documents on a queue, safely, the first first. Raises BROKER_FAILURES; then some may be on it."""
 
     def close(self) -> None:
         """Close what is open."""
@@ -69,6 +70,21 @@ class RedisBroker:
             self.progress_redis.close()
 
 
+class _Answers:
+    """What RabbitMQ says of messages that are numbered from one."""
+
+    def __init__(self, count: int) -> None:
+        self.outstanding = set(range(1, count + 1))
+
+    def took(self, tag: int, multiple: bool) -> None:
+        """One message, or all up to it, is safe."""
+        self.outstanding -= {each for each in self.outstanding if each <= tag} if multiple else {tag}
+
+    def refused(self, *_: object) -> None:
+        """The queue is full, or its node fails."""
+        raise MessageNacked("RabbitMQ refused a message")
+
+
 class RabbitBroker:
     """RabbitMQ, which counts nothing."""
 
@@ -79,18 +95,23 @@ class RabbitBroker:
         self._url = url
 
     def send(self, lane: str, originals: Sequence[bytes]) -> None:
-        """Each is confirmed; the queue must exist, for a message that no queue takes is confirmed all the same."""
-        confirmed = {"confirm_publish": True}
-        with Connection(self._url, connect_timeout=CONNECT_TIMEOUT_S, transport_options=confirmed) as connection:
+        """One wait for the confirms of all; the queue must exist, for what no queue takes is confirmed all the same."""
+        with Connection(self._url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
             channel = connection.default_channel
             # Every answer of RabbitMQ, and room for every piece of what is sent, has to come within this time.
             connection.connection.sock.settimeout(ANSWER_TIMEOUT_S)
             channel.queue_declare(lane, passive=True)
+            channel.confirm_select()
+            answers = _Answers(len(originals))
+            channel.events["basic_ack"].add(answers.took)
+            channel.events["basic_nack"].add(answers.refused)
             for original in originals:
                 message = amqp.Message(
                     original, content_type=CONTENT_TYPE, content_encoding="utf-8", delivery_mode=PERSISTENT
                 )
                 channel.basic_publish(message, exchange="", routing_key=lane)
+            while answers.outstanding:
+                connection.drain_events(timeout=ANSWER_TIMEOUT_S)
 
     def close(self) -> None:
         """Nothing stays open."""

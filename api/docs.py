@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.responses import RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 PATH = "/docs"
@@ -19,6 +20,7 @@ def add_docs(app: FastAPI) -> None:
     """Serve the page and the files that it needs."""
     app.mount(ASSETS, StaticFiles(directory=str(files(_PACKAGE) / "static")))
     app.add_api_route(PATH, _page, include_in_schema=False)
+    app.add_api_route("/", _way_in, include_in_schema=False)
 
 
 def _page(request: Request) -> Response:
@@ -30,3 +32,8 @@ def _page(request: Request) -> Response:
         swagger_css_url=f"{root}{ASSETS}/swagger-ui.css",
         swagger_favicon_url=f"{root}{ASSETS}/favicon.png",
     )
+
+
+def _way_in(request: Request) -> Response:
+    """Whoever opens the address itself is led to the documentation."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}{PATH}")

@@ -23,6 +23,7 @@ from api.settings import ApiSettings
 from api.v1 import routers
 from api.v3.compliant_sender_types import router as compliant_sender_types
 from api.v3.default_senders import router as default_senders
+from api.v3.sms import router as sms
 from core.process.garbage import freeze
 from core.process.logs import send_logs_to_stderr
 
@@ -47,6 +48,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services, app.state.metrics = services, ApiMetrics()
     app.state.metrics.registry.register(SharedCounts(services))
@@ -56,7 +58,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders, only_tls=(settings.api_public_url or "").startswith("https:"))
     add_error_handlers(app)
-    for router in (default_senders, compliant_sender_types, *routers, health):
+    for router in (default_senders, compliant_sender_types, sms, *routers, health):
         app.include_router(router)
     add_docs(app)
     app.openapi = lambda: _documented(app)  # type: ignore[method-assign]  # FastAPI's own way of changing it

@@ -1,7 +1,18 @@
 """What this API has beyond ClickSend's."""
 
-from api.v1 import accounts, campaigns, decisions, defaults, destinations, erasures, parked, rules, senders
-
-routers = tuple(
-    each.router for each in (senders, defaults, destinations, rules, decisions, campaigns, parked, erasures, accounts)
+from api.v1 import (
+    accounts,
+    campaigns,
+    decisions,
+    defaults,
+    destinations,
+    erasures,
+    messages,
+    parked,
+    rules,
+    senders,
 )
+
+_PARTS = (messages, senders, defaults, destinations, rules, decisions, campaigns, parked, erasures, accounts)
+
+routers = tuple(each.router for each in _PARTS)

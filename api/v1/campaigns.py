@@ -9,8 +9,9 @@ from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.sending import sending_ids
 from api.strict import StrictModel
-from api.v1.decisions import STAND_IN_MEDIA, sending_ids
+from api.v1.decisions import STAND_IN_MEDIA
 from api.v1.documents import PreviewOut, ProgressOut
 from api.v1.parameters import AccountId
 from core.campaigns.batch import read_batch

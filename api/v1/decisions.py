@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 
 from api.admission import BASIC, AdmittedRoute, Parts, Viewer, family_member
 from api.envelope import Success, failures, success
+from api.sending import sending_ids
 from api.services import Services
 from api.strict import StrictModel
 from api.v1.documents import DecisionOut
@@ -111,13 +112,6 @@ def show_decision(
     if document is None or not _may_see(parts, viewer, document):
         raise NotFoundError(no_decision(decision_id))
     return success(document, "Decision retrieved.")
-
-
-def sending_ids(member: Account) -> dict[str, str]:
-    """The ids that a message of `member` carries."""
-    if member.parent is None:
-        return {"account_id": member.account_id}
-    return {"account_id": member.parent, "subaccount_id": member.account_id}
 
 
 def _with_plus(number: str, name: str, query: bytes) -> str:

@@ -91,20 +91,21 @@ def _allow_empty(schema: dict[str, Any]) -> None:
 
 
 def _tell_in_schema(schema: dict[str, Any]) -> None:
-    """Say in a JSON schema what the validators of `_Shared` ask."""
+    """Say in a JSON schema what the validators of `MessageFields` ask."""
     _allow_empty(schema)
     schema["properties"]["from"] = {"type": ["string", "null"], "description": "alias of sender_id"}
     schema["if"] = {"properties": {"product": {"const": "MMS"}}, "required": ["product"]}
-    schema["then"] = {"properties": {"media_urls": {"type": "array", "minItems": 1}}, "required": ["media_urls"]}
+    schema["then"] = {
+        "properties": {"media_urls": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+        "required": ["media_urls"],
+    }
 
 
-class _Shared(BaseModel):
-    """The fields that a single message and a campaign batch have in common."""
+class MessageFields(BaseModel):
+    """The fields that messages have in common however they come, besides whose they are."""
 
     model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_tell_in_schema)
 
-    account_id: Identifier
-    subaccount_id: Identifier | None = None
     country: CountryHint | None = Field(None, description="hint for national numbers; UK is read as GB")
     product: ProductField = Product.SMS
     media_urls: list[StrictStr] | None = Field(None, description="required for MMS")
@@ -131,10 +132,17 @@ class _Shared(BaseModel):
         return _without_empty(cls, rest)
 
     @model_validator(mode="after")
-    def _media_for_mms(self) -> _Shared:
+    def _media_for_mms(self) -> MessageFields:
         if self.product is Product.MMS and not self.media_urls:
             raise _field_error("media_urls", "must hold at least one URL where product is MMS")
         return self
+
+
+class _Shared(MessageFields):
+    """The fields that a single message and a campaign batch have in common."""
+
+    account_id: Identifier
+    subaccount_id: Identifier | None = None
 
 
 class OutgoingMessage(_Shared):

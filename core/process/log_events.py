@@ -186,6 +186,7 @@ class LogEvent(StrEnum):
 
     API_STORE_AWAY = "api_store_away", "The database could not be reached for a request; it was answered with 503."
     API_REDIS_AWAY = "api_redis_away", "Redis could not be reached for a request; it was answered with 503."
+    API_BROKER_AWAY = "api_broker_away", "The broker did not take messages of a request; it was answered with 503."
     API_NOT_READY = "api_not_ready", "A check of `/readyz` failed; it names which."
     API_METRIC_LEFT_OUT = (
         "api_metric_left_out",

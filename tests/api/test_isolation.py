@@ -100,6 +100,7 @@ PATHS: list[tuple[str, str, Body]] = [
     ("GET", "/v1/erasures?account_id={account}", None),
     ("POST", "/v1/erasures", {"to": AU, "account_id": "{account}"}),
     ("POST", "/v1/campaigns/preview", {"recipients": [{"to": AU}], "account_id": "{account}"}),
+    ("POST", "/v1/messages", {"to": AU, "body": "Hello", "account_id": "{account}"}),
 ]
 
 #: Of these nothing but 404 is ever answered for another one's, except by the account above.
@@ -263,7 +264,15 @@ def test_it_lends_senders_only_where_the_switch_is_on(api: ServedApi) -> None:
 
 
 #: Paths whose answer depends on nobody, or only on who asks; the tests above look at the others.
-OPEN = {"/healthz", "/readyz", "/metrics", "/v1/rules", "/v1/rules/{country}", "/v3/senders/compliant-sender-types"}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/rules",
+    "/v1/rules/{country}",
+    "/v3/senders/compliant-sender-types",
+    "/v3/sms/send",
+}
 
 
 def test_it_looks_at_every_path(api: ServedApi) -> None:

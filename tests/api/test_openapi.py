@@ -85,6 +85,22 @@ def test_it_never_speaks_of_422(method: str, path: str) -> None:
     assert "422" not in DOCUMENT["paths"][path][method.lower()]["responses"]
 
 
+def test_its_address_leads_to_the_documentation(api: ServedApi) -> None:
+    answer = api.client().get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+def test_its_operations_have_short_names_of_their_own() -> None:
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+    assert [name for name in names if len(name) > 32] == []
+
+
+def test_it_describes_each_group_of_operations() -> None:
+    named = {tag for path in DOCUMENT["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    assert {tag["name"] for tag in DOCUMENT["tags"]} == named
+
+
 def test_it_shows_its_documentation_without_another_server(api: ServedApi) -> None:
     page = api.client().get("/docs").text
     assert "'/openapi.json'" in page
