@@ -24,6 +24,7 @@ _TAGS = {
     "Messages": "Send messages.",
     "SMS": "Send messages, as ClickSend's API has it.",
     "Default senders": "The sender that an account wants for a country, and how it fares.",
+    "Destinations": "To which countries an account sends.",
     "Compliant sender types": "Which sender types each country takes.",
     "Senders": "The senders that an account holds.",
     "Country rules": "What each country asks of a sender, since when, and who says so.",
