@@ -39,6 +39,7 @@ class ApiSettings(FromEnvironment):
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
     default_destination: DestinationMode = DestinationMode.ALLOW
+    alternates: int = Field(2, ge=0, le=10, description="the next senders that every enriched message names")
 
     silence_s: float = Field(
         SILENCE_S,
@@ -72,7 +73,9 @@ class ApiSettings(FromEnvironment):
     @property
     def policy(self) -> Policy:
         """The engine's policy."""
-        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination)
+        return Policy(
+            self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination, self.alternates
+        )
 
     @property
     def cache_url(self) -> str:

@@ -47,6 +47,7 @@ class Settings(FromEnvironment):
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
     default_destination: DestinationMode = DestinationMode.ALLOW
+    alternates: int = Field(2, ge=0, le=10, description="the next senders that every enriched message names")
 
     allow_callbacks_to: str = Field(
         "",
@@ -200,4 +201,6 @@ class Settings(FromEnvironment):
     @property
     def policy(self) -> Policy:
         """The engine's policy."""
-        return Policy(self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination)
+        return Policy(
+            self.invalid_override, self.altered_senders, self.unknown_rule, self.default_destination, self.alternates
+        )

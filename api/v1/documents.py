@@ -141,6 +141,12 @@ class CandidateOut(BaseModel):
     detail: str
 
 
+class AlternateOut(ChosenSender):
+    """A sender that would come next."""
+
+    grade: Grade
+
+
 class DestinationModeOut(BaseModel):
     """Whether the account sends to the country, by whose setting, and for which country or the `rest` that was set."""
 
@@ -176,6 +182,7 @@ class DecisionOut(BaseModel):
     valid_until: datetime | None
     destination: DestinationModeOut | None = Field(None, description="null where the account itself is the problem")
     sentence: str
+    alternates: list[AlternateOut] = Field(description="who would come next, in order, if the sender failed")
     candidates: list[CandidateOut]
     content: ContentOut | None = Field(None, description="only where the text holds what the country has a rule for")
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")

@@ -22,7 +22,7 @@ from core.cache.verdict import VERDICT_FORM, Verdict, decision_verdict, problem_
 from core.encoding import encode_json
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
-from core.engine.decision import AccountProblem, Decision, Facts, Policy, Request
+from core.engine.decision import AccountProblem, Decision, Facts, Policy, Rejection, Request
 from core.engine.explanation import explanation
 from core.errors import StoreUnavailableError
 from core.metrics.catalogue import DECISIONS, DECISIONS_FOUND, PROCESS, REDIS, SQL
@@ -247,7 +247,13 @@ class DecisionCache:
 
 
 def names_at_will(decision: Decision) -> bool:
-    """Whether a message or a batch named a sender which was not used: such a name is any text of the producer's choice."""
+    """Whether a message or a batch named a sender which was not used, or a resend one that nobody holds.
+
+    Such a name is any text of the producer's choice.
+    """
+    held = {each.sender_id for each in decision.candidates if each.rejected is Rejection.FAILED_BEFORE}
+    if {each.sender_id for each in decision.request.failed} - held:
+        return True
     named = {each.sender_id for each in (decision.request.explicit, decision.request.override) if each is not None}
     return bool(named - {decision.sender.sender_id} if decision.sender else named)
 

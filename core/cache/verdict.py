@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from core.encoding import encode_json
-from core.engine.decision import AccountProblem, Chosen, Decision, NoSender
+from core.engine.decision import AccountProblem, Alternate, Chosen, Decision, NoSender
 from core.engine.destinations import DestinationMode
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
@@ -15,7 +15,7 @@ from core.metrics.catalogue import NO_SENDER
 from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 7
+VERDICT_FORM = 8
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -72,11 +72,10 @@ def decision_verdict(decision: Decision) -> Verdict:
     valid_until = decision.valid_until.timestamp() if decision.valid_until else None
     if isinstance(outcome, NoSender):
         return ParkVerdict(outcome.park, decision.detail, valid_until=valid_until)
-    assignment = _assignment(decision, outcome)
     return SenderVerdict(
-        shared=_shared(outcome.sender, assignment),
+        shared=_shared(outcome.sender, decision, outcome),
         pool=tuple(
-            PoolSender(_shared(member.sender, assignment), ticket)
+            PoolSender(_shared(member.sender, decision, outcome), ticket)
             for member, ticket in zip(outcome.pool, tickets_of(outcome.pool), strict=True)
         ),
         source=str(outcome.source),
@@ -85,21 +84,24 @@ def decision_verdict(decision: Decision) -> Verdict:
     )
 
 
-def _assignment(decision: Decision, chosen: Chosen) -> Mapping[str, object]:
+def _shared(sender: Sender, decision: Decision, chosen: Chosen) -> msgspec.Raw:
     asked = decision.asked
-    return {
+    assignment = {
         "source": chosen.source,
         "grade": chosen.grade,
         "reason": chosen.reason,
         "warnings": decision.warnings,
         "decision_id": decision.decision_id,
         "rules_version": decision.rules_version,
+        "alternates": [_alternate(each) for each in chosen.alternates_after(sender)],
         "requested_sender_id": asked.sender_id if asked and decision.reverted else None,
     }
-
-
-def _shared(sender: Sender, assignment: Mapping[str, object]) -> msgspec.Raw:
     return sender_fields(sender.sender_id, sender.sender_type, sender.country, assignment)
+
+
+def _alternate(alternate: Alternate) -> Mapping[str, object]:
+    sender = alternate.sender
+    return naming_fields(sender.sender_id, sender.sender_type, sender.country) | {"grade": alternate.grade}
 
 
 def sender_fields(

@@ -202,6 +202,15 @@ class CampaignBatch(_Shared):
     total_batches: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
+class AlternateSender(BaseModel):
+    """A sender that would come next."""
+
+    sender_id: str | None
+    sender_type: SenderType
+    sender_country_code: str | None
+    grade: Literal["compliant", "altered"]
+
+
 class Assignment(BaseModel):
     """Why the message has its sender."""
 
@@ -211,6 +220,7 @@ class Assignment(BaseModel):
     warnings: list[str]
     decision_id: str
     rules_version: str
+    alternates: list[AlternateSender] = Field(description="who would come next, in order, if the sender failed")
     requested_sender_id: str | None = Field(None, description="the sender asked for, where another one was used")
 
 

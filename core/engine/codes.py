@@ -22,6 +22,7 @@ SOURCES: Mapping[Source, CodeInfo] = {
     Source.DEFAULT: CodeInfo("the default sender of whoever sends, an account or a sub-account"),
     Source.INHERITED_DEFAULT: CodeInfo("the default sender of the account that the sub-account belongs to"),
     Source.SMART: CodeInfo("Smart Assign chose: the first of all candidates by the ranking"),
+    Source.RESEND: CodeInfo("decided again, by the same steps, without the senders that had failed at the carrier"),
 }
 
 REASONS: Mapping[Reason, CodeInfo] = {
@@ -129,6 +130,7 @@ REJECTIONS: Mapping[Rejection, CodeInfo] = {
     ),
     Rejection.DEDICATED_AVAILABLE: CodeInfo("it is shared, and the account holds a compliant sender of its own here"),
     Rejection.COMPLIANT_AVAILABLE: CodeInfo("carriers would alter it, and a compliant sender exists"),
+    Rejection.FAILED_BEFORE: CodeInfo("in a resend: this message failed with it at the carrier"),
 }
 
 RANK_STEPS: Mapping[RankStep, CodeInfo] = {

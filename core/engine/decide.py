@@ -15,6 +15,7 @@ from hashlib import blake2b
 import msgspec
 
 from core.content.inspection import NO_CONTENT
+from core.engine.alternates import alternates, outward_grade
 from core.engine.country_rules import Grade, RuleBook
 from core.engine.decision import (
     Candidate,
@@ -32,6 +33,7 @@ from core.engine.decision import (
     Warn,
 )
 from core.engine.destinations import Destination, DestinationMode, nearest_destination
+from core.engine.failed_senders import without_failed
 from core.engine.filters import Screened, not_owned, screen
 from core.engine.graded_sender import RequestContext, context_of, grade_sender
 from core.engine.named_senders import OUTRANKED, FoundSender, NamedChoice, NoneFound, Screening, choose_named
@@ -53,11 +55,18 @@ def decide(request: Request, facts: Facts, rules: RuleBook, policy: Policy, now:
         return _not_enabled(context, facts)
     if not rules.knows(request.country):
         return _unknown_country(context, facts)
-    screening = Screening.of(screen(grade_sender(context, sender)) for sender in facts.senders)
+    screened = (screen(grade_sender(context, sender)) for sender in facts.senders)
+    screening = Screening.of(without_failed(request.failed, screened))
     named = choose_named(request, facts.defaults, policy, screening)
     ranked, rejected = _shortlist(screening, named)
     answer = named.answer or _smart_answer(context, facts, screening, ranked)
     outcome, words = _outcome(answer)
+    if isinstance(answer, FoundSender) and isinstance(outcome, Chosen):
+        outcome = replace(
+            outcome,
+            source=Source.RESEND if request.failed else outcome.source,
+            alternates=alternates(context, facts, screening, answer.screened, _fit(ranked, rejected)),
+        )
     candidates = (*_ranked(ranked), *_rejected(rejected), *_absent(named.absent))
     warnings = (*named.warnings, *_sender_warnings(answer))
     detail = "; ".join((words, *named.notes))
@@ -86,8 +95,7 @@ def _outcome(answer: FoundSender | NoneFound) -> tuple[Chosen | NoSender, str]:
     if pool:
         namer = "" if answer.source is Source.SMART else f", {words.removeprefix('it is ')}"
         words = f"recipients are spread over {len(pool)} equal senders{namer}"
-    grade = Grade.ALTERED if graded.grade is Grade.ALTERED else Grade.COMPLIANT
-    return Chosen(graded.sender, answer.source, grade, answer.reason, pool), words
+    return Chosen(graded.sender, answer.source, outward_grade(graded.grade), answer.reason, pool), words
 
 
 def _pool(equals: Sequence[Screened]) -> tuple[PoolMember, ...]:
@@ -112,6 +120,8 @@ def _smart_reason(screened: Screened) -> Reason:
 def _park_reason(context: RequestContext, facts: Facts) -> ParkReason:
     """Which requirement stood in the way, found by asking again without it."""
     request = context.request
+    if request.failed:  # whatever the others lack, some had been there
+        return ParkReason.NO_COMPLIANT_SENDER
     no_replies, no_product = {"reply_expected": False}, {"product": Product.SMS}
     for reason, changes in (
         (ParkReason.CONTENT_NOT_ALLOWED, {"content": NO_CONTENT}),
@@ -169,6 +179,16 @@ def _against_the_others(screened: Screened, screening: Screening, named: NamedCh
     if screened in named.outranked_by_compliant:
         return screened._replace(rejected=Rejection.COMPLIANT_AVAILABLE, words=OUTRANKED)
     return screened
+
+
+_AGAINST_OTHERS = frozenset({Rejection.DEDICATED_AVAILABLE, Rejection.COMPLIANT_AVAILABLE})
+
+
+def _fit(ranked: Sequence[_Placed], rejected: Sequence[_Placed]) -> list[Screened]:
+    """All that passed the filters, best first, also those that only others keep from being used."""
+    kept_back = [(key, each._replace(rejected=None)) for key, each in rejected if each.rejected in _AGAINST_OTHERS]
+    placed = sorted([*ranked, *kept_back], key=_key) if kept_back else ranked
+    return [each for _, each in placed]
 
 
 def _key(placed: _Placed) -> Key:
@@ -284,6 +304,8 @@ def _digest(decision: Decision) -> str:
     until = decision.valid_until and moment_text(decision.valid_until)
     content: tuple[object, ...] = (asked, request.reply_expected, named, chosen, answer, decision.candidates)
     content += (decision.rules_version, until)
+    if request.failed:
+        content += ([(ref.sender_id, ref.sender_type) for ref in request.failed],)
     if decision.pool:
         content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
     if any(request.content):

@@ -29,6 +29,7 @@ class Source(StrEnum):
     DEFAULT = "default"
     INHERITED_DEFAULT = "inherited_default"
     SMART = "smart"
+    RESEND = "resend"
 
 
 class Rejection(StrEnum):
@@ -54,6 +55,7 @@ class Rejection(StrEnum):
     CONTENT_NOT_ALLOWED = "CONTENT_NOT_ALLOWED"
     DEDICATED_AVAILABLE = "DEDICATED_AVAILABLE"
     COMPLIANT_AVAILABLE = "COMPLIANT_AVAILABLE"
+    FAILED_BEFORE = "FAILED_BEFORE"
 
 
 class RankStep(StrEnum):
@@ -131,6 +133,7 @@ class Policy:
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
     default_destination: DestinationMode = DestinationMode.ALLOW
+    alternates: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,8 @@ class Request(NamedTuple):
 
     `account_id` is the account that sends and `subaccount_id` its sub-account, if one sends.
     `override` is the batch's sender for this country. `content` is what the text holds, told only where a rule of the
-    country looks at it, so that texts to all others share one decision.
+    country looks at it, so that texts to all others share one decision. `failed` are the senders that
+    failed at the carrier, in a resend.
     """
 
     account_id: str
@@ -159,6 +163,7 @@ class Request(NamedTuple):
     explicit: SenderRef | None = None
     override: SenderRef | None = None
     content: Content = NO_CONTENT
+    failed: tuple[SenderRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,13 @@ class Candidate(NamedTuple):
     detail: str
 
 
+class Alternate(NamedTuple):
+    """A sender that would come next, with its grade as the wire knows it."""
+
+    sender: Sender
+    grade: Grade
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The decision gives a sender.
@@ -236,6 +248,7 @@ class Chosen:
     `grade` is `compliant` or `altered`: the wire knows no third. A sender that the policy admits where the data says
     nothing counts as `compliant` here and carries the warning `RULE_UNKNOWN`; its candidate keeps the grade `unknown`.
     `pool` holds the equal senders over which recipients are spread, `sender` the first of them; empty: it sends to all.
+    `alternates` are who would come after `sender`, the next one first.
     """
 
     sender: Sender
@@ -243,6 +256,14 @@ class Chosen:
     grade: Grade
     reason: Reason
     pool: tuple[PoolMember, ...] = ()
+    alternates: tuple[Alternate, ...] = ()
+
+    def alternates_after(self, sender: Sender) -> tuple[Alternate, ...]:
+        """Who would come after `sender`, which may be any of the pool; as many as after the first one."""
+        if sender == self.sender:
+            return self.alternates
+        others = (Alternate(self.sender, self.grade), *(each for each in self.alternates if each.sender != sender))
+        return others[: len(self.alternates)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +318,11 @@ class Decision:
         return self.outcome.pool if isinstance(self.outcome, Chosen) else ()
 
     @property
+    def alternates(self) -> tuple[Alternate, ...]:
+        """Who would come after the sender, the next one first."""
+        return self.outcome.alternates if isinstance(self.outcome, Chosen) else ()
+
+    @property
     def park(self) -> ParkReason | None:
         """Why there is no sender, where there is none."""
         return self.outcome.park if isinstance(self.outcome, NoSender) else None
@@ -309,5 +335,5 @@ class Decision:
     @property
     def reverted(self) -> bool:
         """Whether the sender asked for was not used."""
-        wanted = Source.EXPLICIT if self.request.explicit else Source.OVERRIDE
-        return self.asked is not None and self.source is not wanted
+        wanted = Reason.EXPLICIT if self.request.explicit else Reason.OVERRIDE
+        return self.asked is not None and self.reason is not wanted

@@ -52,6 +52,7 @@ def explanation(decision: Decision) -> dict[str, object]:
         "valid_until": decision.valid_until and moment_text(decision.valid_until),
         "destination": decision.destination.document(),
         "sentence": sentence(decision),
+        "alternates": [_sender(each.sender) | {"grade": each.grade.value} for each in decision.alternates],
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
         **({"content": request.content._asdict()} if any(request.content) else {}),
         **({"pool": _pool(decision.pool)} if decision.pool else {}),
@@ -64,7 +65,7 @@ def for_recipient(decision: Decision, e164: str) -> Decision:
     if isinstance(outcome, NoSender) or not outcome.pool:
         return decision
     sender = outcome.pool[pick_sender(e164, tickets_of(outcome.pool))].sender
-    return replace(decision, outcome=replace(outcome, sender=sender))
+    return replace(decision, outcome=replace(outcome, sender=sender, alternates=outcome.alternates_after(sender)))
 
 
 def sentence(decision: Decision) -> str:

@@ -42,6 +42,7 @@ _PARKED_AS = {
     Rejection.NO_REPLIES: ParkReason.NO_SENDER_FOR_REPLIES,
     Rejection.PRODUCT_NOT_SUPPORTED: ParkReason.NO_SENDER_FOR_PRODUCT,
     Rejection.CONTENT_NOT_ALLOWED: ParkReason.CONTENT_NOT_ALLOWED,
+    Rejection.FAILED_BEFORE: ParkReason.NO_COMPLIANT_SENDER,
 }
 OUTRANKED = "arrives replaced or labelled, and the account holds a compliant sender"
 
@@ -228,7 +229,7 @@ def _rank(screened: Screened) -> Key:
 
 def _nearness(screened: Screened, rejected: Rejection) -> Key:
     """Of several failures under one name the one that came furthest speaks for all."""
-    return (-_FILTER_INDEX[rejected], *rank_key(screened.graded))
+    return (-_FILTER_INDEX.get(rejected, len(FILTERS)), *rank_key(screened.graded))
 
 
 # -- what comes of it --------------------------------------------------------------------
@@ -251,7 +252,8 @@ def _parked(failures: Sequence[_Failure]) -> NamedChoice:
 
 def _passed_over(failures: Sequence[_Failure]) -> NamedChoice:
     return NamedChoice(
-        warnings=tuple(map(_warning, failures)),
+        # Nothing is wrong with what a resend passes over: that it failed is what it was sent for.
+        warnings=tuple(_warning(each) for each in failures if each.rejected is not Rejection.FAILED_BEFORE),
         notes=tuple(map(_note, failures)),
         outranked_by_compliant=tuple(screened for failure in failures for screened in failure.outranked_by_compliant),
         absent=tuple(dict.fromkeys(failure.ref for failure in failures if failure.absent)),

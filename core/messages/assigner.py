@@ -67,7 +67,7 @@ class Verdicts(Protocol):
 
 
 #: What a group's decision depends on: the fields of a Request. A plain tuple is the quickest to make, and equal to it.
-_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None, Content]
+_Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None, Content, tuple[()]]
 
 #: The countries whose rules look at what a text holds, and whether at telephone numbers too.
 ContentCountries = Mapping[str, bool]
@@ -262,6 +262,7 @@ def _key(message: Message, country: str, override: SenderRef | None, content: Co
         SenderRef(clean_sender_id(message.sender_id), message.sender_type) if message.sender_id else None,
         override,
         content,
+        (),
     )
 
 

@@ -73,5 +73,6 @@ def _undecided(
         "valid_until": None,
         "destination": None,
         "sentence": f"No sender ({reason}): {detail}.",
+        "alternates": [],
         "candidates": [],
     }

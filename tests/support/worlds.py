@@ -72,11 +72,12 @@ def ask(
     borrowed_from: frozenset[str] = frozenset(),
     now: datetime = NOW,
     destinations: tuple[DestinationSetting, ...] = (),
+    spread: bool = False,
     **request: Any,
 ) -> Decision:
     """The decision for a message of acme to AU, where not said otherwise."""
     wanted = Request(**({"account_id": "acme", "subaccount_id": None, "country": "AU"} | request))
-    facts = Facts(tuple(senders), borrowed_from, defaults, destinations=destinations)
+    facts = Facts(tuple(senders), borrowed_from, defaults, spread=spread, destinations=destinations)
     return decide(wanted, facts, rules or book(), policy, now)
 
 

@@ -35,6 +35,14 @@ def test_it_tells_all_of_a_decision() -> None:
         "valid_until": "2026-08-02T12:00:00Z",
         "destination": {"mode": "allow", "set_by": None, "set_for": None},
         "sentence": sentence(decision),
+        "alternates": [
+            {
+                "sender_id": "+61400000099",
+                "sender_type": "shared_longcode",
+                "sender_country_code": "AU",
+                "grade": "compliant",
+            }
+        ],
         "candidates": [
             {
                 "sender_id": "+61400000001",

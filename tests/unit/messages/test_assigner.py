@@ -23,7 +23,7 @@ from tests.support.ids import message_digest
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ASSIGNMENT = {"source": "smart", "grade": "compliant", "reason": "LOCAL_DEDICATED", "warnings": []}
-WHOLE_ASSIGNMENT = ASSIGNMENT | {"decision_id": "d", "rules_version": "r"}
+WHOLE_ASSIGNMENT = ASSIGNMENT | {"decision_id": "d", "rules_version": "r", "alternates": []}
 SENDER = SenderVerdict(sender_fields("+61400000001", SenderType.LONGCODE, "AU", ASSIGNMENT))
 NONE = ParkVerdict(ParkReason.NO_COMPLIANT_SENDER, "no sender fits")
 MAX_BYTES = 10_000
