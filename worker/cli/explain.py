@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from core.engine.graded_sender import label
 from core.errors import NotFoundError, RefusedError
 from core.previews.message import inquire
 from core.sender import Product
@@ -107,6 +108,10 @@ def _print(explained: Mapping[str, Any]) -> None:
         say(", ".join(words))
     if explained["warnings"]:
         say(f"warnings: {', '.join(explained['warnings'])}")
+    if following := explained.get("alternates"):  # decisions of before name none
+        say(
+            f"if it fails at the carrier: {', then '.join(label(each['sender_id'], each['sender_type']) for each in following)}"
+        )
     if explained["candidates"]:
         rows = [_row(candidate, explained["account_id"]) for candidate in explained["candidates"]]
         print_table("", ("rank", "sender", "type", "grade", "why"), rows)
