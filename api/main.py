@@ -26,6 +26,7 @@ from api.v3.default_senders import router as default_senders
 from api.v3.sms import router as sms
 from core.process.garbage import freeze
 from core.process.logs import send_logs_to_stderr
+from core.storage.database import load_driver
 
 #: Room for a preview of 10,000 recipients.
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -74,6 +75,7 @@ def _documented(app: FastAPI) -> dict[str, Any]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """As many threads as connections to the database: a thread without one would only wait."""
+    load_driver(app.state.services.settings.database_url)
     freeze()
     current_default_thread_limiter().total_tokens = THREADS
     yield

@@ -28,7 +28,7 @@ from core.encoding import storable
 from core.engine.country_rules import RuleBook
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
 from core.phone import country_of
-from core.rules.files import shipped_rules
+from core.rules.shipped import shipped_countries
 from core.rules.store import rules_in_use
 from core.sender import NUMBER_TYPES, Registration, Sender, SenderStatus, SenderType, form_error
 from core.sender_ids import SenderNames, kept_if_readable, number_error
@@ -161,7 +161,7 @@ def completed(sender: Sender) -> Sender:
     if sender.country is not None or not kept or not kept.startswith("+"):
         return sender if kept == sender.sender_id else replace(sender, sender_id=kept)
     country = country_of(kept)
-    known = country is not None and shipped_rules().knows(country)
+    known = country is not None and shipped_countries().knows(country)
     return replace(sender, sender_id=kept, country=country if known else None)
 
 
@@ -170,7 +170,7 @@ def sender_errors(sender: Sender) -> list[FieldError]:
     errors = []
     if words := _sender_id_error(sender):
         errors.append(FieldError("sender_id", words))
-    if sender.country is not None and (words := country_error(sender.country, shipped_rules())):
+    if sender.country is not None and (words := country_error(sender.country, shipped_countries())):
         errors.append(FieldError("sender_country_code", words))
     if not 0 <= sender.trust <= TRUST_MAX:
         errors.append(FieldError("trust", f"must be from 0 to {TRUST_MAX}"))
@@ -194,7 +194,7 @@ def _sender_id_error(sender: Sender) -> str | None:
 def registration_errors(registration: Registration) -> list[FieldError]:
     """Every field of a registration that breaks its rule."""
     errors = []
-    if words := country_error(registration.country, shipped_rules()):
+    if words := country_error(registration.country, shipped_countries()):
         errors.append(FieldError("country", words))
     start, end = registration.valid_from, registration.valid_until
     if start is not None and end is not None and end <= start:

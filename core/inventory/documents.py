@@ -33,7 +33,7 @@ from core.engine.destinations import DestinationMode
 from core.errors import FieldError
 from core.file_lines import Flag, Moment, document_errors
 from core.inventory.lines import AccountLine, DefaultLine, DestinationLine, Kind, Line, RegistrationLine, SenderLine
-from core.rules.files import shipped_rules
+from core.rules.shipped import shipped_countries
 from core.sender import (
     Product,
     Registration,
@@ -82,7 +82,7 @@ ApiKeyText = Annotated[
 SenderId = Annotated[StorableText, AfterValidator(str.strip)]
 Country = Annotated[
     StorableText,
-    AfterValidator(lambda text: read_country(text, shipped_rules())),
+    AfterValidator(lambda text: read_country(text, shipped_countries())),
     Field(description="ISO 3166-1 alpha-2; UK is read as GB"),
 ]
 MaybeCountry = Annotated[Country | None, BeforeValidator(lambda value: None if value == "" else value)]

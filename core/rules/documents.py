@@ -93,6 +93,18 @@ def content_version(rules: Iterable[CountryRule], profiles: Iterable[CountryProf
     return f"{max(dates, default='undated')}-{digest[:6]}"
 
 
+def with_others(book: RuleBook, held: RuleBook) -> RuleBook:
+    """The book with the countries of `held` that it leaves out, under a version of its own; overrides stay apart."""
+    others = held.with_overrides(())
+    rules = {**others.rules, **book.with_overrides(()).rules}
+    profiles = {
+        **{code: profile for code, profile in others.profiles.items() if code not in book.rules},
+        **book.profiles,
+    }
+    flat = [rule for country in sorted(rules) for rule in rules[country]]
+    return RuleBook(content_version(flat, profiles.values()), rules, profiles)
+
+
 def version_date(version: str) -> str:
     """The date at the head of a version, as it is written; one that is undated is later than all that have one."""
     return version[:_DATE_LENGTH]

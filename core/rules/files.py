@@ -16,26 +16,26 @@ from core.rules.diff import RuleChange, diff_rules
 from core.rules.documents import content_version
 from core.rules.facts_file import Fact, read_facts
 from core.rules.line_file import read_lines, written_lines
+from core.rules.shipped import FACTS_FILE, SHIPPED_FILE, shipped_rules
 from core.rules.timelines import phases_of, with_facts
 from core.rules.wide_columns import Timelines, profile_of, rules_of
 from core.rules.wide_file import RULE_COLUMNS, Row, Table, dated_columns, read_table
 
 __all__ = [
+    "FACTS_FILE",
+    "SHIPPED_FILE",
     "RuleChange",
     "RulesFile",
     "diff_rules",
     "read_rules",
     "read_rules_file",
+    "read_shipped_rules",
     "shipped_rules",
-    "with_others",
     "written_lines",
 ]
 
 #: A rule file is some 90 kB; what is a hundred times larger is something else.
 MAX_FILE_BYTES = 16_777_216
-
-SHIPPED_FILE = Path(__file__).parents[1] / "data" / "country_rules.csv"
-FACTS_FILE = SHIPPED_FILE.with_name("country_facts.csv")
 
 #: Fields of a profile that the table of countries has a column for; a fact on another is on no line of it.
 _PROFILE_COLUMNS = {
@@ -72,21 +72,8 @@ def read_rules_file(source: str | Path | IO[str] | IO[bytes]) -> RulesFile:
     return RulesFile(_book_of(table), table.ignored_columns)
 
 
-def with_others(book: RuleBook, held: RuleBook) -> RuleBook:
-    """The book with the countries of `held` that it leaves out, under a version of its own; overrides stay apart."""
-    others = held.with_overrides(())
-    rules = {**others.rules, **book.with_overrides(()).rules}
-    profiles = {
-        **{code: profile for code, profile in others.profiles.items() if code not in book.rules},
-        **book.profiles,
-    }
-    flat = [rule for country in sorted(rules) for rule in rules[country]]
-    return RuleBook(content_version(flat, profiles.values()), rules, profiles)
-
-
-@cache
-def shipped_rules() -> RuleBook:
-    """The rules that come with the product; read at the first call, then kept."""
+def read_shipped_rules() -> RuleBook:
+    """The rules that come with the product, read anew: `shipped_rules` keeps them."""
     return _book_of(_shipped_table())
 
 

@@ -15,8 +15,8 @@ from core.countries import country_error
 from core.engine.country_profile import CONTENT_FIELDS, Permission
 from core.engine.country_rules import CountryRule, Grade, RuleBook, RuleStatus, SenderOrigin
 from core.errors import ConflictError, FieldError, NotFoundError, RefusedError
-from core.rules.documents import book_as_dict, book_from_dict, version_date
-from core.rules.files import shipped_rules, with_others
+from core.rules.documents import book_as_dict, book_from_dict, version_date, with_others
+from core.rules.shipped import shipped_countries, shipped_rules
 from core.sender import SenderType
 from core.storage.database import Database
 from core.storage.scopes import RULES_SCOPE
@@ -134,7 +134,7 @@ class RuleStore(Database):
         """
         if not (rule.override_reason or "").strip():
             raise RefusedError("an override needs a reason")
-        if words := country_error(rule.country, shipped_rules()):
+        if words := country_error(rule.country, shipped_countries()):
             raise RefusedError(f"the override is refused: {words}", [FieldError("country", words)])
         values = _override_values(rule) | {"created_at": self.clock(), "created_by": by}
         with self.writing() as write:

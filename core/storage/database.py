@@ -19,10 +19,10 @@ from core.errors import EpochPublishError, StoreUnavailableError
 from core.metrics.catalogue import SQL_ERRORS
 from core.metrics.counts import COUNTS
 from core.moments import utc_now
+from core.process.loading import load
 from core.process.private_files import create_private
 from core.process.silence import Silence
 from core.storage.addresses import database_url, host_options, prepare_options
-from core.storage.dialling import COMMAND_STATEMENT_S, dialling, kernel_options
 from core.storage.epochs import EpochSink, NoSink, increment, increment_families
 from core.storage.refusals import is_passing, leave_pool, words_of
 from core.storage.scopes import PLATFORM_SCOPE
@@ -36,6 +36,10 @@ CONNECT_TIMEOUT_S = 5
 
 #: A connection unused for longer is tried before its next use.
 IDLE_S = 2.0
+
+#: They load psycopg, which SQLite does not need.
+_DIALLING = "core.storage.dialling:dialling"
+_KERNEL_OPTIONS = "core.storage.dialling:kernel_options"
 
 _USED_AT = "smart_assign_used_at"
 
@@ -62,15 +66,20 @@ def open_engine(
         pool_size=pool_size,
         hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "smart-assign"}
-        | kernel_options(silence or Silence())
+        | load(_KERNEL_OPTIONS)(silence or Silence())
         | host_options(bare)
         | prepare,
     )
-    event.listen(engine, "do_connect", dialling(silence.statement_s if silence else COMMAND_STATEMENT_S))
+    event.listen(engine, "do_connect", load(_DIALLING)(silence.statement_s if silence else None))
     event.listen(engine, "handle_error", leave_pool)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _pinging(engine.dialect.loaded_dbapi.Error, (silence or Silence()).ping_s))
     return engine
+
+
+def load_driver(url: str) -> None:
+    """Load what an engine for this URL needs: before a fork, so that processes share it. Raises ArgumentError."""
+    open_engine(url).dispose()
 
 
 def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:

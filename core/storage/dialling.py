@@ -53,12 +53,13 @@ class Connection(psycopg.Connection[Any]):
             self.limit_s = before
 
 
-def dialling(limit_s: float) -> Callable[..., psycopg.Connection[Any]]:
-    """SQLAlchemy's hook that makes a connection: one that waits for no statement longer than `limit_s`."""
+def dialling(limit_s: float | None) -> Callable[..., psycopg.Connection[Any]]:
+    """SQLAlchemy's hook that makes a connection: one that waits for no statement longer than `limit_s`, or than a command's."""
+    given_s = COMMAND_STATEMENT_S if limit_s is None else limit_s
 
     def dial(_dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> psycopg.Connection[Any]:
         connection = Connection.connect(*words, **options)
-        connection.limit_s = limit_s
+        connection.limit_s = given_s
         return connection
 
     return dial

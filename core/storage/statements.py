@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import ARRAY, JSON, ColumnElement, Connection, CursorResult, Executable, Table, any_, bindparam, literal
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from core.process.loading import load
+
 #: Values in one IN list and rows in one INSERT: far below SQLite's 32,766 parameters, even with 16 columns.
 CHUNK = 500
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Insert = postgresql.Insert | sqlite.Insert
+
 T = TypeVar("T")
-
-
-#: Dialect -> the INSERT that knows ON CONFLICT.
-INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
-    "postgresql": postgresql.insert,
-    "sqlite": sqlite.insert,
-}
-
-
-def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
-    return INSERT[connection.dialect.name](table)
 
 
 Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
@@ -68,6 +62,20 @@ class PerDialect(Generic[T]):
     def __getitem__(self, dialect: str) -> T:
         built = self._built.get(dialect)
         return self._built.setdefault(dialect, self._build(dialect)) if built is None else built
+
+
+def _inserting(dialect: str) -> Callable[[Table], Insert]:
+    inserting: Callable[[Table], Insert] = load(f"sqlalchemy.dialects.{dialect}:insert")
+    return inserting
+
+
+#: Dialect -> the INSERT that knows ON CONFLICT. No program needs both, and each takes its time to load.
+INSERT = PerDialect(_inserting)
+
+
+def insert_into(connection: Connection, table: Table) -> Insert:
+    """An INSERT that knows ON CONFLICT, in the dialect of the connection."""
+    return INSERT[connection.dialect.name](table)
 
 
 class OneOrSeveral:

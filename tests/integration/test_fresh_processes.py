@@ -37,7 +37,17 @@ NOT_LOADED = ("celery", "kombu", "pydantic", "redis", "rich", "sqlalchemy", "str
 #: The same of commands that a person waits for, and of what they load to begin with.
 _NEVER = ("alembic", "celery", "fastapi", "rich", "structlog", "uvicorn")
 _ON_QUEUES = (*_NEVER, "core.rules", "core.phone", "kombu", "phonenumbers", "sqlalchemy")
-_ON_SQL = (*_NEVER, "amqp", "kombu", "redis", "worker.handoff")
+_ON_SQL = (
+    *_NEVER,
+    "amqp",
+    "core.file_lines",
+    "core.rules.files",
+    "kombu",
+    "psycopg",
+    "redis",
+    "sqlalchemy.orm",
+    "worker.handoff",
+)
 LIGHT = {
     "send": _ON_QUEUES,
     "dispatch tail": _ON_QUEUES,

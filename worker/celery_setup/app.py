@@ -14,6 +14,7 @@ from core.process.garbage import freeze, keep_buffers
 from core.process.lasting import Attempts
 from core.process.sentinel import is_sentinel, kombu_form
 from core.process.silence import Silence
+from core.storage.database import load_driver
 from worker.celery_setup import rabbitmq_transport, redis_transport
 from worker.celery_setup.drain import Drain
 from worker.celery_setup.housekeeping import Housekeeping
@@ -248,6 +249,7 @@ def _set_up_logs(**_: object) -> None:
 def _freeze(**_: object) -> None:
     """Before the pool forks: what is loaded then, all of its processes share."""
     load_prefixes()
+    load_driver(configured().urls.database_url)
     LARGE_WORK.prepare()
     keep_buffers()
     freeze()

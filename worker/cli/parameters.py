@@ -16,7 +16,7 @@ from core.process.loading import load
 from core.sender import Product, SenderType, TrafficClass
 
 #: The countries that there are stand in it; whoever names none does not load it.
-_SHIPPED_RULES = "core.rules.files:shipped_rules"
+_SHIPPED_COUNTRIES = "core.rules.shipped:shipped_countries"
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -84,7 +84,7 @@ def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", 
 def known_country(code: str) -> str:
     """The ISO 3166-1 alpha-2 code in capitals, UK as GB. Raises NotFoundError for a code of no country."""
     try:
-        return read_country(code, load(_SHIPPED_RULES)())
+        return read_country(code, load(_SHIPPED_COUNTRIES)())
     except ValueError as error:
         raise NotFoundError(f"country: {error}") from None
 

@@ -13,6 +13,7 @@ from core.errors import RefusedError, SmartAssignError, StoreUnavailableError
 from core.process.loading import load
 from core.process.log_choices import LogLevel
 from core.process.logger import set_up_now, set_up_when_logged
+from core.rules.shipped import SHIPPED_VERSION
 from core.storage.schema import current_version, known_versions, newest_version
 from core.store import Store
 from worker.settings import Settings
@@ -21,8 +22,6 @@ from worker.store_reading import store_alone
 #: What a session that writes needs besides: a client of Redis, to tell of changes.
 _STORE_ONLY = "worker.store_access:store_only"
 _SET_UP_LOGS = "worker.logs:set_up_logs"
-#: What an embedded database is compared with.
-_SHIPPED_RULES = "core.rules.files:shipped_rules"
 #: Alembic, which does it, takes as long to import as all the rest of a command, and is needed once for a new version.
 _UPGRADE = "core.storage.upgrade:upgrade"
 
@@ -75,7 +74,7 @@ def make_ready(store: Store, *, embedded: bool) -> None:
     if embedded:
         if version != newest_version():
             migrate(store)
-        if load(_SHIPPED_RULES)().version not in {known.version for known in store.rule_versions()}:
+        if SHIPPED_VERSION not in {known.version for known in store.rule_versions()}:
             store.ensure_rules()
     elif version != newest_version():
         words = "is empty" if version is None else f"has version {version}"

@@ -10,7 +10,8 @@ from typing import IO
 import click
 
 from core.engine.country_rules import RuleBook
-from core.rules.files import RuleChange, RulesFile, diff_rules, read_rules_file, with_others
+from core.rules.documents import with_others
+from core.rules.files import RuleChange, RulesFile, diff_rules, read_rules_file
 from core.sender import Product
 from worker.cli.interrupts import telling
 from worker.cli.output import command, json_option, print_json, print_table, say, warn

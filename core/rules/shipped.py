@@ -1,0 +1,48 @@
+"""The rules that come with the product: their version and their countries told at once, their book when it is asked for.
+
+To read rule files loads pydantic and its models, and takes longer than all else that most commands do.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from core.engine.country_rules import REGION_HOMES, RuleBook
+from core.process.loading import load
+
+SHIPPED_FILE = Path(__file__).parents[1] / "data" / "country_rules.csv"
+FACTS_FILE = SHIPPED_FILE.with_name("country_facts.csv")
+
+#: The version of what these files hold; a test reads them and compares.
+SHIPPED_VERSION: Final = "2026-11-27-b54bd0"
+
+_READ: Final = "core.rules.files:read_shipped_rules"
+
+
+@cache
+def shipped_rules() -> RuleBook:
+    """The rules that come with the product; read at the first call, then kept."""
+    book: RuleBook = load(_READ)()
+    return book
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedCountries:
+    """The countries that the shipped rules speak of, by their codes."""
+
+    codes: frozenset[str]
+
+    def knows(self, country: str) -> bool:
+        """As the shipped book would say."""
+        return country in self.codes or REGION_HOMES.get(country) in self.codes
+
+
+@cache
+def shipped_countries() -> ShippedCountries:
+    """The countries alone: one column of the file, without a look at the others."""
+    with SHIPPED_FILE.open(encoding="utf-8", newline="") as lines:
+        return ShippedCountries(frozenset(row["country"] for row in csv.DictReader(lines)))
