@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from core.accounts.accounts import Account
-from core.accounts.api_keys import ApiKey
 from core.contract.ids import ID_FIELDS
-from core.defaults.at_risk import EndangeredDefault, risk_document
-from core.defaults.rows import StoredDefault
-from core.defaults.strategies import Strategy
-from core.erasures.erasures import Erasure
 from core.moments import rfc3339, rfc3339_or_none
-from core.parked.store import ParkedDocument, ParkedEntry
 from core.sender import Registration, Sender, naming_fields
+
+if TYPE_CHECKING:  # a command that lists senders need not load all that there is
+    from core.accounts.accounts import Account
+    from core.accounts.api_keys import ApiKey
+    from core.defaults.at_risk import EndangeredDefault
+    from core.defaults.rows import StoredDefault
+    from core.defaults.strategies import Strategy
+    from core.erasures.erasures import Erasure
+    from core.parked.store import ParkedDocument, ParkedEntry
 
 
 def account_document(account: Account) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def endangered_document(endangered: EndangeredDefault) -> dict[str, Any]:
     return default_document(endangered.default) | {
         "usable_now": endangered.usable_now,
         "at_risk_from": rfc3339_or_none(endangered.at_risk_from),
-        "risks": [risk_document(risk) for risk in endangered.risks],
+        "risks": [risk.document() for risk in endangered.risks],
     }
 
 

@@ -51,6 +51,16 @@ class Risk:
         """Why, as a clause for people."""
         return self.problem.reason
 
+    def document(self) -> dict[str, object]:
+        """The risk as JSON values, under the names of the event."""
+        return {
+            **self.strategy.naming_fields,
+            "reason": self.reason.value,
+            "detail": self.detail,
+            "usable_now": self.usable_now,
+            "at_risk_from": rfc3339_or_none(self.at_risk_from),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class EndangeredDefault:
@@ -138,20 +148,9 @@ def at_risk_event(default: StoredDefault, risk: Risk, now: datetime) -> bytes:
             "account_id": default.account_id,
             "country": default.country,
             "product": default.product.value,
-            **risk_document(risk),
+            **risk.document(),
         }
     )
-
-
-def risk_document(risk: Risk) -> dict[str, object]:
-    """A risk as JSON values, under the names of the event."""
-    return {
-        **risk.strategy.naming_fields,
-        "reason": risk.reason.value,
-        "detail": risk.detail,
-        "usable_now": risk.usable_now,
-        "at_risk_from": rfc3339_or_none(risk.at_risk_from),
-    }
 
 
 def _held_by(connection: Connection, account: AccountOrId) -> ColumnElement[bool]:
