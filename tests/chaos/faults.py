@@ -161,6 +161,7 @@ def sql_killed(scene: Scene, _: random.Random) -> Iterator[None]:
 
 @contextmanager
 def sql_failed_over(scene: Scene, _: random.Random) -> Iterator[None]:
+    scene.postgres.kill_primary()
     scene.postgres.promote()
     try:
         yield

@@ -15,7 +15,7 @@ import pytest
 
 from tests.chaos.conftest import SETTINGS
 from tests.support.accounts import AU, FR, GB, US, message, seed
-from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
+from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RedisProcess
 from tests.support.silent_proxy import SilentProxy, proxied
 from tests.support.stock_clients import all_dispatched, delete_queues, push, send_with_celery
@@ -43,6 +43,11 @@ class Paths:
     def go_silent(self) -> None:
         for proxy in self.proxies:
             proxy.go_silent()
+
+    @property
+    def broker(self) -> SilentProxy:
+        """The one before the broker."""
+        return self.proxies[0]
 
     def mend(self) -> None:
         for proxy in self.proxies:
@@ -111,3 +116,24 @@ def test_it_goes_on_after_a_silence(paths: Paths) -> None:
         assert worker.process is not None
         worker.process.wait(END_S)
         print(f"ended {time.monotonic() - began:.1f} s after SIGTERM in silence")
+
+
+#: What a worker says as it publishes: its main loop, which no other thread watches on RabbitMQ, and its pool.
+SIGNS = {"a heartbeat of the main loop": b"worker.heartbeat", "a result of the pool": b".dispatch"}
+
+
+def test_it_goes_on_where_the_silence_begins_as_it_publishes(paths: Paths) -> None:
+    """Every wait of the main loop has a limit, so that it needs nobody to watch it."""
+    with running(paths.through) as worker:
+        everything(paths, AU)(20)
+        for who, sign in SIGNS.items():
+            paths.broker.go_silent_at(sign)
+            push(paths.direct, [message(AU)])
+            until(lambda: paths.broker.silent, 30, "a silence")
+            arrived = everything(paths, AU)
+            time.sleep(SILENCE_S)
+            paths.mend()
+            began = time.monotonic()
+            arrived(RECOVERY_S)
+            print(f"silent from {who} on, went on {time.monotonic() - began:.1f} s after the mend")
+        assert worker.alive

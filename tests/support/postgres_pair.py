@@ -33,10 +33,13 @@ class PostgresPair:
         self.standby.start()
         wait_for(self.standby.follows, FOLLOWS_S, "the standby")
 
-    def promote(self) -> None:
-        """Kill the primary, whose place the standby takes; it is a standby after `follow_again`."""
+    def kill_primary(self) -> None:
+        """Once the standby has all that it has written."""
         wait_for(self.standby.follows, FOLLOWS_S, "the standby")
         self.primary.kill()
+
+    def promote(self) -> None:
+        """The standby takes the place of the primary, which was killed and is a standby after `follow_again`."""
         self.standby.promote()
         new, old = self.standby, self.primary
         self.primary, self.standby = new, Standby(folder=old.folder, port=old.port, of=new)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -14,8 +14,9 @@ CHUNK = 65_536
 class Pair:
     """One connection and its counterpart; a dead one takes all that comes and gives nothing."""
 
-    def __init__(self, near: socket.socket, far: socket.socket | None) -> None:
-        self.near, self.far, self.dead = near, far, far is None
+    def __init__(self, near: socket.socket, far: socket.socket | None, heard: Callable[[bytes], None]) -> None:
+        """`heard` is told of each piece that the near side sends, before it goes on."""
+        self.near, self.far, self.dead, self._heard = near, far, far is None, heard
         for source, sink in ((near, far), (far, near)):
             if source is not None:
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
@@ -23,6 +24,8 @@ class Pair:
     def _pump(self, source: socket.socket, sink: socket.socket | None) -> None:
         with suppress(OSError):
             while piece := source.recv(CHUNK):
+                if source is self.near:
+                    self._heard(piece)
                 if not self.dead and sink is not None:
                     sink.sendall(piece)
         # The end of one side is told to the other, but not by a dead pair.
@@ -42,7 +45,8 @@ class SilentProxy:
     """Forwards to a port of this machine, until it goes silent; connections that were silent once stay so for ever."""
 
     def __init__(self, target: int) -> None:
-        self._target, self._silent = target, False
+        self._target, self.silent = target, False
+        self._sign: bytes | None = None
         self._pairs: list[Pair] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._listener.getsockname()[1]
@@ -52,11 +56,11 @@ class SilentProxy:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = None if self._silent else self._dial()
-                if far is None and not self._silent:
+                far = None if self.silent else self._dial()
+                if far is None and not self.silent:
                     near.close()
                     continue
-                self._pairs.append(Pair(near, far))
+                self._pairs.append(Pair(near, far, self._listen_for_sign))
 
     def _dial(self) -> socket.socket | None:
         try:
@@ -71,13 +75,22 @@ class SilentProxy:
 
     def go_silent(self) -> None:
         """Nothing passes any more, nothing is refused, and nothing is closed."""
-        self._silent = True
+        self.silent = True
         for pair in self._pairs:
             pair.dead = True
 
+    def go_silent_at(self, sign: bytes) -> None:
+        """The same as soon as a client says `sign`, which is the first that is not passed on."""
+        self._sign = sign
+
+    def _listen_for_sign(self, piece: bytes) -> None:
+        if self._sign is not None and self._sign in piece:
+            self._sign = None
+            self.go_silent()
+
     def mend(self) -> None:
         """New connections pass again; the others do not."""
-        self._silent = False
+        self.silent = False
 
     def _drop(self) -> None:
         pairs, self._pairs = self._pairs, []
