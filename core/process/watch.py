@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 from core.process.lasting import Attempts, Trouble
 
-#: Each work of a thread succeeds every few seconds, be it that there was nothing to do.
-STALL_S = 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Stalled:
@@ -76,7 +73,7 @@ class Watch:
         with self._lock:
             return {name: max(0.0, now - work.last_success) for name, work in self._works.items()}
 
-    def stalled(self, after_s: float = STALL_S) -> list[Stalled]:
+    def stalled(self, after_s: float) -> list[Stalled]:
         """What has had no good end for longer than `after_s`; none: the process gets on."""
         now = self._clock()
         with self._lock:

@@ -14,6 +14,7 @@ STANDING = "standing"
 
 @inspect_command(name=STANDING)  # type: ignore[untyped-decorator]
 def standing(_: object) -> dict[str, object]:
-    """What has come to no good end for a minute: threads that failed, hang or have ended, a pool that ends nothing."""
-    stalled = runtime().watch.stalled()
+    """What has come to no good end for HEALTH_STALL_S: threads that failed, hang or have ended, a pool that ends nothing."""
+    parts = runtime()
+    stalled = parts.watch.stalled(parts.settings.health_stall_s)
     return {"ok": not stalled, "stalled": [asdict(each) for each in stalled]}
