@@ -14,7 +14,7 @@ from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
 from core.encoding import storable
 from core.errors import FieldError, ParkReason
 from core.storage.database import Database, transaction
-from core.storage.statements import CHUNK, chunks, insert_into
+from core.storage.statements import CHUNK, chunks, insert_into, write_returning
 from core.storage.tables import ACCOUNTS, PARKED
 
 #: An id longer than this stands in no index; the document keeps it whole.
@@ -93,7 +93,7 @@ class ParkedStore(Database):
         with self.single() as connection:
             statement = insert_into(connection, PARKED).on_conflict_do_nothing().returning(PARKED.c.parked_id)
             for part in chunks(rows, CHUNK):
-                connection.execute(statement, part)
+                write_returning(connection, statement, part)
 
     def parked(
         self, wanted: ParkedFilter, *, limit: int = 100, after: ParkedCursor | None = None

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable, bindparam, delete, func, select, 
 from core.encoding import storable
 from core.moments import midnight_of
 from core.storage.database import Database
-from core.storage.statements import CHUNK, INSERT, PerDialect, chunks
+from core.storage.statements import CHUNK, INSERT, PerDialect, chunks, write_returning
 from core.storage.tables import DECISIONS
 
 
@@ -104,7 +104,7 @@ class DecisionStore(Database):
 
 def _save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     for part in chunks(rows, CHUNK):
-        connection.execute(_SAVE[connection.dialect.name], part)
+        write_returning(connection, _SAVE[connection.dialect.name], part)
 
 
 def _room(connection: Connection, accounts: Collection[str | None], now: datetime, most: int) -> dict[str | None, int]:

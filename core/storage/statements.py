@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def write_returning(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Execute a statement that has a RETURNING, and read what it returns to the end, though nobody asks for it.
+
+    On SQLite a statement that commits by itself does so at its end. Left halfway, it ends as it is closed, where Python does
+    not tell what went wrong: with a full disk the rows would be gone without a word.
+    """
+    connection.execute(statement, rows).all()
+
+
 Among = Callable[[ColumnElement[Any], str], ColumnElement[bool]]
 
 
