@@ -28,6 +28,7 @@ class ParkReason(StrEnum):
     CONTENT_NOT_ALLOWED = "CONTENT_NOT_ALLOWED"
     EXPIRED = "EXPIRED"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+    NEWER_VERSION = "NEWER_VERSION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,10 @@ PARK_REASONS: dict[ParkReason, ParkReasonInfo] = {
     ParkReason.EXPIRED: ParkReasonInfo("expires_at had passed", "send it again with a later expires_at"),
     ParkReason.RETRIES_EXHAUSTED: ParkReasonInfo(
         "work on the message was begun too often without coming to an end", "look at the worker's log, then replay"
+    ),
+    ParkReason.NEWER_VERSION: ParkReasonInfo(
+        "it is no message but a task that the scheduler of a newer version enqueued, and this version does not know it",
+        "drop it: that scheduler enqueues it again, and a worker of its version runs it",
     ),
 }
 

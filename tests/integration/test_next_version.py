@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import redis
+from celery import Celery
+from kombu import Queue
 from sqlalchemy import text
 
 from core.accounts import sender_rows
@@ -36,6 +38,9 @@ from core.storage.scopes import account_scope
 from core.store import Store
 from tests.support.accounts import ACCOUNT, AU, AU_NUMBER, GB, GB_NUMBER, US, message, open_store, seed
 from tests.support.cli_runner import Cli
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import notices
+from worker.envelopes.celery_queue import is_of_newer_version
 from worker.envelopes.kombu_messages import document_in
 from worker.handoff.broker import PoolWork
 from worker.handoff.keys import Keys
@@ -50,6 +55,7 @@ pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
 SETTINGS = Settings()
 KEYS = Keys(SETTINGS.key_prefix)
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+UUID_TEXT = "0b9d5ae1-5f0e-4a2e-9a59-3c5b6f0e8f11"
 
 
 @pytest.fixture
@@ -250,3 +256,30 @@ def test_a_claim_of_a_new_lane_is_left_to_the_next_version(
     assert redis_client.zscore(KEYS.claims, theirs[0]) == 1
     assert redis_client.llen(KEYS.claim(theirs[0])) == 1
     assert not redis_client.hexists(KEYS.attempts, theirs[0])
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.timeout(120)
+def test_a_task_of_its_scheduler_is_parked_under_a_reason_of_its_own(deployment: Deployment) -> None:
+    with Celery(broker=deployment.broker_url) as scheduler:
+        scheduler.conf.task_queues = [Queue(deployment.queue("work"), no_declare=True)]
+        scheduler.send_task("trust.publish", queue=deployment.queue("work"), expires=60)
+    (notice,) = notices(deployment, 1)
+    assert notice["reason"] == "NEWER_VERSION"
+    assert "a newer version's scheduler" in notice["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "task_id"),
+    [
+        ("decisions.prune", [], UUID_TEXT),
+        ("os.system", ["rm"] * 2, UUID_TEXT),
+        ("../x.y", [], UUID_TEXT),
+        ("trust.publish", [], "no uuid"),
+    ],
+    ids=["ours", "arguments", "a name", "an id"],
+)
+def test_no_other_task_counts_as_one_of_its_scheduler(name: str, args: list[str], task_id: str) -> None:
+    body = json.dumps([args, {}, {}]).encode()
+    assert not is_of_newer_version({"task": name, "id": task_id}, "application/json", body)
+    assert is_of_newer_version({"task": "trust.publish", "id": UUID_TEXT}, "application/json", b"[[],{},{}]")

@@ -24,7 +24,7 @@ from core.process.silence import SILENCE_S
 from worker.celery_setup.control import obeyed
 from worker.celery_setup.taking import QoS, Taking
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast
-from worker.envelopes.celery_queue import CeleryQueue
+from worker.envelopes.celery_queue import CeleryQueue, marked_as_newer
 from worker.envelopes.task_messages import NOT_TAKEN
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ class _ReadsFirst:
             return _read_broadcast(queue, element)
         read = self._tasks.read_element(element, queue)
         if read is None:
-            self._set_aside(queue, element)
+            self._set_aside(queue, marked_as_newer(element) or element)
         return read
 
     def _set_aside(self, queue: str, element: bytes) -> None:

@@ -22,6 +22,8 @@ from worker.envelopes.task_messages import (
     CHECK_DEFAULTS_TASK,
     CLEAN_UP_RESULTS_TASK,
     MESSAGE_TASK,
+    NOT_TAKEN,
+    OF_NEWER_VERSION,
     PRUNE_DECISIONS_TASK,
     PRUNE_PARKED_TASK,
     WORK_TASK,
@@ -38,11 +40,27 @@ _SCHEDULED: Mapping[str, Any] = {
     CLEAN_UP_RESULTS_TASK: _NO_ARGUMENTS,
     CHECK_DEFAULTS_TASK: Annotated[list[UUID], msgspec.Meta(max_length=1)],
 }
+#: Names are `noun.verb`; ids are those that Celery gives.
+_SCHEDULED_NAME = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,40}", re.ASCII)
+_TASK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_read_newer = msgspec.json.Decoder(tuple[list[str], dict[str, msgspec.Raw], Any]).decode
 _read_claim = msgspec.json.Decoder(tuple[tuple[str, int], dict[str, msgspec.Raw], Any]).decode
 _read_scheduled = {
     task: msgspec.json.Decoder(tuple[arguments, dict[str, msgspec.Raw], Any]).decode  # type: ignore[valid-type]
     for task, arguments in _SCHEDULED.items()
 }
+
+
+def is_of_newer_version(headers: Mapping[str, Any], content_type: object, body: bytes) -> bool:
+    """Whether this is no task of ours, and yet just as our scheduler writes one: a newer version's wrote it. Total."""
+    try:
+        read = msgspec.convert(headers, TaskHeaders)
+        args, kwargs, _ = _read_newer(body)
+    except (ValueError, RecursionError):
+        return False
+    known = read.task in _SCHEDULED or read.task in {WORK_TASK, BATCH_TASK, MESSAGE_TASK, CAMPAIGN_TASK}
+    form = bool(_SCHEDULED_NAME.fullmatch(read.task)) and bool(_TASK_ID.fullmatch(read.id)) and not read.compression
+    return form and not known and content_type == CONTENT_TYPE and not kwargs and len(args) <= 1 and not read.eta
 
 
 class CeleryQueue:
@@ -65,6 +83,20 @@ class CeleryQueue:
             return None
         opened = self._opener.open_kombu_message(raw) if name in {MESSAGE_TASK, CAMPAIGN_TASK} else None
         return sealed_for_celery(opened, queue) if isinstance(opened, ForCelery) else None
+
+
+def marked_as_newer(raw: bytes) -> bytes | None:
+    """An element that a newer version's scheduler wrote, with a header that says so to whoever opens it; else None."""
+    try:
+        message = decode_task_message(raw)
+        headers: dict[str, Any] = msgspec.to_builtins(message.headers)
+        if not is_of_newer_version(headers, message.content_type, message.body_bytes()):
+            return None
+        marked = msgspec.json.decode(raw)
+        marked["headers"][NOT_TAKEN] = OF_NEWER_VERSION
+        return encode_json(marked)
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
 
 
 def read_scheduled(headers: Mapping[str, Any], content_type: object, body: bytes) -> ForCelery | None:

@@ -18,10 +18,12 @@ from core.errors import FieldError
 from worker.envelopes.callbacks import allowed_callbacks
 from worker.envelopes.handover import HIDDEN, Handed, handed_body, read_handed
 from worker.envelopes.kombu_messages import KombuMessage
+from worker.envelopes.newer_tasks import NEWER_TASK
 from worker.envelopes.task_messages import (
     CAMPAIGN_TASK,
     MAX_NAME,
     MESSAGE_TASK,
+    OF_NEWER_VERSION,
     CeleryHeaders,
     Retries,
     TaskHeaders,
@@ -182,6 +184,8 @@ class Opener:
         return self._open(read, content_type, body, read_all)
 
     def _open(self, headers: TaskHeaders, content_type: object, body: bytes, read_all: _ReadAll) -> Opened:
+        if headers.not_taken == OF_NEWER_VERSION:
+            return Refused(NEWER_TASK)
         if headers.not_taken:
             return Refused(FieldError("headers", f"cannot be taken by Celery: {headers.not_taken[:MAX_NAME]}"))
         if content_type != CONTENT_TYPE:

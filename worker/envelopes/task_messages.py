@@ -21,6 +21,9 @@ MAX_NAME = 255
 #: The header of a task message that Celery could not take; its value says why.
 NOT_TAKEN = "x-smart-assign-not-taken"
 
+#: Its value where nothing is wrong with the task but that this version does not know it.
+OF_NEWER_VERSION = "newer version"
+
 #: A number of repeats that is one.
 Retries = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 _Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]

@@ -22,7 +22,8 @@ from core.metrics.counts import PAUSED_AT
 from core.process.log_events import LogEvent
 from core.process.redis_clients import PROBING, open_redis
 from worker.configuration import configured
-from worker.envelopes.celery_queue import read_scheduled
+from worker.envelopes.celery_queue import is_of_newer_version, read_scheduled
+from worker.envelopes.newer_tasks import NEWER_TASK
 from worker.envelopes.opening import Document, ForCelery, Opened, Opener, Refused
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
 from worker.handoff.work_ids import new_work_id
@@ -189,6 +190,8 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         """Total: every delivery is a task of the scheduler, or parked: whoever else writes to this queue is mistaken."""
         task = read_scheduled(delivery.headers, delivery.content_type, delivery.body)
         error = FieldError("headers.task", f"is no task that {settings.work_queue} is for")
+        if task is None and is_of_newer_version(delivery.headers, delivery.content_type, delivery.body):
+            error = NEWER_TASK
         opened = _offered(parent, acks, delivery, Refused(error) if task is None else task)
         if isinstance(opened, Refused):
             self._submit(parent, WORK_TASK, _refused(acks, delivery, opened.error), settings)

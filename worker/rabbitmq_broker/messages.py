@@ -21,6 +21,7 @@ from core.moments import utc_now
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
+from worker.envelopes.newer_tasks import reason_of
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
 from worker.handoff.monitoring import Monitoring, Unmonitored
@@ -98,7 +99,7 @@ class RabbitMessages:
 
     def _park_refused(self, work: PoolWork) -> Counts:
         parked = [
-            Parked(place, ParkReason.INVALID_MESSAGE, f"{error.field}: {error.reason}", (error,))
+            Parked(place, reason_of(error), f"{error.field}: {error.reason}", (error,))
             for place, error in enumerate(work.refused)
         ]
         kept = self._park(work, parked)

@@ -16,6 +16,7 @@ from core.moments import utc_now
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
+from worker.envelopes.newer_tasks import reason_of
 from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
@@ -123,7 +124,7 @@ class RedisMessages:
                     unpacked.for_celery.append(sealed_for_celery(task, self._settings.work_queue))
                 case Refused(error):
                     reason = f"{error.field}: {error.reason}"
-                    unpacked.refused.append(Parked(place, ParkReason.INVALID_MESSAGE, reason, (error,)))
+                    unpacked.refused.append(Parked(place, reason_of(error), reason, (error,)))
         return unpacked
 
     def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> Counts:
