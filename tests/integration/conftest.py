@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import Engine
 
 from core.store import Store
-from tests.conftest import started
+from tests.conftest import both_databases, started
 from tests.support.accounts import open_store, seed
 from tests.support.quiet import wait_until_quiet
 from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running
 from tests.support.services import RedisProcess, postgres_database
 from tests.support.stock_clients import delete_queues, purge, waiting
+from tests.support.store_fixtures import empty, filled_schema
 
 #: The time limit of one test; a worker starts within a few seconds.
 pytestmark = pytest.mark.timeout(120)
@@ -28,6 +30,23 @@ PAIRS = [
 MakeDeployment = Callable[..., Deployment]
 
 PASSED: pytest.StashKey[bool] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres_server: str) -> Iterator[Engine]:
+    """One database for all tests that need no more than tables, which take longer to make than most tests."""
+    with postgres_database(postgres_server) as url, filled_schema(url) as engine:
+        yield engine
+
+
+@pytest.fixture(params=both_databases)
+def tables_url(request: pytest.FixtureRequest) -> str:
+    """Runs the test on both databases, each with all tables and no row; a SQLAlchemy URL."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    engine: Engine = request.getfixturevalue("postgres_with_tables")
+    empty(engine)
+    return engine.url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

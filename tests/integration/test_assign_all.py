@@ -46,9 +46,9 @@ BOOK = RuleBook.of(
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(tables_url: str) -> Iterator[Store]:
     """Account acme with two numbers and a name, its sub-account shop, the pool with a number."""
-    with filled_schema(database_url) as engine:
+    with filled_schema(tables_url) as engine:
         store = Store(engine, RecordingSink(), lambda: NOW)
         Accounts(store).add("acme")
         Accounts(store).add("shop", parent="acme")

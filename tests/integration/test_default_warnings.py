@@ -78,8 +78,8 @@ class World:
 
 
 @pytest.fixture
-def world(database_url: str) -> Iterator[World]:
-    with filled_schema(database_url) as engine:
+def world(tables_url: str) -> Iterator[World]:
+    with filled_schema(tables_url) as engine:
         world = World(Store(engine, RecordingSink()))
         Accounts(world.store).add("acme")
         for sender in (

@@ -25,8 +25,8 @@ def sink() -> RecordingSink:
 
 
 @pytest.fixture
-def store(database_url: str, sink: RecordingSink) -> Iterator[Store]:
-    with filled_schema(database_url) as engine:
+def store(tables_url: str, sink: RecordingSink) -> Iterator[Store]:
+    with filled_schema(tables_url) as engine:
         yield Store(engine, sink, lambda: NOW)
 
 

@@ -33,8 +33,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(database_url: str, clock: Clock) -> Iterator[Store]:
-    with filled_schema(database_url) as engine:
+def store(tables_url: str, clock: Clock) -> Iterator[Store]:
+    with filled_schema(tables_url) as engine:
         yield Store(engine, clock=clock)
 
 

@@ -74,9 +74,9 @@ def sink() -> RecordingSink:
 
 
 @pytest.fixture
-def store(database_url: str, sink: RecordingSink, clock: Clock) -> Iterator[Store]:
+def store(tables_url: str, sink: RecordingSink, clock: Clock) -> Iterator[Store]:
     """Account acme with two numbers, a name and sub-accounts shop (borrows) and strict (does not); other with one."""
-    with filled_schema(database_url) as engine:
+    with filled_schema(tables_url) as engine:
         store = Store(engine, sink, clock)
         accounts, senders = Accounts(store), Senders(store)
         accounts.add("acme")

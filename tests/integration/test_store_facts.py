@@ -45,9 +45,9 @@ FOREIGN = Sender("other", "+61491570159", SenderType.LONGCODE, "AU")
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(tables_url: str) -> Iterator[Store]:
     """Account acme with sub-accounts acme-shop (borrows) and acme-strict (does not), account other, one pool sender."""
-    with filled_schema(database_url) as engine:
+    with filled_schema(tables_url) as engine:
         store = Store(engine, clock=lambda: NOW)
         accounts, senders = Accounts(store), Senders(store)
         accounts.add("acme")

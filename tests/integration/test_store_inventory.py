@@ -64,8 +64,8 @@ def sink() -> RecordingSink:
 
 
 @pytest.fixture
-def store(database_url: str, sink: RecordingSink) -> Iterator[Store]:
-    with filled_schema(database_url) as engine:
+def store(tables_url: str, sink: RecordingSink) -> Iterator[Store]:
+    with filled_schema(tables_url) as engine:
         yield Store(engine, sink, lambda: NOW)
 
 
@@ -116,8 +116,8 @@ def test_it_changes_nothing_the_second_time(store: Store, sink: RecordingSink) -
     assert len(ApiKeys(store).of("acme")) == 1
 
 
-def test_it_does_not_mind_the_order_of_lines(database_url: str) -> None:
-    with filled_schema(database_url) as engine:
+def test_it_does_not_mind_the_order_of_lines(tables_url: str) -> None:
+    with filled_schema(tables_url) as engine:
         store = Store(engine, clock=lambda: NOW)
         for position, lines in enumerate(list(permutations(FILE))[::120]):
             renamed = json.loads(

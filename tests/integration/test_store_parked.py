@@ -33,8 +33,8 @@ DOCUMENT = ParkedDocument(
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    with filled_schema(database_url) as engine:
+def store(tables_url: str) -> Iterator[Store]:
+    with filled_schema(tables_url) as engine:
         yield Store(engine, clock=lambda: NOW)
 
 

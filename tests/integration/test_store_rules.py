@@ -48,8 +48,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(database_url: str, sink: RecordingSink, clock: Clock) -> Iterator[Store]:
-    with filled_schema(database_url) as engine:
+def store(tables_url: str, sink: RecordingSink, clock: Clock) -> Iterator[Store]:
+    with filled_schema(tables_url) as engine:
         yield Store(engine, sink, clock)
 
 
@@ -202,12 +202,12 @@ def test_it_commits_though_nobody_hears_of_the_epochs(store: Store, sink: Record
     assert store.epochs([RULES_SCOPE]) == {RULES_SCOPE: 1}
 
 
-def test_it_hides_no_other_error_of_a_sink(database_url: str) -> None:
+def test_it_hides_no_other_error_of_a_sink(tables_url: str) -> None:
     class Broken:
         def publish(self, _values: object) -> None:
             raise KeyError("a bug")
 
-    with filled_schema(database_url) as engine, pytest.raises(KeyError):
+    with filled_schema(tables_url) as engine, pytest.raises(KeyError):
         Store(engine, Broken()).ensure_rules()
     assert not issubclass(KeyError, EpochPublishError)
 

@@ -43,9 +43,9 @@ BEFORE = book(*BASE)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(tables_url: str) -> Iterator[Store]:
     """acme holds a number and a name, poor a name alone, bare nothing; gone is suspended."""
-    with filled_schema(database_url) as engine:
+    with filled_schema(tables_url) as engine:
         store = Store(engine, RecordingSink(), lambda: NOW)
         accounts = Accounts(store)
         for account in ("acme", "poor", "bare", "gone"):

@@ -492,6 +492,7 @@ def postgres_database(server_url: str) -> Iterator[str]:
     name = f"smart_assign_test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"')
+        admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')  # no test here asks for a power cut
         try:
             yield f"postgresql+psycopg://{server_url.partition('://')[2].rpartition('/')[0]}/{name}"
         finally:

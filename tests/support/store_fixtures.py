@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, delete, event, text
 
 from core.errors import EpochPublishError
 from core.storage.database import open_engine
@@ -35,6 +35,17 @@ def filled_schema(url: str) -> Iterator[Engine]:
     METADATA.create_all(engine)
     yield engine
     engine.dispose()
+
+
+def empty(engine: Engine) -> None:
+    """No row of an earlier test, nor a connection that one left open, and ids from 1 again. PostgreSQL alone."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    sequences = "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, 1, false) FROM pg_sequences"
+    with engine.begin() as connection:
+        connection.execute(text(f"{others} WHERE datname = current_database() AND pid <> pg_backend_pid()"))
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(delete(table))
+        connection.execute(text(sequences))
 
 
 @contextmanager
