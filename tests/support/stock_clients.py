@@ -28,6 +28,8 @@ from tests.support.running_worker import Deployment, until
 
 #: Envelopes read at once.
 SLICE = 5000
+#: From so many on, messages are taken by hand: kombu's client needs some milliseconds for each.
+MANY = 200
 CELERY_PROGRAM = Path(__file__).parent / "programs" / "send_with_celery.py"
 
 
@@ -110,13 +112,52 @@ def receive(deployment: Deployment, count: int, *, queue: str = "dispatch", time
 
 
 def dispatched(deployment: Deployment, count: int, timeout: float = 20.0) -> list[dict[str, Any]]:
-    """The next enriched documents on the dispatch queue."""
-    return [message.payload for message in receive(deployment, count, timeout=timeout)]
+    """The next enriched documents on the dispatch queue; fails the test where fewer come within so many seconds."""
+    return _documents(deployment, count, "dispatch", timeout)
 
 
 def notices(deployment: Deployment, count: int, timeout: float = 20.0) -> list[dict[str, Any]]:
-    """The next notices on the parked queue."""
-    return [message.payload for message in receive(deployment, count, queue="parked", timeout=timeout)]
+    """The next notices on the parked queue; as `dispatched`."""
+    return _documents(deployment, count, "parked", timeout)
+
+
+def _documents(deployment: Deployment, count: int, queue: str, timeout: float) -> list[dict[str, Any]]:
+    if count < MANY:
+        return [message.payload for message in receive(deployment, count, queue=queue, timeout=timeout)]
+    take = _taken_from_redis if deployment.on_redis else _taken_from_rabbitmq
+    documents = take(deployment, count, queue, time.monotonic() + timeout)
+    assert len(documents) == count, f"{len(documents)} of {count} messages came on {queue}"
+    return documents
+
+
+def _taken_from_redis(deployment: Deployment, count: int, queue: str, deadline: float) -> list[dict[str, Any]]:
+    """From the end that kombu takes from."""
+    documents: list[dict[str, Any]] = []
+    with redis.Redis.from_url(deployment.broker_url) as client:
+        while len(documents) < count and time.monotonic() < deadline:
+            envelopes: Any = client.rpop(deployment.queue(queue), count - len(documents))
+            documents += map(_unpacked, envelopes or ())
+            if not envelopes:
+                time.sleep(0.02)
+    return documents
+
+
+def _taken_from_rabbitmq(deployment: Deployment, count: int, queue: str, deadline: float) -> list[dict[str, Any]]:
+    """No more than that many, with one acknowledgement for all."""
+    came: list[Any] = []
+    with amqp_connection(deployment) as connection, suppress(TimeoutError):
+        channel = connection.channel()
+        channel.basic_qos(0, count, False)
+        channel.basic_consume(deployment.queue(queue), callback=came.append)
+        while len(came) < count:
+            connection.drain_events(timeout=max(0.01, deadline - time.monotonic()))
+        channel.basic_ack(came[-1].delivery_tag, multiple=True)
+        channel.close()  # answered when all is acknowledged
+    return [json.loads(each.body) for each in came]
+
+
+def _unpacked(envelope: bytes) -> dict[str, Any]:
+    return dict(json.loads(base64.b64decode(json.loads(envelope)["body"])))
 
 
 def all_dispatched(deployment: Deployment) -> Iterator[dict[str, Any]]:
@@ -126,7 +167,7 @@ def all_dispatched(deployment: Deployment) -> Iterator[dict[str, Any]]:
         with redis.Redis.from_url(deployment.broker_url) as client:
             for first in range(0, count, SLICE):
                 envelopes = client.lrange(name, first, min(first + SLICE, count) - 1)
-                yield from (json.loads(base64.b64decode(json.loads(each)["body"])) for each in envelopes)  # type: ignore[union-attr]
+                yield from map(_unpacked, envelopes)  # type: ignore[arg-type]
         return
     bodies: list[bytes | str] = []
     with amqp_connection(deployment) as connection:
