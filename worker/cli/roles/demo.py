@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from core.engine.graded_sender import label
@@ -25,7 +24,7 @@ from worker.demo.run import CAMPAIGN, Demo, DemoResult, Standing
 from worker.embedded.places import private_folder
 
 #: Lines of the table unless all are asked for: one for each country, of the kinds that are rarest in the sample.
-SHOWN_LINES = 28
+SHOWN_LINES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,24 +164,39 @@ def _sender(way: Way, messages: int) -> dict[str, object]:
 
 
 def _print(outcome: DemoResult, ways: Ways, everything: bool) -> None:
-    console.print(_senders_table(ways, everything))
-    console.print(_parked_table(outcome))
+    for line in (*_sender_lines(ways, everything), *_parked_lines(outcome)):
+        console.print(line, no_wrap=True, crop=False, overflow="ignore")
     console.print(_campaign_line(outcome), soft_wrap=True)
     console.print(_account_line(outcome), soft_wrap=True)
 
 
-def _senders_table(ways: Ways, everything: bool) -> Table:
-    table = Table(title="Who sent what where, and why", title_justify="left", title_style="bold", header_style="bold")
-    for name in ("To", "From account", "Messages", "Sender", "Type", "Why", "Warnings"):
-        table.add_column(name, justify="right" if name == "Messages" else "left", overflow="fold")
+def _sender_lines(ways: Ways, everything: bool) -> Iterator[Text]:
+    """Whole words in every column, which 80 columns hold; warnings stand below their line."""
     lines = [(country, way, count) for country in ways for way, count in ways[country]]
-    shown = lines if everything else telling(lines)
-    for country, way, count in sorted(shown, key=lambda line: line[0]):
-        table.add_row(country, way.account, f"{count:,}", *_cells(way))
+    shown = sorted(lines if everything else telling(lines), key=lambda line: line[0])
+    headings = Text("To"), Text("Account"), Text("Sender"), Text("Type"), Text("Why")
+    rows = [headings, *((Text(country), *_cells(way)) for country, way, _ in shown)]
+    warnings = [(), *(way.warnings for _, way, _ in shown)]
+    yield Text("\nWho sent what where, and why\n", "bold")
+    for line, below in zip(_aligned(rows), warnings, strict=True):
+        yield line
+        if below:
+            yield Text(f"    ! {', '.join(below)}", "yellow")
     if len(shown) < len(lines):
-        table.caption = f"{len(shown)} of {len(lines):,} lines; --all shows them all"
-        table.caption_justify = "left"
-    return table
+        yield Text(f"{len(shown)} of {len(lines):,} lines; --all shows them all", "dim")
+
+
+def _aligned(rows: Sequence[Sequence[Text]]) -> Iterator[Text]:
+    """Rows of cells as lines of columns, the first of them headings."""
+    widths = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        for cell, width in zip(row, widths, strict=True):
+            cell.pad_right(width - cell.cell_len)
+        line = Text("  ").join(row)
+        line.rstrip()
+        if number == 0:
+            line.stylize("bold underline")
+        yield line
 
 
 def telling(lines: Sequence[tuple[str, Way, int]]) -> list[tuple[str, Way, int]]:
@@ -198,18 +212,20 @@ def telling(lines: Sequence[tuple[str, Way, int]]) -> list[tuple[str, Way, int]]
 
 def _cells(way: Way) -> tuple[Text, ...]:
     colour = "yellow" if way.grade != "compliant" else "green"
-    why = way.source if way.reason.lower() == way.source else f"{way.source}: {way.reason}"
-    return Text(way.sender, "bold"), Text(way.sender_type), Text(why, colour), Text("\n".join(way.warnings), "yellow")
+    why = way.reason if way.source == "smart" else way.source
+    return Text(way.account), Text(way.sender, "bold"), Text(way.sender_type), Text(why, colour)
 
 
-def _parked_table(outcome: DemoResult) -> Table:
-    table = Table(title="Parked, kept to be replayed", title_justify="left", title_style="bold", header_style="bold")
-    table.add_column("Reason")
-    table.add_column("Messages", justify="right")
-    table.add_column("For example", overflow="fold")
-    for reason, count, words in parked_by_reason(outcome.notices):
-        table.add_row(Text(reason, "red"), f"{count:,}", Text(words))
-    return table
+def _parked_lines(outcome: DemoResult) -> Iterator[Text]:
+    """Reason and number whole, and as much of one of the details as the line holds."""
+    found = parked_by_reason(outcome.notices)
+    rows = [(Text("Reason"), Text("Messages"), Text("For example"))]
+    rows += [(Text(reason, "red"), Text(f"{count:8,}"), Text(words)) for reason, count, words in found]
+    yield Text("\nParked, kept to be replayed\n", "bold")
+    for line in _aligned(rows):
+        line.truncate(console.width, overflow="ellipsis")
+        yield line
+    yield Text("")
 
 
 def _campaign_line(outcome: DemoResult) -> Text:
