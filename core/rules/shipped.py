@@ -6,6 +6,7 @@ To read rule files loads pydantic and its models, and takes longer than all else
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,17 +33,17 @@ def shipped_rules() -> RuleBook:
 
 @dataclass(frozen=True, slots=True)
 class ShippedCountries:
-    """The countries that the shipped rules speak of, by their codes."""
+    """The countries that the shipped rules speak of: English names by code."""
 
-    codes: frozenset[str]
+    names: Mapping[str, str]
 
     def knows(self, country: str) -> bool:
         """As the shipped book would say."""
-        return country in self.codes or REGION_HOMES.get(country) in self.codes
+        return country in self.names or REGION_HOMES.get(country) in self.names
 
 
 @cache
 def shipped_countries() -> ShippedCountries:
-    """The countries alone: one column of the file, without a look at the others."""
+    """The countries alone: two columns of the file, without a look at the others."""
     with SHIPPED_FILE.open(encoding="utf-8", newline="") as lines:
-        return ShippedCountries(frozenset(row["country"] for row in csv.DictReader(lines)))
+        return ShippedCountries({row["country"]: row["name"] for row in csv.DictReader(lines)})

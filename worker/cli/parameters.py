@@ -17,6 +17,9 @@ from core.sender import Product, SenderType, TrafficClass
 
 #: The countries that there are stand in it; whoever names none does not load it.
 _SHIPPED_COUNTRIES = "core.rules.shipped:shipped_countries"
+#: Names are looked at where one is given, or a code is not known.
+_NAMED, _ALIKE = "core.rules.country_names:country_named", "core.rules.country_names:countries_alike"
+ALPHA_2 = 2
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -63,16 +66,24 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # the same
 
 
 class Countries(click.ParamType):  # type: ignore[type-arg]  # older clicks have no argument
-    """Country codes with commas between them."""
+    """Countries by code or name with commas between them; codes may stand with blanks, too."""
 
     name = "countries"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Sequence[str]:
         """Fails with exit code 2 where there is no code at all."""
-        codes = [code for code in str(value).replace(",", " ").split() if code]
+        codes = [code for part in str(value).split(",") for code in _named_or_coded(part.strip())]
         if not codes:
             self.fail("name at least one country, such as AU,GB,US", param, ctx)
         return codes
+
+
+def _named_or_coded(part: str) -> Sequence[str]:
+    """One country by its name, or codes with blanks between them."""
+    words = part.split()
+    if len(words) > 1 and any(len(word) != ALPHA_2 for word in words):
+        return [part]
+    return words
 
 
 def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", **more: Any) -> Callable[[_F], _F]:
@@ -81,12 +92,20 @@ def enum_option(*names: str, kind: type[StrEnum], metavar: str, says: str = "", 
     return click.option(*names, type=OneOf(kind), metavar=metavar, help=words, **more)
 
 
-def known_country(code: str) -> str:
-    """The ISO 3166-1 alpha-2 code in capitals, UK as GB. Raises NotFoundError for a code of no country."""
+def known_country(text: str) -> str:
+    """The ISO 3166-1 alpha-2 code in capitals of a country by its code, UK as GB, or by its name.
+
+    Raises NotFoundError for one that there is not, with those whose names are alike.
+    """
+    is_code = len(text.strip()) == ALPHA_2
+    named: str | None = None if is_code else load(_NAMED)(text)
+    if named:
+        return named
     try:
-        return read_country(code, load(_SHIPPED_COUNTRIES)())
+        return read_country(text, load(_SHIPPED_COUNTRIES)())
     except ValueError as error:
-        raise NotFoundError(f"country: {error}") from None
+        alike = [] if is_code else load(_ALIKE)(text)
+        raise NotFoundError(f"country: {error}" + (f"; did you mean {' or '.join(alike)}?" if alike else "")) from None
 
 
 def optional_country(code: str | None) -> str | None:
@@ -97,7 +116,7 @@ def optional_country(code: str | None) -> str | None:
 account_option = click.option(
     "--account", "--account-id", "account_id", required=True, metavar="ACCOUNT", help="The account or sub-account."
 )
-country_option = click.option("--country", metavar="COUNTRY", help="ISO 3166-1 alpha-2 code; UK is read as GB.")
+country_option = click.option("--country", metavar="COUNTRY", help="ISO 3166-1 alpha-2 code, or a name.")
 sender_id_option = click.option(
     "--sender-id", metavar="SENDER", type=Text(), help="The number or name; empty for a shared pool without a number."
 )
