@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tests.support.accounts import message, seed
-from tests.support.running_worker import ROOT, Deployment, running, until
+from tests.support.running_worker import PATIENCE_S, ROOT, Deployment, running, until
 from tests.support.services import RedisProcess, free_port, signal_group
 from tests.support.stock_clients import dispatched, push, send_with_celery
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 BODY, NUMBER = "BODY-7781", "+61491570159"
 
@@ -41,7 +41,7 @@ def flower(deployment: Deployment, tmp_path: Path) -> Iterator[str]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: answers(address), 40, (tmp_path / "flower.log").read_text)
+        until(lambda: answers(address), PATIENCE_S, (tmp_path / "flower.log").read_text)
         yield address
     finally:
         signal_group(process, 15)  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ def test_it_shows_tasks_with_counts_and_nothing_of_a_message(deployment: Deploym
         time.sleep(0.2)
         return bool(read(f"{flower}/api/tasks"))
 
-    until(listening, 20, "Flower's first event")
+    until(listening, PATIENCE_S, "Flower's first event")
     marked = [message(NUMBER, body=BODY) for _ in range(7)]
     push(deployment, marked[:5])
     send_with_celery(deployment, [{"args": [marked[5]], "options": {"countdown": 0.2}}, {"args": [marked[6]]}])
@@ -81,7 +81,7 @@ def test_it_shows_tasks_with_counts_and_nothing_of_a_message(deployment: Deploym
         done = [task["result"] for tasks in shown().values() for task in tasks if task["state"] == "SUCCESS"]
         return sum(int(result.partition("'dispatched': ")[2].partition(",")[0]) for result in done)
 
-    until(lambda: counts() == 7, 20, lambda: str(shown()))
+    until(lambda: counts() == 7, PATIENCE_S, lambda: str(shown()))
     told = json.dumps(read(f"{flower}/api/tasks")) + json.dumps(read(f"{flower}/api/workers?refresh=true"))
     assert [marker for marker in (BODY, NUMBER, NUMBER[1:], "91570159") if marker in told] == []
     assert "message.assign" in told

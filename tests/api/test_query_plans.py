@@ -23,7 +23,7 @@ from core.storage.epochs import increment_families
 from tests.support.served import Login, ServedApi, served
 from tests.support.services import postgres_database
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.postgres]
 
 ACCOUNTS = 20_000
 

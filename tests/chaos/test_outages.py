@@ -12,7 +12,7 @@ from celery import Celery
 
 from tests.chaos.conftest import AWAY_S, SETTINGS, StartWorkers
 from tests.support.accounts import AU, BARE, FR, add_account, message, open_store, seed
-from tests.support.running_worker import QUEUES, Deployment, RunningWorker, until
+from tests.support.running_worker import PATIENCE_S, QUEUES, Deployment, RunningWorker, until
 from tests.support.services import PostgresProcess, RedisProcess
 from tests.support.stock_clients import amqp_connection, delete_queues, dispatched, notices, push, waiting
 
@@ -42,13 +42,13 @@ def test_it_serves_known_groups_while_postgresql_is_away(
     own_postgres.kill()
     try:
         push(deployment, [*(message(AU) for _ in range(50)), message(FR), message(account_id=BARE), b"{"])
-        assert {document["country"] for document in dispatched(deployment, 50, timeout=15)} == {"AU"}
+        assert {document["country"] for document in dispatched(deployment, 50)} == {"AU"}
         time.sleep(AWAY_S)
         assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (0, 0)
     finally:
         own_postgres.start()
-    assert dispatched(deployment, 1, timeout=45)[0]["country"] == "FR"
-    assert {notice["reason"] for notice in notices(deployment, 2, timeout=45)} == {
+    assert dispatched(deployment, 1)[0]["country"] == "FR"
+    assert {notice["reason"] for notice in notices(deployment, 2)} == {
         "NO_COMPLIANT_SENDER",
         "INVALID_MESSAGE",
     }
@@ -75,7 +75,7 @@ def test_it_goes_on_while_the_cache_is_away(
     dispatched(deployment, 1)
     own_redis.kill()
     push(deployment, [message(to) for to in (AU, FR) for _ in range(20)])
-    assert len(dispatched(deployment, 40, timeout=20)) == 40
+    assert len(dispatched(deployment, 40)) == 40
     time.sleep(AWAY_S)
     own_redis.start()
     time.sleep(6)  # the breaker's pause
@@ -135,12 +135,12 @@ def test_it_parks_the_document_that_kills_its_child(lockable: Deployment, start_
     app, killed = Celery(broker=lockable.broker_url), set[int]()
     # Begun as often as allowed in company, then as often alone; Redis counts the last of it with the rest.
     for _ in range(3 if lockable.on_redis else 4):
-        until(lambda: kill_stuck_child(worker, app, killed), 30, "a stuck child")
-    came = {document["message_id"] for document in dispatched(lockable, 10, timeout=30)}
+        until(lambda: kill_stuck_child(worker, app, killed), PATIENCE_S, "a stuck child")
+    came = {document["message_id"] for document in dispatched(lockable, 10)}
     lock.execute("ROLLBACK")
     lock.close()
     assert came == {document["message_id"] for document in neighbours}
-    (notice,) = notices(lockable, 1, timeout=60)
+    (notice,) = notices(lockable, 1)
     assert (notice["reason"], waiting(lockable, "dispatch")) == ("RETRIES_EXHAUSTED", 0)
     assert (notice["message_id"], notice["account_id"]) == (poison["message_id"], "cold")
     assert worker.alive

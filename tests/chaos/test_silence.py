@@ -15,7 +15,7 @@ import pytest
 
 from tests.chaos.conftest import SETTINGS
 from tests.support.accounts import AU, FR, GB, US, message, seed
-from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RedisProcess
 from tests.support.silent_proxy import SilentProxy, proxied
 from tests.support.stock_clients import all_dispatched, delete_queues, push, send_with_celery
@@ -129,7 +129,7 @@ def test_it_goes_on_where_the_silence_begins_as_it_publishes(paths: Paths) -> No
         for who, sign in SIGNS.items():
             paths.broker.go_silent_at(sign)
             push(paths.direct, [message(AU)])
-            until(lambda: paths.broker.silent, 30, "a silence")
+            until(lambda: paths.broker.silent, PATIENCE_S, "a silence")
             arrived = everything(paths, AU)
             time.sleep(SILENCE_S)
             paths.mend()

@@ -20,7 +20,6 @@ from tests.support.stock_clients import delete_queues, purge, waiting
 from tests.support.store_fixtures import empty, filled_schema
 
 #: The time limit of one test; a worker starts within a few seconds.
-pytestmark = pytest.mark.timeout(120)
 
 PAIRS = [
     pytest.param("redis-sqlite", marks=pytest.mark.redis),

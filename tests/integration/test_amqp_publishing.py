@@ -16,7 +16,7 @@ from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.rabbitmq_broker.publisher import ConfirmedPublisher
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.rabbitmq]
 
 
 @pytest.fixture

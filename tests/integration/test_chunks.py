@@ -21,7 +21,7 @@ from worker.redis_broker.claims import Claims, Lane
 from worker.redis_broker.events import RedisEvents
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.redis]
 
 SETTINGS = Settings()
 KEYS = Keys(SETTINGS.key_prefix)

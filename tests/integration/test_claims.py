@@ -14,7 +14,7 @@ from worker.handoff.settlement import Settlement
 from worker.redis_broker.claims import Claim, Claimed, Claims, Lane
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.redis]
 
 INGRESS, WORK, DISPATCH = "smart-assign.ingress", "smart-assign.work", "smart-assign.dispatch"
 

@@ -24,8 +24,6 @@ from tests.support.stock_clients import amqp_connection
 from tests.support.workbooks import texts, workbook
 from worker.cli.interrupts import INTERRUPTED
 
-pytestmark = pytest.mark.timeout(120)
-
 INVENTORY = [
     {"kind": "account", "account_id": "acme"},
     {"kind": "sender", "account_id": "acme", "sender_id": "+61491570006", "sender_type": "longcode"}

@@ -112,7 +112,6 @@ def test_it_sees_queues_that_are_missing(tmp_path: Path, redis_url: str, rabbitm
     assert deployment.queue("dispatch") in found["queues"]["detail"]
 
 
-@pytest.mark.timeout(120)
 def test_it_finds_a_running_deployment_fit_on_either_broker(deployment: Deployment) -> None:
     done = run_cli("check", "--workers", environment=deployment.environment)
     assert (done.returncode, done.stderr) == (0, "")

@@ -202,7 +202,6 @@ def test_it_drops(desk: Desk) -> None:
     assert desk.cli.done("parked", "drop", "--all", "--yes") == {"dropped": 1, "not_parked": 0}
 
 
-@pytest.mark.timeout(120)
 def test_it_sends_what_was_parked_once_the_cause_is_mended(deployment: Deployment) -> None:
     account = f"late-{uuid.uuid4().hex[:8]}"
     cli = Cli(deployment.environment)

@@ -29,8 +29,6 @@ from worker.rabbitmq_broker.publisher import ConfirmedPublisher
 from worker.redis_broker.tail import HOLD_S
 from worker.settings import Settings
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture(params=both_brokers)
 def deployment(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> Iterator[Deployment]:

@@ -18,13 +18,13 @@ import redis
 
 from tests.support.command_line import cli_command, cli_environment, run_cli
 from tests.support.processes import kill_all, listed, processes
-from tests.support.running_worker import until
+from tests.support.running_worker import PATIENCE_S, until
 from tests.support.services import free_port
 from worker.cli.interrupts import INTERRUPTED
 from worker.demo.sample import INVENTORY_FILE
 from worker.embedded.server import RedisHome
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 READY_S = 90
 
@@ -76,7 +76,11 @@ def send_and_receive(environment: dict[str, str]) -> None:
     message = ["--account", "bluebird-bank", "--to", "+4915123456789", "--body", "Hello"]
     assert run_cli("send", *message, environment=environment).returncode == 0
     tail = ["dispatch", "tail", "--drain"]
-    until(lambda: "4917139200102" in run_cli(*tail, environment=environment).stdout, 30, "the message with its sender")
+    until(
+        lambda: "4917139200102" in run_cli(*tail, environment=environment).stdout,
+        PATIENCE_S,
+        "the message with its sender",
+    )
 
 
 def test_it_runs_every_role_and_revives_its_redis_until_ctrl_c(folder: Path) -> None:
@@ -101,7 +105,7 @@ def test_it_runs_every_role_and_revives_its_redis_until_ctrl_c(folder: Path) -> 
     killed = redis_pid(folder)
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    until(lambda: "embedded_redis_revived" in (folder / "stderr").read_text(), 20, lambda: said(folder))
+    until(lambda: "embedded_redis_revived" in (folder / "stderr").read_text(), PATIENCE_S, lambda: said(folder))
     assert redis_pid(folder) not in {None, killed}
     send_and_receive(environment)
     assert up.poll() is None
@@ -132,7 +136,7 @@ def test_it_ends_a_role_and_its_redis_with_a_signal(
     if words[0] == "dispatch" and number is signal.SIGTERM:
         return  # ended by the signal itself: its Redis goes with the next user
     assert ended == (INTERRUPTED if words[0] == "dispatch" else 0)
-    until(lambda: processes(folder) == [], 20, lambda: f"left behind: {listed(folder)}")
+    until(lambda: processes(folder) == [], PATIENCE_S, lambda: f"left behind: {listed(folder)}")
     assert "Traceback" not in said(folder)
 
 

@@ -19,8 +19,6 @@ from worker.embedded.urls import ResolvedUrls
 from worker.settings import Settings
 from worker.wiring import Runtime
 
-pytestmark = pytest.mark.timeout(60)
-
 OFF_S = (0, -60, 60)
 
 

@@ -14,9 +14,9 @@ import pytest
 
 from tests.support.command_line import cli_command, cli_environment, run_cli
 from tests.support.processes import kill_all, listed, processes
-from tests.support.running_worker import until
+from tests.support.running_worker import PATIENCE_S, until
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 
 #: Addresses of services that do not exist: the demo must not ask for them.
 ELSEWHERE = {
@@ -90,7 +90,7 @@ def test_it_leaves_nothing_behind_when_it_is_ended(number: signal.Signals, tmp_p
         os.killpg(demo.pid, number)  # as a terminal does, to the whole foreground group
         demo.communicate(timeout=60)
         assert demo.returncode != 0
-        until(lambda: processes(temporary) == [], 30, lambda: f"left behind: {listed(temporary)}")
+        until(lambda: processes(temporary) == [], PATIENCE_S, lambda: f"left behind: {listed(temporary)}")
     finally:
         kill_all(temporary)
     if number is not signal.SIGKILL:

@@ -16,12 +16,12 @@ import pytest
 from tests.conftest import started
 from tests.support.accounts import AU, BARE, FR, GB, US, add_account, message, open_store, seed
 from tests.support.load import refused
-from tests.support.running_worker import Deployment, running, until
+from tests.support.running_worker import PATIENCE_S, Deployment, running, until
 from tests.support.services import MissingServiceError, PostgresProcess, RedisProcess
 from tests.support.small_disks import SmallDisk, small_disk
 from tests.support.stock_clients import all_dispatched, dispatched, notices, push, waiting
 
-pytestmark = [pytest.mark.slow, pytest.mark.redis, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.redis]
 
 Absent = Callable[[str, Exception | str], None]
 SETTINGS = {"claim_deadline_s": "3", "claim_attempts": "2"}
@@ -95,7 +95,7 @@ def test_what_sql_has_no_room_for_waits(database: Database, disk: SmallDisk, own
         unknown = [message(to, account_id=account) for account in COLD for to in (AU, GB, FR, US)]
         to_park = [message(account_id=BARE), b"{"]
         push(deployment, [*(message(AU) for _ in range(50)), *unknown, *to_park])
-        until(lambda: "work_waits" in worker.log, 40, lambda: worker.log[-3000:])
+        until(lambda: "work_waits" in worker.log, PATIENCE_S, lambda: worker.log[-3000:])
         time.sleep(FULL_S)
         assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (50, 0)
         disk.make_room()
@@ -104,7 +104,7 @@ def test_what_sql_has_no_room_for_waits(database: Database, disk: SmallDisk, own
         until(lambda: waiting(deployment, "dispatch") == wanted, 60, lambda: worker.log[-3000:])
         came = Counter(each["message_id"] for each in all_dispatched(deployment))
         assert set(came.values()) == {1}
-        assert {each["reason"] for each in notices(deployment, 2, timeout=40)} == {
+        assert {each["reason"] for each in notices(deployment, 2)} == {
             "NO_COMPLIANT_SENDER",
             "INVALID_MESSAGE",
         }
@@ -131,7 +131,7 @@ def test_a_worker_waits_for_a_redis_whose_disk_is_full(disk: SmallDisk, tmp_path
             disk.make_room()
             until(lambda: waiting(deployment, "dispatch") >= accepted, 60, lambda: worker.log[-3000:])
             push(deployment, [message(AU)])
-            until(lambda: waiting(deployment, "dispatch") >= accepted + 1, 30, lambda: worker.log[-3000:])
+            until(lambda: waiting(deployment, "dispatch") >= accepted + 1, PATIENCE_S, lambda: worker.log[-3000:])
             came = Counter(each["message_id"] for each in all_dispatched(deployment))
             assert (len(came), set(came.values())) == (accepted + 1, {1})
             assert "Traceback" not in worker.log, worker.log

@@ -12,16 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.error import HTTPError, URLError
 
-import pytest
-
 from tests.support.accounts import message
 from tests.support.command_line import cli_command
 from tests.support.quiet import wait_until_quiet
 from tests.support.running_worker import ROOT, Deployment, RunningWorker, until
 from tests.support.services import free_port, signal_group
 from tests.support.stock_clients import dispatched, push, waiting
-
-pytestmark = pytest.mark.timeout(180)
 
 LOGIN = "operator:secret"
 START_S = 60.0

@@ -13,7 +13,7 @@ from worker.intake.deliveries import DeliveryCounts
 from worker.rabbitmq_broker.marks import RESERVED_MS, Marks
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.redis]
 
 SETTINGS = Settings()
 A, B, C = (name.ljust(14).encode() for name in "abc")

@@ -50,7 +50,7 @@ from worker.redis_broker.messages import RedisMessages
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.redis]
 
 SETTINGS = Settings()
 KEYS = Keys(SETTINGS.key_prefix)
@@ -259,7 +259,6 @@ def test_a_claim_of_a_new_lane_is_left_to_the_next_version(
 
 
 @pytest.mark.rabbitmq
-@pytest.mark.timeout(120)
 def test_a_task_of_its_scheduler_is_parked_under_a_reason_of_its_own(deployment: Deployment) -> None:
     with Celery(broker=deployment.broker_url) as scheduler:
         scheduler.conf.task_queues = [Queue(deployment.queue("work"), no_declare=True)]

@@ -23,8 +23,6 @@ from tests.support.running_worker import Deployment
 from tests.support.served import running_server
 from tests.support.stock_clients import dispatched, notices, push, send_with_celery
 
-pytestmark = pytest.mark.timeout(120)
-
 READ = {name: case for name, case in CASES.items() if case.e164 is not None}
 REFUSED = {name: case for name, case in CASES.items() if case.e164 is None}
 #: With acme's senders, enough for every number that is read to be dispatched. Indonesia takes registered names alone.

@@ -15,7 +15,7 @@ from tests.support.running_worker import Deployment, running
 from tests.support.services import PgBouncerProcess, PostgresProcess
 from tests.support.stock_clients import dispatched, push
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis]
 
 PREPARED = "SMART_ASSIGN_DATABASE_PREPARED_STATEMENTS"
 ACCOUNTS = 60
@@ -65,6 +65,6 @@ def test_a_worker_decides_by_a_pooler(pooler: PgBouncerProcess, database_url: st
     with running(deployment) as worker:
         for to in (AU, GB, FR, US):  # each group of a claim is a decision, made by statements of its own
             push(deployment, [message(to, account_id=f"acme-{number}") for number in range(ACCOUNTS)])
-        assert len(dispatched(deployment, 4 * ACCOUNTS, timeout=30)) == 4 * ACCOUNTS
+        assert len(dispatched(deployment, 4 * ACCOUNTS)) == 4 * ACCOUNTS
         assert "work_waits" not in worker.log
         assert "InvalidSqlStatementName" not in worker.log

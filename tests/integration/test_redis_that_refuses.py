@@ -17,7 +17,7 @@ import redis
 from tests.conftest import started
 from tests.support.accounts import AU, message, seed
 from tests.support.redis_refusals import AS_BROKER, AS_CACHE, BOTH, USER, refusing, with_login
-from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RedisProcess
 from tests.support.stock_clients import (
     all_dispatched,
@@ -29,7 +29,7 @@ from tests.support.stock_clients import (
     waiting,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.redis]
 
 #: How long each refuses. Longer than a claim's deadline, and than the worker's first pauses.
 REFUSES_S = 2.5
@@ -91,7 +91,11 @@ def test_a_worker_waits_for_its_broker(on_redis: tuple[RunningWorker, RedisProce
     push(deployment, [message(AU)])
     until(lambda: waiting(deployment, "dispatch") == MANY + 1, GOES_ON_S, lambda: told_since(worker, before)[-3000:])
     print(f"{kind}: all dispatched {time.monotonic() - mended:.1f} s after the mend")
-    until(lambda: worker.log.count(" ready.") >= 1 and "work_goes_on" in told_since(worker, before), 5, "a last word")
+    until(
+        lambda: worker.log.count(" ready.") >= 1 and "work_goes_on" in told_since(worker, before),
+        PATIENCE_S,
+        "a last word",
+    )
     told = told_since(worker, before)
     ids = [each["message_id"] for each in all_dispatched(deployment)]
     assert (len(ids), len(set(ids))) == (MANY + 1, MANY + 1)
@@ -112,7 +116,7 @@ def test_tasks_that_celery_runs_wait_too(on_redis: tuple[RunningWorker, RedisPro
     time.sleep(1.5)  # some have begun, some wait for their time
     with refusing(BOTH[kind], server, admin):
         time.sleep(REFUSES_S)
-    came = dispatched(worker.deployment, 30, timeout=15)
+    came = dispatched(worker.deployment, 30)
     time.sleep(1)
     assert len({each["message_id"] for each in came}) == 30
     assert (waiting(worker.deployment, "dispatch"), waiting(worker.deployment, "parked")) == (0, 0)
@@ -147,7 +151,7 @@ def test_a_worker_that_starts_meanwhile_waits_too(
                 assert worker.alive
                 assert not worker.ready
         worker.wait_until_ready()
-        assert len(dispatched(deployment, 20, timeout=30)) == 20
+        assert len(dispatched(deployment, 20)) == 20
         assert "Traceback" not in worker.log, worker.log
     finally:
         worker.remove()
@@ -172,7 +176,7 @@ def test_a_worker_on_rabbitmq_goes_on_with_messages_and_waits_with_campaigns(
     with refusing(refusal, server, admin):
         push(deployment, [message(AU) for _ in range(50)])
         push(deployment, [batch(1200)], "campaign_ingress")
-        assert len(dispatched(deployment, 50, timeout=30)) == 50
+        assert len(dispatched(deployment, 50)) == 50
         time.sleep(REFUSES_S)
         if kind != "loading":  # which may be over by now
             assert (waiting(deployment, "dispatch"), waiting(deployment, "parked")) == (0, 0)
@@ -193,5 +197,5 @@ def test_scripts_that_redis_has_forgotten_are_sent_again(
     for _ in range(3):
         admin.script_flush()
         push(worker.deployment, [message(AU) for _ in range(20)])
-        assert len(dispatched(worker.deployment, 20, timeout=30)) == 20
+        assert len(dispatched(worker.deployment, 20)) == 20
     assert worker.alive

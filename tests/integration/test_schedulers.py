@@ -19,7 +19,7 @@ import redis
 
 from core.process.redis_clients import PROBING, open_redis
 from tests.support.hasty_scheduler import EVERY_S
-from tests.support.running_worker import ROOT, Deployment, until
+from tests.support.running_worker import PATIENCE_S, ROOT, Deployment, until
 from tests.support.services import signal_group
 from worker.celery_setup.schedule import DueTask
 from worker.celery_setup.scheduler import Turns, is_worked_on
@@ -98,22 +98,22 @@ def test_they_take_turns_and_neither_miss_nor_repeat_a_task(
     start: Callable[[], Running], redis_client: redis.Redis
 ) -> None:
     first = start()
-    until(lambda: first.leads, 20, first.log.read_text)
+    until(lambda: first.leads, PATIENCE_S, first.log.read_text)
     second = start()
-    until(lambda: second.stands_by, 20, second.log.read_text)
+    until(lambda: second.stands_by, PATIENCE_S, second.log.read_text)
     wait_for_more(redis_client)
     first.process.kill()
-    until(lambda: second.leads, 20, second.log.read_text)
+    until(lambda: second.leads, PATIENCE_S, second.log.read_text)
     third = start()
-    until(lambda: third.stands_by, 20, third.log.read_text)
+    until(lambda: third.stands_by, PATIENCE_S, third.log.read_text)
     wait_for_more(redis_client)
     second.process.send_signal(signal.SIGSTOP)  # as a machine that stands still for longer than its lease
-    until(lambda: third.leads, 20, third.log.read_text)
+    until(lambda: third.leads, PATIENCE_S, third.log.read_text)
     second.process.send_signal(signal.SIGCONT)
     wait_for_more(redis_client)
     third.process.terminate()
     assert third.process.wait(10) == 0
-    until(lambda: second.leads, 5, second.log.read_text)
+    until(lambda: second.leads, PATIENCE_S, second.log.read_text)
     wait_for_more(redis_client)
     found = enqueued(redis_client)
     assert set(Counter(found).values()) == {1}

@@ -15,8 +15,6 @@ from tests.support.running_worker import Deployment
 from tests.support.served import running_server
 from tests.support.stock_clients import dispatched
 
-pytestmark = pytest.mark.timeout(120)
-
 COUNT = 300
 
 

@@ -25,7 +25,7 @@ HEADER_S, BODY_S = 1.0, 1.5
 #: Over which a loaded machine is late; what is never closed stays open for much longer.
 LATE_S = 3.0
 FILES = 200
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.redis]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from tests.support.cli_runner import Cli
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, push
 
-pytestmark = pytest.mark.timeout(120)
 NUMBERS = [f"+6149157001{n}" for n in range(4)]
 
 

@@ -15,8 +15,6 @@ from tests.support.running_worker import Deployment, running
 from tests.support.services import Certificates, MissingServiceError, RabbitProcess, RedisProcess
 from tests.support.stock_clients import dispatched, send_with_celery
 
-pytestmark = pytest.mark.timeout(180)
-
 
 @pytest.fixture
 def certificates(

@@ -27,7 +27,7 @@ from worker.rabbitmq_broker.marks import Marks
 from worker.redis_broker.claims import Claims
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.redis]
 
 SETTINGS = Settings()
 

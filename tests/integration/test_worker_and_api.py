@@ -15,14 +15,13 @@ from core.accounts.senders import Senders
 from core.sender import Sender, SenderStatus, SenderType
 from core.store import Store
 from tests.support.accounts import AU, AU_NUMBER, NAME, SENDERS, add_account, message
-from tests.support.running_worker import Deployment, until
+from tests.support.running_worker import PATIENCE_S, Deployment, until
 from tests.support.served import DEFAULTS, NAME_STRATEGY, body_of, running_server
 from tests.support.stock_clients import dispatched, notices, push
 
 #: A change is effective everywhere within one second.
 EFFECTIVE_S = 1.0
 DE = "+4915112345678"
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
@@ -100,7 +99,7 @@ def test_it_replays_what_was_parked(deployment: Deployment, store: Store, accoun
     push(deployment, [message(AU, account_id=account)])
     (notice,) = notices(deployment, 1)
     parked_id = notice["parked_id"]
-    until(lambda: client.get(f"/v1/parked/{parked_id}").status_code == 200, 20, "the parked message")
+    until(lambda: client.get(f"/v1/parked/{parked_id}").status_code == 200, PATIENCE_S, "the parked message")
     assert [each["parked_id"] for each in client.get("/v1/parked").json()["data"]["data"]] == [parked_id]
 
     Senders(store).add(Sender(account, "+61491570999", SenderType.LONGCODE, "AU"))
@@ -130,7 +129,7 @@ def test_it_tells_how_far_a_campaign_is(deployment: Deployment, account: str, cl
     push(deployment, [campaign], "campaign_ingress")
     dispatched(deployment, 2)
     notices(deployment, 1)
-    until(lambda: client.get(f"/v1/campaigns/c-{account}").status_code == 200, 20, "the campaign's progress")
+    until(lambda: client.get(f"/v1/campaigns/c-{account}").status_code == 200, PATIENCE_S, "the campaign's progress")
     assert client.get(f"/v1/campaigns/c-{account}").json()["data"] == {
         "campaign_id": f"c-{account}",
         "received": 3,

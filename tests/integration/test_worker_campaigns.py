@@ -19,12 +19,11 @@ from core.parked.store import ParkedFilter
 from core.sender import Sender, SenderType
 from core.store import Store
 from tests.support.accounts import AU, AU_NUMBER, EXPECTED, FR, GB, NAME, US, add_account, message
-from tests.support.running_worker import Deployment, until
+from tests.support.running_worker import PATIENCE_S, Deployment, until
 from tests.support.stock_clients import dispatched, notices, push, receive, send_with_celery
 from worker.envelopes.sealing import Sealer
 from worker.handoff.keys import Keys
 
-pytestmark = pytest.mark.timeout(120)
 SENDABLE = [AU, GB, FR, US]
 
 
@@ -70,7 +69,7 @@ def test_it_lets_one_bad_recipient_stop_no_other(deployment: Deployment) -> None
     fields = {each["fields"][0]["field"] for each in told if "fields" in each}
     assert fields == {"recipients[1].to", "recipients[2].to", "recipients[3].to", "recipients[5].body"}
     assert {each["campaign_id"] for each in told} == {sent["campaign_id"]}
-    until(lambda: counts(deployment, sent)["batches"] == 1, 10, "the batch's end")
+    until(lambda: counts(deployment, sent)["batches"] == 1, PATIENCE_S, "the batch's end")
     assert counts(deployment, sent) == {
         "received": 7,
         "dispatched": 2,
@@ -86,7 +85,7 @@ def test_it_derives_the_same_message_id_at_every_delivery(deployment: Deployment
     first = dispatched(deployment, 4)
     assert len({each["message_id"] for each in first}) == 4
     push(deployment, [sent], "campaign_ingress")
-    until(lambda: counts(deployment, sent)["duplicates"] == 4, 20, lambda: str(counts(deployment, sent)))
+    until(lambda: counts(deployment, sent)["duplicates"] == 4, PATIENCE_S, lambda: str(counts(deployment, sent)))
     assert counts(deployment, sent) == {
         "received": 8,
         "dispatched": 4,
@@ -213,9 +212,9 @@ def completed(deployment: Deployment, campaign_id: str) -> dict[str, Any]:
 def test_it_settles_a_batch_of_many_chunks_and_tells_of_the_end(deployment: Deployment) -> None:
     first = batch(*([AU] * 2500), total_batches=2)
     push(deployment, [first, first | {"batch_id": "b-2"}], "campaign_ingress")
-    came = dispatched(deployment, 5000, timeout=60)
+    came = dispatched(deployment, 5000)
     assert len({each["dispatch_id"] for each in came}) == 5000
-    until(lambda: progress(deployment, first).complete, 20, "the campaign's end")
+    until(lambda: progress(deployment, first).complete, PATIENCE_S, "the campaign's end")
     event = completed(deployment, first["campaign_id"])
     assert event["event"] == "campaign.completed"
     assert {name: event[name] for name in ("schema", "account_id", "received", "dispatched", "batches")} == {
@@ -233,7 +232,7 @@ def test_it_tells_of_an_end_whose_worker_died_before_it_could(deployment: Deploy
     with redis.Redis.from_url(deployment.redis_url) as client:
         client.lpush(Keys("smart-assign").event_outbox, *Sealer("any").seal([event], [b""]))
         assert completed(deployment, "orphan")["event"] == "campaign.completed"
-        until(lambda: not client.exists(Keys("smart-assign").event_outbox), 10, "the outbox is empty")
+        until(lambda: not client.exists(Keys("smart-assign").event_outbox), PATIENCE_S, "the outbox is empty")
 
 
 @pytest.mark.parametrize("position", [0, 2], ids=["settled first", "settled last"])
@@ -245,7 +244,7 @@ def test_it_completes_a_campaign_whose_total_one_batch_alone_tells(deployment: D
         assert number == 1 or not progress(deployment, plain).complete
         push(deployment, [each], "campaign_ingress")
         dispatched(deployment, 1)
-        until(lambda settled=number: counts(deployment, plain)["batches"] == settled, 20, "the batch's end")
+        until(lambda settled=number: counts(deployment, plain)["batches"] == settled, PATIENCE_S, "the batch's end")
     assert progress(deployment, plain).complete
     assert completed(deployment, plain["campaign_id"])["batches"] == 3
 
@@ -254,19 +253,19 @@ def test_it_counts_a_recipient_that_was_parked_and_sent_again(deployment: Deploy
     account = add_account(store, f"late-{uuid.uuid4().hex[:8]}", ())
     sent = batch(AU, "nonsense", account_id=account)
     push(deployment, [sent], "campaign_ingress")
-    until(lambda: counts(deployment, sent)["batches"] == 1, 20, "the batch's end")
+    until(lambda: counts(deployment, sent)["batches"] == 1, PATIENCE_S, "the batch's end")
     assert counts(deployment, sent)["parked"] == {"INVALID_RECIPIENT": 1, "NO_COMPLIANT_SENDER": 1}
     notices(deployment, 2)
     Senders(store).add(Sender(account, AU_NUMBER, SenderType.LONGCODE, "AU"))
     wanted = ParkedFilter(account_id=account, reason=ParkReason.NO_COMPLIANT_SENDER)
-    until(lambda: bool(store.parked(wanted)), 10, "the record")
+    until(lambda: bool(store.parked(wanted)), PATIENCE_S, "the record")
     time.sleep(1)  # a change is effective within a second
     ids = [entry.parked_id for entry in store.parked(wanted)]
     with store.take_for_replay(ids, datetime.now(UTC)) as documents:
         push(deployment, [document.document for document in documents], "campaign_ingress")
     (came,) = dispatched(deployment, 1)
     assert (came["campaign_id"], came["batch_id"]) == (sent["campaign_id"], "b-1")
-    until(lambda: counts(deployment, sent)["dispatched"] == 1, 10, "the count")
+    until(lambda: counts(deployment, sent)["dispatched"] == 1, PATIENCE_S, "the count")
     assert counts(deployment, sent) == {
         "received": 2,
         "dispatched": 1,

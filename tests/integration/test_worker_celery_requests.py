@@ -16,10 +16,8 @@ from kombu import Connection, Queue
 
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import AU_NUMBER, message
-from tests.support.running_worker import Deployment, running, until
+from tests.support.running_worker import PATIENCE_S, Deployment, running, until
 from tests.support.stock_clients import amqp_connection, dispatched, notices, purge, send_with_celery, waiting
-
-pytestmark = pytest.mark.timeout(120)
 
 
 def send(deployment: Deployment, document: dict[str, Any], **options: Any) -> None:
@@ -46,7 +44,7 @@ def test_it_leaves_what_is_to_run_much_later_in_the_broker(deployment: Deploymen
     send(deployment, message(), countdown=3600)
     if deployment.on_redis:
         with redis.Redis.from_url(deployment.broker_url) as client:
-            until(lambda: bool(client.zcard("smart-assign:claims")), 20, "a claim that waits")
+            until(lambda: bool(client.zcard("smart-assign:claims")), PATIENCE_S, "a claim that waits")
             ((claim, due_ms),) = client.zrange("smart-assign:claims", 0, -1, withscores=True)  # type: ignore[misc]
             assert 3000 < due_ms / 1000 - time.time() < 3600
             assert client.llen(f"smart-assign:claim:{claim.decode()}") == 1
@@ -55,7 +53,7 @@ def test_it_leaves_what_is_to_run_much_later_in_the_broker(deployment: Deploymen
     name = f"{deployment.queue('messages')}.later"
     with amqp_connection(deployment) as connection:
         channel = connection.channel()
-        until(lambda: length_of(connection, name) == 1, 20, "a later task")
+        until(lambda: length_of(connection, name) == 1, PATIENCE_S, "a later task")
         taken = channel.basic_get(name, no_ack=True)
         # As its queue returns it, but for its time.
         taken.properties["application_headers"]["eta"] = "2026-01-01T00:00:00+00:00"
@@ -204,4 +202,4 @@ def test_it_calls_back_where_the_deployment_allows_it(with_results: Deployment) 
 
 
 def test_it_asks_nothing_of_a_backend_for_claims(with_results: Deployment) -> None:
-    until(lambda: waiting(with_results, "work") == 0, 10, "the end of all claims")
+    until(lambda: waiting(with_results, "work") == 0, PATIENCE_S, "the end of all claims")

@@ -23,8 +23,6 @@ from tests.support.accounts import AU, AU_NUMBER, FR, NAME, US, US_NUMBER, add_a
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, notices, push, receive
 
-pytestmark = pytest.mark.timeout(60)
-
 EFFECTIVE_S = 1.0
 NEWER = "+61491570110"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from core.sender import Registration, RegistrationStatus, Sender, SenderType
 from core.store import Store
 from tests.support.accounts import add_account, message
@@ -14,7 +12,6 @@ from tests.support.cli_runner import Cli
 from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, notices, push
 
-pytestmark = pytest.mark.timeout(120)
 SWEDEN = "+46701234567"
 PLAIN, REGISTERED = "+46700000001", "+46700000002"
 APPROVED = (Registration("SE", RegistrationStatus.APPROVED),)

@@ -18,10 +18,10 @@ from core.storage.database import open_engine
 from core.store import Store
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import AU, FR, GB, US, message
-from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, Deployment, RunningWorker, running, until
 from tests.support.stock_clients import as_bytes
 
-pytestmark = [pytest.mark.timeout(90), pytest.mark.redis, pytest.mark.postgres]
+pytestmark = [pytest.mark.redis, pytest.mark.postgres]
 
 COUNT = 4000
 
@@ -59,7 +59,7 @@ def send_and_take(deployment: Deployment, count: int) -> None:
     documents = [as_bytes(message(to)) for to in (AU, GB, FR, US) for _ in range(count // 4)]
     with redis.Redis.from_url(deployment.broker_url) as client:
         client.lpush(deployment.queue("ingress"), *documents)
-        until(lambda: client.llen(deployment.queue("dispatch")) >= count, 30, "all of them")
+        until(lambda: client.llen(deployment.queue("dispatch")) >= count, PATIENCE_S, "all of them")
         client.delete(deployment.queue("dispatch"))
 
 

@@ -12,12 +12,10 @@ import redis
 
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import ACCOUNT, AU, message
-from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, Deployment, RunningWorker, running, until
 from tests.support.stock_clients import dispatched, purge, push, waiting
 from worker.redis_broker.claims import Claims, Lane
 from worker.settings import Settings
-
-pytestmark = pytest.mark.timeout(90)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +55,7 @@ def test_it_settles_once_what_is_delivered_twice(services: Callable[..., Deploym
         (task,) = client.lrange(deployment.queue("work"), 0, -1)  # type: ignore[misc]
         client.lpush(deployment.queue("work"), task, task)
     with running(deployment) as worker:
-        until(lambda: worker.log.count(" succeeded in ") >= 3, 20, lambda: worker.log)
+        until(lambda: worker.log.count(" succeeded in ") >= 3, PATIENCE_S, lambda: worker.log)
         assert worker.log.count("settled_before") == 2
         assert waiting(deployment, "dispatch") == 20
 
@@ -76,12 +74,12 @@ def test_it_stops_at_a_full_dispatch_queue_and_goes_on(bounded: RunningWorker) -
     push(deployment, messages[:1000])
     push(deployment, batches, "campaign_ingress")
     push(deployment, messages[1000:])
-    until(lambda: waiting(deployment, "dispatch") >= 300, 20, "a full queue")
+    until(lambda: waiting(deployment, "dispatch") >= 300, PATIENCE_S, "a full queue")
     time.sleep(1)
     # What was claimed or delivered before the queue was full still comes: two batches for each child, campaigns too.
     assert waiting(deployment, "dispatch") <= 300 + 4 * 100 + 4 * 200
     sent = [each["message_id"] for each in messages + [one for batch in batches for one in batch["recipients"]]]
-    came = Counter(document["message_id"] for document in dispatched(deployment, len(sent), timeout=60))
+    came = Counter(document["message_id"] for document in dispatched(deployment, len(sent)))
     assert came == Counter(sent)
 
 
@@ -109,7 +107,7 @@ def test_it_loses_and_repeats_nothing_in_a_rolling_restart(rolling: Deployment) 
             sent += [document["message_id"] for document in batch]
             assert workers[place].stop() == 0, workers[place].log[-3000:]
             workers[place].start()
-        came = Counter(document["message_id"] for document in dispatched(rolling, len(sent), timeout=40))
+        came = Counter(document["message_id"] for document in dispatched(rolling, len(sent)))
         assert came == Counter(sent)
         time.sleep(1)
         assert waiting(rolling, "dispatch") == 0

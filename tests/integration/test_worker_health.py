@@ -11,11 +11,9 @@ from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import message
 from tests.support.command_line import run_cli
 from tests.support.figures import Figures
-from tests.support.running_worker import RunningWorker, until
+from tests.support.running_worker import PATIENCE_S, RunningWorker, until
 from tests.support.services import free_port
 from tests.support.stock_clients import push, waiting
-
-pytestmark = pytest.mark.timeout(180)
 
 
 def pings(worker: RunningWorker) -> bool:
@@ -37,7 +35,7 @@ def test_it_fails_where_consumption_alone_has_stopped(
         worker.start()
         figures.until(lambda now: now.health("readyz")["status"] == 200)
         push(deployment, [message()])
-        until(lambda: waiting(deployment, "dispatch") == 1, 30, lambda: worker.log)
+        until(lambda: waiting(deployment, "dispatch") == 1, PATIENCE_S, lambda: worker.log)
         assert figures.health()["ok"]
         assert run_cli("health", "--ready", environment=deployment.environment).stdout == "ready\n"
         stop.touch()

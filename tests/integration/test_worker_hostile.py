@@ -15,8 +15,6 @@ from tests.support.hostile import DEEP, DEEP_EXTRA, HUGE, hostile_documents, odd
 from tests.support.running_worker import Deployment, running, until
 from tests.support.stock_clients import as_bytes, dispatched, notices, publish, purge, push, send_with_celery, waiting
 
-pytestmark = pytest.mark.timeout(180)
-
 
 def parked_count(deployment: Deployment) -> int:
     with open_store(deployment.database_url, deployment.redis_url) as store:
@@ -33,11 +31,11 @@ def test_it_parks_a_million_hostile_bytes_and_sends_the_rest(deployment: Deploym
         if place % (len(bad) // len(good)) == 0 and place // (len(bad) // len(good)) < len(good):
             mixed.append(good[place // (len(bad) // len(good))])
     push(deployment, mixed)
-    came = dispatched(deployment, len(good), timeout=60)
+    came = dispatched(deployment, len(good))
     expected = Counter(json.loads(document)["message_id"] for document in good)
     assert Counter(document["message_id"] for document in came) == expected
     until(lambda: parked_count(deployment) - before >= len(bad), 60, lambda: f"{parked_count(deployment)} parked")
-    told = notices(deployment, len(bad), timeout=60)
+    told = notices(deployment, len(bad))
     assert parked_count(deployment) - before == len(bad)
     assert len({notice["parked_id"] for notice in told}) == len(bad)
     assert all(notice["detail"] for notice in told)
@@ -73,7 +71,7 @@ def test_it_parks_on_redis_beside_postgresql(on_postgresql: Deployment) -> None:
     bad = list(hostile_documents(size=50_000))
     push(on_postgresql, [*bad, message()])
     assert len(dispatched(on_postgresql, 1)) == 1
-    notices(on_postgresql, len(bad), timeout=60)
+    notices(on_postgresql, len(bad))
     assert parked_count(on_postgresql) == len(bad)
 
 

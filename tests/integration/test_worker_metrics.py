@@ -12,11 +12,9 @@ from core.metrics.catalogue import CATALOGUE, Role
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import ACCOUNT, AU, BARE, FR, GB, US, message
 from tests.support.figures import Figures
-from tests.support.running_worker import running, until
+from tests.support.running_worker import PATIENCE_S, running, until
 from tests.support.services import free_port
 from tests.support.stock_clients import all_dispatched, push, waiting
-
-pytestmark = pytest.mark.timeout(120)
 
 BATCHES, RECIPIENTS = 3, 700
 
@@ -54,7 +52,7 @@ def test_the_figures_agree_with_what_became_of_every_message(pair: str, make_dep
         total = len(sent) + BATCHES * RECIPIENTS
         figures.until(lambda now: now.total("messages_in_total") == total)
         worker.kill_child(worker.children[0])  # what it counted stays
-        until(lambda: len(worker.children) == 2, 30, "no other child took its place")
+        until(lambda: len(worker.children) == 2, PATIENCE_S, "no other child took its place")
         push(deployment, [message(GB)])
         figures.until(lambda now: now.total("messages_in_total") == total + 1)
         figures.until(lambda now: now.by("documents_waiting", "queue").get("dispatch") == 2501)
@@ -101,4 +99,4 @@ def test_a_second_worker_on_the_machine_goes_on_without_the_port(make_deployment
             assert (said["level"], said["port"]) == ("warning", figures.port)
             first.kill()
             push(deployment, [message()])
-            until(lambda: waiting(deployment, "dispatch") == 1, 30, lambda: second.log)
+            until(lambda: waiting(deployment, "dispatch") == 1, PATIENCE_S, lambda: second.log)

@@ -15,7 +15,7 @@ from tests.support.accounts import AU, AU_NUMBER, GB, add_account, message, open
 from tests.support.running_worker import Deployment, running
 from tests.support.stock_clients import dispatched, notices, push
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.redis]
+pytestmark = [pytest.mark.redis]
 
 #: A name in a country that replaces names; a number in a country of which the rules say nothing.
 ALTERED_TO, UNKNOWN_TO = GB, AU

@@ -12,7 +12,7 @@ from tests.support.accounts import message
 from tests.support.running_worker import QUEUES, Deployment, running
 from tests.support.stock_clients import amqp_connection, dispatched, push, send_with_celery
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.rabbitmq, pytest.mark.postgres]
+pytestmark = [pytest.mark.rabbitmq, pytest.mark.postgres]
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from tests.conftest import started
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import AU, message
 from tests.support.rabbit_refusals import full, reads_only, short_of_memory
-from tests.support.running_worker import QUEUES, Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, QUEUES, Deployment, RunningWorker, running, until
 from tests.support.services import RabbitProcess
 from tests.support.stock_clients import all_dispatched, amqp_connection, push, waiting
 
-pytestmark = [pytest.mark.slow, pytest.mark.rabbitmq, pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.rabbitmq, pytest.mark.postgres]
 
 #: Messages in one wave, and what the full queue has room for.
 SENT, ROOM = 300, 100
@@ -103,7 +103,7 @@ def test_it_goes_on_where_the_limit_is_lifted_and_nobody_takes(broken: Broken) -
     with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
         time.sleep(LASTS_S)
-    until(lambda: waiting(broken.deployment, "dispatch") == 2 * SENT, 30, "what was refused before")
+    until(lambda: waiting(broken.deployment, "dispatch") == 2 * SENT, PATIENCE_S, "what was refused before")
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
 
 
@@ -122,7 +122,7 @@ def test_it_waits_while_the_broker_is_short_of_memory(broken: Broken) -> None:
     log_before, stack = len(broken.worker.log), ExitStack()
     with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
-        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, 20, "a full dispatch queue")
+        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
         stack.enter_context(short_of_memory(broken.server))
     with stack:
         time.sleep(LASTS_S)
@@ -134,7 +134,7 @@ def test_it_waits_until_it_may_write(broken: Broken) -> None:
     log_before, stack = len(broken.worker.log), ExitStack()
     with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
         sent = send(broken.deployment)
-        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, 20, "a full dispatch queue")
+        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
         stack.enter_context(reads_only(broken.server))
     with stack:
         time.sleep(LASTS_S)

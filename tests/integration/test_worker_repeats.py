@@ -15,10 +15,8 @@ from core.errors import ConflictError
 from tests.integration.conftest import PAIRS, MakeDeployment
 from tests.support.accounts import AU, GB, US, message, open_store
 from tests.support.quiet import wait_until_quiet
-from tests.support.running_worker import Deployment, RunningWorker, running, until
+from tests.support.running_worker import PATIENCE_S, Deployment, RunningWorker, running, until
 from tests.support.stock_clients import dispatched, listening, notices, purge, push, send_with_celery, waiting
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def add_subaccounts(deployment: Deployment) -> None:
@@ -107,7 +105,7 @@ def test_it_says_how_many_were_repeats(deployment: Deployment) -> None:
             results = [event["result"] for event in listener.tasks("messages.assign", "task-succeeded")]
             return sum(int(n) for result in results for n in re.findall(r"'duplicates': (\d+)", result))
 
-        until(lambda: told() == 4, 10, lambda: f"{told()} repeats told")
+        until(lambda: told() == 4, PATIENCE_S, lambda: f"{told()} repeats told")
 
 
 @pytest.fixture

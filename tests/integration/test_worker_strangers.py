@@ -19,8 +19,6 @@ from tests.support.running_worker import STOP_S, Deployment, RunningWorker, runn
 from tests.support.stock_clients import amqp_connection, dispatched, notices, push, waiting
 from tests.support.strangers import Stranger, on_rabbitmq, on_redis
 
-pytestmark = pytest.mark.timeout(180)
-
 #: Good messages in all, in between the strangers.
 AROUND = 1000
 
@@ -43,7 +41,7 @@ def send_among(deployment: Deployment, strangers: Sequence[Stranger]) -> set[str
 
 
 def arrived(deployment: Deployment, expected: set[str]) -> None:
-    came = {document["message_id"] for document in dispatched(deployment, len(expected), timeout=60)}
+    came = {document["message_id"] for document in dispatched(deployment, len(expected))}
     assert came == expected
 
 
@@ -52,7 +50,7 @@ def strangers_of(deployment: Deployment) -> list[Stranger]:
 
 
 def fields_told(deployment: Deployment, count: int) -> Counter[str]:
-    told = notices(deployment, count, timeout=60)
+    told = notices(deployment, count)
     assert {notice["reason"] for notice in told} == {"INVALID_MESSAGE"}
     assert waiting(deployment, "parked") == 0
     return Counter(each["field"] for notice in told for each in notice["fields"])

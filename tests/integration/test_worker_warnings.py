@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import uuid
-
-import pytest
 
 from core.accounts.senders import Senders
 from core.defaults.default_senders import DefaultSenders
@@ -16,10 +12,8 @@ from core.engine.decision import Policy
 from core.sender import Product, SenderStatus, SenderType
 from core.store import Store
 from tests.support.accounts import AU_NUMBER, add_account
-from tests.support.running_worker import ROOT, Deployment
-from tests.support.stock_clients import receive
-
-pytestmark = pytest.mark.timeout(90)
+from tests.support.running_worker import Deployment
+from tests.support.stock_clients import receive, send_with_celery
 
 
 def break_default(store: Store) -> str:
@@ -33,8 +27,7 @@ def break_default(store: Store) -> str:
 
 def check(deployment: Deployment) -> None:
     """What the scheduler sends."""
-    command = [sys.executable, "-m", "celery", "-A", "worker", "call", "defaults.check"]
-    subprocess.run(command, env=deployment.environment, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    send_with_celery(deployment, [{"task": "defaults.check"}], queue=deployment.queue("work"))
 
 
 def told(deployment: Deployment, count: int) -> list[dict[str, object]]:

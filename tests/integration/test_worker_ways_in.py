@@ -17,7 +17,6 @@ from tests.support.running_worker import Deployment
 from tests.support.stock_clients import dispatched, notices, publish, push, receive, send_with_celery
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
-pytestmark = pytest.mark.timeout(120)
 
 
 def by_id(documents: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from tests.support.running_worker import Deployment, RunningWorker
+from tests.support.running_worker import PATIENCE_S, Deployment, RunningWorker
 from tests.support.stock_clients import amqp_connection
 from worker.handoff.keys import Keys
 
@@ -19,15 +19,14 @@ from worker.handoff.keys import Keys
 WORK = ("ingress", "campaign_ingress", "messages", "campaigns", "work")
 #: A task or a claim that waits for longer is not waited for.
 SOON_S = 60.0
-QUIET_S = 30.0
 #: On RabbitMQ a worker gathers deliveries for 4 ms before it begins: by a second look it has begun.
 BETWEEN_LOOKS_S = 0.02
-ANSWER_S = 5.0
+ANSWER_S = 20.0
 
 Look = Callable[[], Mapping[str, int]]
 
 
-def wait_until_quiet(worker: RunningWorker, seconds: float = QUIET_S) -> None:
+def wait_until_quiet(worker: RunningWorker, seconds: float = PATIENCE_S) -> None:
     """Returns when nothing is on its way on the worker's queues or in its hands; fails the test after `seconds`.
 
     A batch on RabbitMQ that failed is out of sight for the second that it waits to be given back.

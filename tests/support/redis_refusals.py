@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import redis
 
-from tests.support.running_worker import until
+from tests.support.running_worker import PATIENCE_S, until
 from tests.support.services import RedisProcess
 
 #: With a pause of LOAD_DELAY_US at each, Redis loads them in 7 s: longer than the others refuse, on a machine that is busy too.
@@ -48,13 +48,13 @@ def fail_to_save(admin: redis.Redis, server: RedisProcess) -> None:
     file.mkdir()  # in the way of the file
     admin.config_set("save", "3600 1000000")
     admin.bgsave()
-    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err", 10, "a failed BGSAVE")
+    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err", PATIENCE_S, "a failed BGSAVE")
 
 
 def save(admin: redis.Redis, server: RedisProcess) -> None:
     (server.folder / "dump.rdb").rmdir()
     admin.bgsave()
-    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "ok", 10, "a BGSAVE")
+    until(lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "ok", PATIENCE_S, "a BGSAVE")
     admin.config_set("save", "")
 
 
@@ -66,7 +66,7 @@ def run_for_ever(admin: redis.Redis, server: RedisProcess) -> None:
             client.eval("while true do end", 0)
 
     threading.Thread(target=run, daemon=True).start()
-    until(lambda: is_busy(admin), 10, "BUSY")
+    until(lambda: is_busy(admin), PATIENCE_S, "BUSY")
 
 
 def is_busy(admin: redis.Redis) -> bool:
@@ -100,13 +100,13 @@ def load_slowly(admin: redis.Redis, server: RedisProcess) -> None:
     admin.mset({f"filler:{number}": number for number in range(LOADED_KEYS)})
     if server.durable:  # what it loads is a file of commands, which is made short
         admin.bgrewriteaof()
-        until(lambda: not admin.info("persistence")["aof_rewrite_in_progress"], 20, "a shorter AOF")
+        until(lambda: not admin.info("persistence")["aof_rewrite_in_progress"], PATIENCE_S, "a shorter AOF")
     with suppress(redis.ConnectionError):
         admin.shutdown(save=True)
     server.stop()
     server.options += LOADS_SLOWLY
     server.launch()
-    until(lambda: is_loading(admin), 10, "LOADING")
+    until(lambda: is_loading(admin), PATIENCE_S, "LOADING")
 
 
 def is_loading(admin: redis.Redis) -> bool:
@@ -120,7 +120,7 @@ def is_loading(admin: redis.Redis) -> bool:
 
 
 def be_loaded(admin: redis.Redis, server: RedisProcess) -> None:
-    until(server.answers, 40, "the end of LOADING")
+    until(server.answers, PATIENCE_S, "the end of LOADING")
     server.options = server.options[: -len(LOADS_SLOWLY)]
     admin.delete(*(f"filler:{number}" for number in range(LOADED_KEYS)))
 

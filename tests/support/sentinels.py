@@ -21,7 +21,7 @@ from tests.support.services import free_port, redis_binary, signal_group, wait_f
 NAME = "primary-of-the-tests"
 #: How long the Sentinels wait before they take the primary for dead; their default is 30 s.
 DOWN_AFTER_MS = 1000
-START_S = 30.0
+START_S = 60.0
 
 
 @dataclass

@@ -23,7 +23,7 @@ from core.store import Store
 from tests.support.accounts import AU_NUMBER, SENDERS, add_account, open_store
 from tests.support.services import wait_for
 
-START_S = 20.0
+START_S = 60.0
 AU_STRATEGY = {"sender_type": "longcode", "sender_id": AU_NUMBER, "sender_country_code": "AU"}
 NAME_STRATEGY = {"sender_type": "alpha_tag", "sender_id": "ACME"}
 DEFAULTS = "/v3/senders/default-senders"

@@ -23,8 +23,8 @@ from kombu import Connection
 
 from worker.embedded.binary import packaged_servers
 
-RABBITMQ_START_S = 90.0
-START_S = 20.0
+RABBITMQ_START_S = 180.0
+START_S = 60.0
 QUORUM_SETTLES_S = 6.0  # a new quorum queue's own record reaches the disk every 5 s
 
 

@@ -24,7 +24,7 @@ from celery import Celery
 from kombu import Connection, Queue
 from kombu.message import Message
 
-from tests.support.running_worker import Deployment, until
+from tests.support.running_worker import PATIENCE_S, Deployment, until
 
 #: Envelopes read at once.
 SLICE = 5000
@@ -87,14 +87,16 @@ def send_with_celery(deployment: Deployment, calls: Sequence[Mapping[str, Any]],
         input=json.dumps(order),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=2 * PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 
 
-def receive(deployment: Deployment, count: int, *, queue: str = "dispatch", timeout: float = 20.0) -> list[Message]:
+def receive(
+    deployment: Deployment, count: int, *, queue: str = "dispatch", timeout: float = PATIENCE_S
+) -> list[Message]:
     """Take `count` messages by kombu's SimpleQueue and acknowledge them; fails the test where fewer come."""
     messages: list[Message] = []
     deadline = time.monotonic() + timeout
@@ -111,12 +113,12 @@ def receive(deployment: Deployment, count: int, *, queue: str = "dispatch", time
     return messages
 
 
-def dispatched(deployment: Deployment, count: int, timeout: float = 20.0) -> list[dict[str, Any]]:
+def dispatched(deployment: Deployment, count: int, timeout: float = PATIENCE_S) -> list[dict[str, Any]]:
     """The next enriched documents on the dispatch queue; fails the test where fewer come within so many seconds."""
     return _documents(deployment, count, "dispatch", timeout)
 
 
-def notices(deployment: Deployment, count: int, timeout: float = 20.0) -> list[dict[str, Any]]:
+def notices(deployment: Deployment, count: int, timeout: float = PATIENCE_S) -> list[dict[str, Any]]:
     """The next notices on the parked queue; as `dispatched`."""
     return _documents(deployment, count, "parked", timeout)
 
@@ -237,6 +239,6 @@ def listening(deployment: Deployment) -> Iterator[Listener]:
     listener = Listener(deployment)
     listener.start()
     # A heartbeat comes every two seconds, so by the first event it is listening.
-    until(lambda: bool(listener.events), 10, "any event of the worker")
+    until(lambda: bool(listener.events), PATIENCE_S, "any event of the worker")
     yield listener
     listener.stop()
