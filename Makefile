@@ -28,7 +28,7 @@ TEST_PROCESSES := 3
 
 CHAOS := tests/chaos tests/integration/test_schedulers.py tests/integration/test_limits.py \
   tests/integration/test_redis_that_refuses.py tests/integration/test_sql_that_refuses.py \
-  tests/integration/test_worker_refused_by_rabbitmq.py
+  tests/integration/test_worker_refused_by_rabbitmq.py tests/integration/test_disk_full.py
 
 help:
 	@echo "make demo    the whole path on samples: message, country, sender, why"
