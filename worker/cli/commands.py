@@ -68,6 +68,19 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         "Say whether broker, Redis, database, queues and rules are fit; exit code 1 where one is not.",
         "worker.cli.check:check",
     ),
+    "completion": Lazy(
+        "Print a script that completes commands and options in a shell: `source <(smart-assign completion bash)`.",
+        "worker.cli.completion:completion",
+    ),
+    "config": Section(
+        "The settings in use.",
+        {
+            "show": Lazy(
+                "Show the settings that a role started here would have, secrets masked; NAME is a part of a setting's name.",
+                "worker.cli.config:show",
+            ),
+        },
+    ),
     "db": Section(
         "Migrate the database.",
         {
