@@ -24,6 +24,7 @@ from xdist.remote import Producer
 
 from tests.support.effort import EFFORT, FULL, examples
 from tests.support.parallel import BySharedFixtureOrFile, longest_first
+from tests.support.scratch import scratch
 from tests.support.services import (
     HaProxyProcess,
     MissingServiceError,
@@ -57,6 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVICES] = {}
+    scratch()
     # The same examples in every run; a sweep, which asks for more, draws its own.
     settings.register_profile("locked", examples(100), derandomize=EFFORT <= FULL)
     settings.load_profile("locked")
