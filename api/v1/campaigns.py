@@ -12,9 +12,11 @@ from api.envelope import Success, failures, success
 from api.sending import sending_ids
 from api.strict import StrictModel
 from api.v1.decisions import STAND_IN_MEDIA
-from api.v1.documents import PreviewOut, ProgressOut
-from api.v1.parameters import AccountId
+from api.v1.documents import CampaignPage, PreviewOut, ProgressOut
+from api.v1.pages import page_of
+from api.v1.parameters import AccountId, Offset, PerPage
 from core.campaigns.batch import read_batch
+from core.campaigns.progress import listed_campaign
 from core.contract.models import MAX_RECIPIENTS, BatchSender, CountryHint
 from core.previews.campaign import audience_of, preview
 from core.sender import Product, SenderType, TrafficClass
@@ -53,6 +55,16 @@ def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Re
     batch = read_batch({**body.model_dump(exclude_none=True), **_STAND_IN, **media, **sending_ids(member)})
     found = preview(batch, audience_of(batch), parts.store, parts.rules, parts.settings.policy, now=parts.store.clock())
     return success(found.document(), "Campaign previewed.")
+
+
+@router.get("", response_model=Success[CampaignPage], responses=failures(404))
+def list_campaigns(
+    viewer: Viewer, parts: Parts, account_id: AccountId = None, offset: Offset = None, per_page: PerPage = 100
+) -> Response:
+    """The campaigns of an account of which a batch was settled, the newest first, for as long as they are counted."""
+    member = family_member(parts, viewer, account_id)
+    found = parts.progress.listed(member.account_id, limit=per_page + 1, after=offset)
+    return success(page_of(found, per_page, listed_campaign, lambda each: each.campaign_id), "Campaigns retrieved.")
 
 
 @router.get("/{campaign_id:path}", response_model=Success[ProgressOut], responses=failures(404))

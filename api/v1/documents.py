@@ -228,6 +228,20 @@ class ProgressOut(BaseModel):
     complete: bool
 
 
+class ListedCampaign(ProgressOut):
+    """A campaign of a list, and when its first and its latest batch were settled."""
+
+    started_at: datetime | None
+    updated_at: datetime | None
+
+
+class CampaignPage(BaseModel):
+    """The newest first; `next_offset` null: the last page."""
+
+    data: list[ListedCampaign]
+    next_offset: str | None
+
+
 class FieldOut(BaseModel):
     """A field of a parked message that is to blame."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import redis
 
 from core.errors import NotFoundError, RefusedError
-from core.moments import parse_rfc3339
+from core.moments import parse_rfc3339, rfc3339
 
 _PARKED = "parked:"
 _DAY_S = 86_400
@@ -24,6 +24,11 @@ def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
 def campaign_accounts_key(prefix: str, campaign_id: str) -> str:
     """The Redis set of the accounts that have a campaign of this id."""
     return f"{prefix}:campaign-accounts:{campaign_id}"
+
+
+def campaigns_key(prefix: str, account_id: str) -> str:
+    """The Redis sorted set of an account's campaigns that are counted, by when their first batch was settled."""
+    return f"{prefix}:campaigns-of:{account_id}"
 
 
 def counts_key(prefix: str) -> str:
@@ -89,6 +94,12 @@ class CampaignProgress:
         return {name: values[name] for name in names}
 
 
+def listed_campaign(progress: CampaignProgress) -> dict[str, object]:
+    """As lists show it: its counts, and when its first and its latest batch were settled."""
+    times = {"started_at": progress.started_at, "updated_at": progress.updated_at}
+    return progress.document() | {name: at and rfc3339(at) for name, at in times.items()}
+
+
 class Progress:
     """Reads campaigns' progress. Every method may raise redis.RedisError."""
 
@@ -110,6 +121,34 @@ class Progress:
             self.refuse_not_counted(campaign_id, account_id)
             raise NotFoundError(f"nothing of campaign {campaign_id} was settled yet")
         return _read(account_id, campaign_id, {name.decode(): value.decode() for name, value in found.items()})
+
+    def listed(self, account_id: str, *, limit: int, after: str | None = None) -> list[CampaignProgress]:
+        """An account's campaigns, the newest first; `after`: those that began before this one."""
+        key, first = campaigns_key(self._prefix, account_id), 0
+        if after is not None:
+            rank: int | None = self._client.zrevrank(key, after)  # type: ignore[assignment]
+            if rank is None:  # those older than it have gone with it
+                return []
+            first = rank + 1
+        found: list[CampaignProgress] = []
+        while len(found) < limit:
+            ids: list[bytes] = self._client.zrevrange(key, first, first + limit - 1)  # type: ignore[assignment]
+            if not ids:
+                break
+            first += len(ids)
+            found += self._of(account_id, [each.decode() for each in ids])
+        return found[:limit]
+
+    def _of(self, account_id: str, campaign_ids: Sequence[str]) -> Iterator[CampaignProgress]:
+        """What is still known of campaigns, in the order given."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for campaign_id in campaign_ids:
+                pipe.hgetall(progress_key(self._prefix, account_id, campaign_id))
+            for campaign_id, counts in zip(campaign_ids, pipe.execute(), strict=True):
+                if counts:
+                    yield _read(
+                        account_id, campaign_id, {name.decode(): text.decode() for name, text in counts.items()}
+                    )
 
     def refuse_not_counted(self, campaign_id: str, account_id: str) -> None:
         """Raises NotCountedError where the account began too many campaigns today or yesterday (UTC)."""

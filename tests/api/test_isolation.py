@@ -89,6 +89,7 @@ PATHS: list[tuple[str, str, Body]] = [
     ("GET", "/v1/parked/{parked}", None),
     ("GET", "/v1/senders?account_id={account}", None),
     ("GET", "/v1/campaigns/{account}?account_id={account}", None),
+    ("GET", "/v1/campaigns?account_id={account}", None),
     ("GET", "/v1/parked?account_id={account}", None),
     ("GET", "/v1/defaults/history?account_id={account}", None),
     ("GET", "/v1/defaults/at-risk?account_id={account}", None),

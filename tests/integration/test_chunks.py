@@ -106,6 +106,21 @@ def test_it_says_in_how_many_queues_single_messages_wait(chunks: Chunks, redis_c
     assert [chunks.settle_chunk(ONE, outcome()).waiting for _ in range(2)] == [2, 2]
 
 
+def test_it_lists_an_accounts_campaigns_the_newest_first(chunks: Chunks, redis_client: redis.Redis) -> None:
+    listing = Progress(redis_client, SETTINGS.key_prefix)
+    for number in range(5):
+        for account in ("acme", "acme:1"):
+            campaign = f"c-{number}"
+            batch = f"{account} {campaign}"
+            chunks.settle_chunk(replace(ONE, batch_key=batch, account_id=account, campaign_id=campaign), outcome(batch))
+    assert [each.campaign_id for each in listing.listed("acme", limit=9)] == ["c-4", "c-3", "c-2", "c-1", "c-0"]
+    assert [each.campaign_id for each in listing.listed("acme", limit=2, after="c-3")] == ["c-2", "c-1"]
+    assert listing.listed("acme", limit=2)[0].complete
+    assert listing.listed("stranger", limit=9) == listing.listed("acme", limit=9, after="c-9") == []
+    redis_client.delete(KEYS.progress("acme", "c-3"))  # forgotten
+    assert [each.campaign_id for each in listing.listed("acme", limit=2)] == ["c-4", "c-2"]
+
+
 def test_a_batch_counts_when_its_last_chunk_is_settled(chunks: Chunks, redis_client: redis.Redis) -> None:
     parts = [replace(ONE, number=number, of=3) for number in (2, 0, 1)]
     settled = [chunks.settle_chunk(part, outcome(str(part.number))) for part in parts]

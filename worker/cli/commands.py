@@ -50,6 +50,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
     "campaign": Section(
         "Campaigns: one text to any number of recipients.",
         {
+            "list": Lazy(
+                "List an account's campaigns, the newest first, for as long as they are counted.",
+                "worker.cli.campaign.listing:list_campaigns",
+            ),
             "preview": Lazy(
                 "Show for each country who would send, to how many, and how many cannot be sent to and why; sends nothing.",
                 "worker.cli.campaign.preview:preview_campaign",

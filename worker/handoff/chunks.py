@@ -140,6 +140,7 @@ class Chunks:
             campaign_id=chunk.campaign_id,
             progress=keys.progress(chunk.account_id, chunk.campaign_id) if chunk.campaign_id else None,
             accounts=keys.campaign_accounts(chunk.campaign_id),
+            campaigns=keys.campaigns_of(chunk.account_id),
             total_batches=chunk.total_batches,
             at=chunk.at,
             counted_for=chunk.account_id if chunk.account_exists else "",

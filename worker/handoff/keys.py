@@ -12,6 +12,7 @@ from core.cache.bounds import bounds_key
 from core.campaigns.progress import (
     campaign_accounts_key,
     campaigns_begun_stem,
+    campaigns_key,
     counts_key,
     not_counted_stem,
     progress_key,
@@ -147,6 +148,10 @@ class Keys:
     def campaign_accounts(self, campaign_id: str) -> str:
         """Set: the accounts that have a campaign of this id."""
         return campaign_accounts_key(self.prefix, campaign_id)
+
+    def campaigns_of(self, account_id: str) -> str:
+        """The campaigns of an account, by when they began."""
+        return campaigns_key(self.prefix, account_id)
 
     def drained(self, queue: str) -> str:
         """List: what a drain of `queue` has taken and not let go of."""

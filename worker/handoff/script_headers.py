@@ -37,6 +37,7 @@ class ChunkHeader(ScriptHeader, kw_only=True):
     account_id: str
     campaign_id: str
     accounts: str
+    campaigns: str
     at: str
     messages: int
     parked: int

@@ -1,7 +1,8 @@
 -- Hands off one chunk of a campaign batch, once for each batch, and counts the campaign's progress with it.
 -- Header: batch, the key of its chunks by who settled them; chunk, its number, and of, how many the batch has; recipients;
 --         work_id; claim_id, the claim that is worked on, where there is one; account_id, campaign_id; progress, its key,
---         where it is known whose; accounts, the key of the campaign's accounts; total_batches, where it is known; at, the time;
+--         where it is known whose; accounts, the key of the campaign's accounts, and campaigns, that of the account's;
+--         total_batches, where it is known; at, the time;
 --         part_reason, why a part that is sent again was parked; parked_by_reason; messages, parked, sent_marks: how many
 --         are in the lists; sent_dispatched, sent_duplicates: what another broker has taken and dropped already;
 --         second_marks, sent_second_marks, how many, and flags of whose the former are, where there are any;
@@ -59,6 +60,10 @@ end
 if progress and redis.call('HSETNX', progress, 'started_at', header.at) == 1 then
   redis.call('SADD', header.accounts, header.account_id)
   redis.call('EXPIRE', header.accounts, PROGRESS_TTL_S)
+  local now = redis.call('TIME')
+  redis.call('ZADD', header.campaigns, 'NX', now[1] * 1000 + math.floor(now[2] / 1000), header.campaign_id)
+  redis.call('ZREMRANGEBYSCORE', header.campaigns, '-inf', (now[1] - PROGRESS_TTL_S) * 1000)
+  redis.call('EXPIRE', header.campaigns, PROGRESS_TTL_S)
 end
 
 local at = 2

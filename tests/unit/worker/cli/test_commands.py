@@ -44,7 +44,7 @@ def test_it_shows_the_help_of_each_command(words: tuple[str, ...], entry: Lazy) 
     ("words", "incomplete", "completed"),
     [
         ([], "se", ["send", "senders"]),
-        (["campaign"], "", ["preview", "send", "status"]),
+        (["campaign"], "", ["list", "preview", "send", "status"]),
         (["accounts", "key"], "re", ["revoke"]),
         (["dispatch", "tail"], "--dr", ["--drain"]),
         ([], "nonsense", []),
