@@ -10,6 +10,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Protocol
 
 import redis
@@ -33,6 +34,7 @@ from core.process.seldom import Seldom
 from core.storage.scopes import PLATFORM_SCOPE, RULES_SCOPE, account_scope
 
 LEASE_POLL_S = 0.02
+_SOURCE = attrgetter("source")
 #: How long SQL is left alone after it failed; what needs it is told at once that it is away.
 STORE_PAUSE_S = 1.0
 #: Stands for the generation of a verdict that is to be looked at again at its next use.
@@ -121,7 +123,7 @@ class DecisionCache:
         COUNTS.add(DECISIONS_FOUND, len(found), PROCESS)
         if unsure:
             found |= self._find(unsure, generation, now)
-        COUNTS.add_each(DECISIONS, Counter(verdict.source for verdict in found.values()))
+        COUNTS.add_each(DECISIONS, Counter(map(_SOURCE, found.values())))
         return found
 
     def content_countries(self) -> Mapping[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import msgspec
 
@@ -55,11 +56,8 @@ class ParkVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="park")
     park: ParkReason
     detail: str
     field: str | None = None
-
-    @property
-    def source(self) -> str:
-        """Nobody chose a sender."""
-        return NO_SENDER
+    #: Nobody chose a sender.
+    source: ClassVar[str] = NO_SENDER
 
 
 #: What a message needs of the decision of its group.
