@@ -25,7 +25,7 @@ from worker.settings import ENV_PREFIX, Settings
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES_FILE, CONFIG_FILE = PROMETHEUS / "alerts.rules.yml", PROMETHEUS / "prometheus.yml"
 TESTS_FILE = PROMETHEUS / "alerts.test.yml"
-DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "smart-assign.json").read_text(encoding="utf-8"))
+DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text(encoding="utf-8"))
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 RULES = [rule for group in yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]]
 ALERTS = {rule["alert"]: rule for rule in RULES if "alert" in rule}

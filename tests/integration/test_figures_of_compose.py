@@ -64,7 +64,7 @@ def send(deployment: Deployment, folder: Path) -> None:
     assert json.loads(sent.stdout)["enqueued"] == SINGLES + REPEATED, sent.stderr
     words = ("--account", "acme", "--file", str(numbers), "--body", "Sale!", "--campaign-id", "c-figures")
     done = run_cli("campaign", "send", *words, "--json", environment=deployment.environment, timeout=600)
-    assert done.returncode in {0, 1}, done.stderr
+    assert done.returncode == bool(BROKEN), done.stderr  # it says which numbers it refused
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -72,13 +72,12 @@ def test_every_figure_agrees_with_the_account_of_all_messages(
     pair: str, make_deployment: MakeDeployment, tmp_path: Path
 ) -> None:
     figures = {name: Figures(free_port()) for name in ("worker", "scheduler", "api")}
-    deployment = make_deployment(pair)
+    deployment = make_deployment(pair, data_dir=str(tmp_path))
     with ExitStack() as stack:
         for name, asked in figures.items():
             ports = {"SMART_ASSIGN_METRICS_PORT": str(asked.port), "SMART_ASSIGN_API_PORT": str(asked.port)}
             log = tmp_path / f"{name}.log"
-            environment = {**deployment.environment, **ports, "SMART_ASSIGN_DATA_DIR": str(tmp_path)}
-            stack.enter_context(role(name, environment, log))
+            stack.enter_context(role(name, deployment.environment | ports, log))
         for name in ("worker", "scheduler"):
             figures[name].until(lambda now: now.health("readyz")["status"] == 200, 90)
         send(deployment, tmp_path)
