@@ -17,8 +17,12 @@ from api.v1.pages import page_of
 from api.v1.parameters import AccountId, Offset, PerPage
 from core.campaigns.batch import read_batch
 from core.campaigns.progress import listed_campaign
-from core.contract.models import MAX_RECIPIENTS, BatchSender, CountryHint
-from core.previews.campaign import audience_of, preview
+from core.contract.models import MAX_RECIPIENTS, BatchSender, Body, CountryHint
+from core.errors import FieldError, RefusedError
+from core.previews.audience import audience_of
+from core.previews.campaign import preview
+from core.previews.forecast import Forecast, PriceLimit
+from core.prices.store import Prices
 from core.sender import Product, SenderType, TrafficClass
 
 router = APIRouter(prefix="/v1/campaigns", tags=["Campaigns"], route_class=AdmittedRoute, dependencies=[BASIC])
@@ -45,15 +49,34 @@ class CampaignQuestion(StrictModel):
     sender_type: SenderType | None = None
     traffic_class: TrafficClass = TrafficClass.TRANSACTIONAL
     reply_expected: StrictBool = False
+    body: Body | None = Field(
+        None, description="the text of all recipients without one; left out: no forecast of segments"
+    )
+    max_price: str | None = Field(
+        None, max_length=32, description="refuse a campaign that costs more: `250`, or `250 EUR`", examples=["250 EUR"]
+    )
 
 
-@router.post("/preview", response_model=Success[PreviewOut], responses=failures(404, 413))
+@router.post("/preview", response_model=Success[PreviewOut], responses=failures(400, 404, 413))
 def preview_campaign(body: CampaignQuestion, viewer: Viewer, parts: Parts) -> Response:
     """Per country the sender, and how many recipients cannot be reached and why; nothing is stored or sent."""
     member = family_member(parts, viewer, body.account_id)
     media = STAND_IN_MEDIA if body.product is Product.MMS else {}
-    batch = read_batch({**body.model_dump(exclude_none=True), **_STAND_IN, **media, **sending_ids(member)})
-    found = preview(batch, audience_of(batch), parts.store, parts.rules, parts.settings.policy, now=parts.store.clock())
+    limit = _limit(body.max_price)
+    shared = body.model_dump(exclude_none=True, exclude={"max_price"})
+    batch = read_batch({**_STAND_IN, **shared, **media, **sending_ids(member)})
+    rules = parts.rules()
+    found = preview(
+        batch,
+        audience_of(batch, rules.content_countries, text_known=body.body is not None),
+        parts.store,
+        rules,
+        parts.settings.policy,
+        now=parts.store.clock(),
+        prices=Prices(parts.store).price_list(),
+    )
+    if limit is not None:
+        _check(limit, found.forecast)
     return success(found.document(), "Campaign previewed.")
 
 
@@ -65,6 +88,20 @@ def list_campaigns(
     member = family_member(parts, viewer, account_id)
     found = parts.progress.listed(member.account_id, limit=per_page + 1, after=offset)
     return success(page_of(found, per_page, listed_campaign, lambda each: each.campaign_id), "Campaigns retrieved.")
+
+
+def _limit(text: str | None) -> PriceLimit | None:
+    try:
+        return None if text is None else PriceLimit.read(text)
+    except ValueError as error:
+        raise RefusedError("the request is refused", [FieldError("max_price", str(error))]) from None
+
+
+def _check(limit: PriceLimit, forecast: Forecast) -> None:
+    try:
+        limit.check(forecast)
+    except RefusedError as error:
+        raise RefusedError(str(error), [FieldError("max_price", str(error))]) from None
 
 
 @router.get("/{campaign_id:path}", response_model=Success[ProgressOut], responses=failures(404))

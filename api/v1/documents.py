@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from core.accounts.accounts import AccountStatus
+from core.content.segments import Encoding
 from core.defaults.assign_all import AssignOutcome
 from core.defaults.strategies import MAX_STRATEGIES
 from core.engine.country_profile import Certainty
@@ -188,7 +189,46 @@ class DecisionOut(BaseModel):
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 
-class CountryPreviewOut(BaseModel):
+class SenderForecastOut(ChosenSender):
+    """What one sender takes of a country: messages by its share, segments, and the least time at its rate."""
+
+    messages: int
+    segments: int | None
+    messages_per_second: float | None
+    seconds: float | None
+    price: str | None = Field(description="of a segment, decimal text")
+    currency: str | None
+    cost: str | None
+
+
+class BottleneckOut(ChosenSender):
+    """The sender that takes longest."""
+
+    messages_per_second: float | None
+    seconds: float
+
+
+class ForecastOut(BaseModel):
+    """What it takes; null where texts or rates are not known."""
+
+    encoding: Encoding | None = Field(description="of most texts")
+    segments: int | None
+    seconds: float | None = Field(description="that its senders need at least")
+    bottleneck: BottleneckOut | None
+    cost: dict[str, str] = Field(description="decimal text by currency, by the imported price list")
+    unpriced: int = Field(description="messages for which the price list has no price")
+
+
+class ContentPartOut(ContentOut):
+    """The recipients of a country whose texts hold the same."""
+
+    recipients: int
+    sendable: int
+    sender: ChosenSender | None
+    reason: str
+
+
+class CountryPreviewOut(ForecastOut):
     """One country of a campaign: who would send, and how many recipients cannot be reached, by code."""
 
     country: str = Field(examples=["AU"])
@@ -202,10 +242,14 @@ class CountryPreviewOut(BaseModel):
     detail: str
     warnings: list[str]
     destination: DestinationModeOut | None
+    senders: list[SenderForecastOut]
+    contents: list[ContentPartOut] | None = Field(
+        None, description="only where the country has rules for what texts hold"
+    )
     pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
 
 
-class PreviewOut(BaseModel):
+class PreviewOut(ForecastOut):
     """A campaign as it would be sent; `invalid` recipients belong to no country, `repeats` are numbers that came before."""
 
     countries: list[CountryPreviewOut]

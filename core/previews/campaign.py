@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from core.campaigns.batch import Batch, RefusedRow
+from core.campaigns.batch import Batch
 from core.contract.decode import Message
 from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
@@ -16,11 +16,10 @@ from core.engine.decision import AccountProblem, Decision, Facts, Policy, Reques
 from core.engine.explanation import explanation
 from core.errors import ParkReason
 from core.messages.assigner import Parked, request_for
-from core.phone import InvalidRecipientError, parse_recipient
-
-#: Repeated recipients are counted among so many; eight bytes each are kept for it.
-REPEATS_AMONG = 10_000_000
-_SHELVES = 256
+from core.previews.audience import Audience, Part
+from core.previews.forecast import Forecast, SenderForecast, sender_forecasts
+from core.prices.price_list import NO_PRICES, PriceList
+from core.sender import Sender, naming_fields
 
 _STAND_IN = "preview"
 
@@ -32,50 +31,20 @@ class PreviewStore(Protocol):
         """The facts of each request, or why it has none."""
 
 
-class Audience:
-    """Recipients as they are read: how many in each country, and how often a number came again."""
-
-    def __init__(self, repeats_among: int = REPEATS_AMONG) -> None:
-        self._repeats_among = repeats_among
-        self.by_country: dict[str, int] = {}
-        self.examples: dict[str, str] = {}
-        self.invalid = 0
-        self.total = 0
-        self._shelves = [array("Q") for _ in range(_SHELVES)]
-
-    def add(self, e164: str, country: str) -> None:
-        """Count a recipient, in E.164 and with its country."""
-        self.total += 1
-        if country in self.by_country:
-            self.by_country[country] += 1
-        else:
-            self.by_country[country] = 1
-            self.examples[country] = e164
-        if self.total <= self._repeats_among:
-            number = int(e164[1:])
-            self._shelves[number % _SHELVES].append(number)
-
-    def refuse(self) -> None:
-        """Count a row that is no recipient."""
-        self.invalid += 1
-
-    @property
-    def repeats(self) -> int | None:
-        """Recipients whose number came before; None where there are too many recipients to tell."""
-        if self.total > self._repeats_among:
-            return None
-        return sum(len(shelf) - len(set(shelf)) for shelf in self._shelves)
-
-
 @dataclass(frozen=True, slots=True)
-class CountryPreview:
-    """One country: its recipients, and the decision for all of them, or why there is none."""
+class PartPreview:
+    """Recipients of one country that share one decision, or the reason why there is none."""
 
-    country: str
-    recipients: int
+    part: Part
     decision: Decision | None
     park: ParkReason | None
     detail: str
+    forecasts: tuple[SenderForecast, ...]
+
+    @property
+    def recipients(self) -> int:
+        """How many."""
+        return self.part.recipients
 
     @property
     def sendable(self) -> int:
@@ -83,13 +52,9 @@ class CountryPreview:
         return 0 if self.park else self.recipients
 
     def document(self) -> dict[str, object]:
-        """As `campaign preview --json` shows it."""
+        """As a country shows it: its decision and who cannot be sent to."""
         explained = explanation(self.decision) if self.decision is not None else {}
         return {
-            "country": self.country,
-            "recipients": self.recipients,
-            "sendable": self.sendable,
-            "unsendable": {self.park.value: self.recipients} if self.park else {},
             "sender": explained.get("sender"),
             "source": explained.get("source"),
             "grade": explained.get("grade"),
@@ -99,6 +64,71 @@ class CountryPreview:
             "destination": explained.get("destination"),
             **({"pool": explained["pool"]} if "pool" in explained else {}),
         }
+
+    def content_document(self) -> dict[str, object]:
+        """As one of several whose texts hold different things."""
+        sender = self.decision.sender if self.decision is not None else None
+        return {
+            **self.part.content._asdict(),
+            "recipients": self.recipients,
+            "sendable": self.sendable,
+            "sender": sender and naming_fields(sender.sender_id, sender.sender_type, sender.country),
+            "reason": self.park.value if self.park else self.decision and self.decision.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CountryPreview:
+    """One country. Where its rules look at texts there are as many parts as there are kinds of texts: those that can be sent first."""
+
+    country: str
+    parts: tuple[PartPreview, ...]
+
+    @property
+    def recipients(self) -> int:
+        """All of the country."""
+        return sum(part.recipients for part in self.parts)
+
+    @property
+    def sendable(self) -> int:
+        """Recipients that would be dispatched."""
+        return sum(part.sendable for part in self.parts)
+
+    @property
+    def unsendable(self) -> dict[str, int]:
+        """The others, by the reason for which they would be parked."""
+        counts: Counter[str] = Counter()
+        for part in self.parts:
+            if part.park:
+                counts[part.park.value] += part.recipients
+        return dict(counts)
+
+    @property
+    def forecast(self) -> Forecast:
+        """What the recipients that would be dispatched take."""
+        return _forecast(self.parts)
+
+    def document(self) -> dict[str, object]:
+        """As `campaign preview --json` shows it; the sender is that of most recipients that have one."""
+        return {
+            "country": self.country,
+            "recipients": self.recipients,
+            "sendable": self.sendable,
+            "unsendable": self.unsendable,
+            **self.parts[0].document(),
+            **self.forecast.document(),
+            "senders": [each.document() for part in self.parts for each in part.forecasts],
+            **({"contents": [part.content_document() for part in self.parts]} if self._looks_at_texts else {}),
+        }
+
+    @property
+    def _looks_at_texts(self) -> bool:
+        return any(any(part.part.content) for part in self.parts)
+
+
+def _forecast(parts: Iterable[PartPreview]) -> Forecast:
+    held = [part for part in parts if part.park is None]
+    return Forecast.of((each for part in held for each in part.forecasts), (part.part.sizes for part in held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +149,11 @@ class CampaignPreview:
         """All that would be dispatched."""
         return sum(country.sendable for country in self.countries)
 
+    @property
+    def forecast(self) -> Forecast:
+        """What all that would be dispatched takes."""
+        return _forecast(part for country in self.countries for part in country.parts)
+
     def document(self) -> dict[str, object]:
         """As `campaign preview --json` prints it."""
         return {
@@ -127,62 +162,66 @@ class CampaignPreview:
             "recipients": self.recipients,
             "sendable": self.sendable,
             "repeats": self.repeats,
+            **self.forecast.document(),
         }
-
-
-def audience_of(batch: Batch) -> Audience:
-    """The recipients of a batch that came whole."""
-    audience, shared = Audience(), batch.shared
-    for row in batch.rows:
-        if isinstance(row, RefusedRow) or (row.body or shared.body) is None:
-            audience.refuse()
-            continue
-        try:
-            recipient = parse_recipient(row.to, row.country or shared.country)
-        except InvalidRecipientError:
-            audience.refuse()
-        else:
-            audience.add(recipient.e164, recipient.country)
-    return audience
 
 
 def preview(
     batch: Batch,
     audience: Audience,
     store: PreviewStore,
-    rules: Callable[[], RuleBook],
+    rules: RuleBook,
     policy: Policy,
     *,
     now: datetime,
+    prices: PriceList = NO_PRICES,
 ) -> CampaignPreview:
     """What would become of `audience` at `now`; `batch` holds what all recipients share, its rows are not looked at."""
-    asked = {
-        country: request_for(_message(batch, example), now, batch.overrides)
-        for country, example in audience.examples.items()
-    }
-    requests = [request for request in asked.values() if isinstance(request, Request)]
-    answers = _answers(requests, store, rules(), policy, now) if requests else {}
+    parts = audience.parts()
+    asked = [_request(batch, part, now) for part in parts]
+    answers = _answers([request for request in asked if isinstance(request, Request)], store, rules, policy, now)
+    by_country: dict[str, list[PartPreview]] = {}
+    for part, request in zip(parts, asked, strict=True):
+        found = answers[request] if isinstance(request, Request) else request
+        by_country.setdefault(part.country, []).append(_seen(part, found, prices))
     seen = [
-        _seen(country, audience.by_country[country], answers[request] if isinstance(request, Request) else request)
-        for country, request in asked.items()
+        CountryPreview(
+            country, tuple(sorted(held, key=lambda each: (-each.sendable, -each.recipients, each.part.content)))
+        )
+        for country, held in by_country.items()
     ]
     seen.sort(key=lambda each: (-each.recipients, each.country))
     return CampaignPreview(tuple(seen), audience.invalid, audience.repeats)
 
 
+def _request(batch: Batch, part: Part, now: datetime) -> Request | Parked:
+    request = request_for(_message(batch, part.example), now, batch.overrides)
+    return request._replace(content=part.content) if isinstance(request, Request) else request
+
+
 def _answers(
     requests: Sequence[Request], store: PreviewStore, rules: RuleBook, policy: Policy, now: datetime
 ) -> dict[Request, Decision | AccountProblem]:
+    if not requests:
+        return {}
     return {
         request: facts if isinstance(facts, AccountProblem) else decide(request, facts, rules, policy, now)
         for request, facts in store.load_facts(requests).items()
     }
 
 
-def _seen(country: str, recipients: int, found: Decision | AccountProblem | Parked) -> CountryPreview:
-    if isinstance(found, Decision):
-        return CountryPreview(country, recipients, found, found.park, found.detail)
-    return CountryPreview(country, recipients, None, found.reason, found.detail)
+def _seen(part: Part, found: Decision | AccountProblem | Parked, prices: PriceList) -> PartPreview:
+    if not isinstance(found, Decision):
+        return PartPreview(part, None, found.reason, found.detail, ())
+    forecasts = sender_forecasts(part.country, _senders(found), part.sizes, prices)
+    return PartPreview(part, found, found.park, found.detail, tuple(forecasts))
+
+
+def _senders(decision: Decision) -> list[tuple[Sender, float]]:
+    """Those that share the recipients, each with its share."""
+    if decision.pool:
+        return [(member.sender, member.weight) for member in decision.pool]
+    return [] if decision.sender is None else [(decision.sender, 1.0)]
 
 
 def _message(batch: Batch, to: str) -> Message:

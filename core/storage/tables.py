@@ -295,6 +295,23 @@ class RuleOverrideColumns(TypedColumns):
 RULE_OVERRIDES = Table("rule_overrides", METADATA, RuleOverrideColumns)
 
 
+class PriceColumns(TypedColumns):
+    """What a segment costs to a country by a sender type ('': by every one without a row of its own).
+
+    `amount` is decimal text: neither database rounds it.
+    """
+
+    country: Named[str] = Column(String(2), primary_key=True)
+    sender_type: Named[str] = Column(String(16), primary_key=True)
+    amount: Named[str] = Column(String(32))
+    currency: Named[str] = Column(String(3))
+    imported_at: Named[datetime] = Column(Utc)
+    imported_by: Named[str] = Column(String(200))
+
+
+PRICES = Table("prices", METADATA, PriceColumns)
+
+
 class DecisionColumns(TypedColumns):
     """A decision as it was explained when it was made: JSON text, and what it says of its owner."""
 

@@ -188,6 +188,16 @@ COMMANDS: Mapping[str, Lazy | Section] = {
             ),
         },
     ),
+    "prices": Section(
+        "What a segment costs, for `campaign preview`.",
+        {
+            "import": Lazy(
+                "Make a CSV file (country, sender_type, price, currency) the price list; it is taken whole or refused whole.",
+                "worker.cli.prices:import_prices",
+            ),
+            "list": Lazy("List what a segment costs, by country and sender type.", "worker.cli.prices:list_prices"),
+        },
+    ),
     "rules": Section(
         "Read country rules, load a new version, correct them locally.",
         {

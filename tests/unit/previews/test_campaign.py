@@ -19,7 +19,8 @@ from core.engine.decide import decide
 from core.engine.decision import AccountProblem, Facts, Policy, Request
 from core.errors import ParkReason
 from core.messages.assigner import Assigner
-from core.previews.campaign import Audience, audience_of, preview
+from core.previews.audience import Audience, audience_of
+from core.previews.campaign import preview
 from core.sender import SenderType
 from tests.support.worlds import NOW, number, rule
 
@@ -79,7 +80,7 @@ CAMPAIGNS = [
 @pytest.mark.parametrize("fields", CAMPAIGNS)
 def test_it_shows_what_sending_does(fields: dict[str, Any]) -> None:
     campaign, inventory = batch(*EVERYBODY, **fields), Inventory()
-    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW)
+    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules(), Policy(), now=NOW)
     outcome = assign_chunk(Assigner(inventory, max_bytes=10_000, clock=lambda: NOW), campaign, 0)
     sent = Counter((d["country"], d["sender_id"], d["assignment"]["source"]) for d in map(json.loads, outcome.payloads))
     parked = Counter((entry.ids.country, str(entry.reason)) for entry in outcome.parked)
@@ -99,7 +100,7 @@ def test_it_prints_what_the_contract_says() -> None:
     campaign = batch({"to": AU_ONE}, {"to": AU_ONE}, {"to": "12"}, {"to": 5}, {"to": "0211234567", "country": "NZ"})
     inventory = Inventory()
     shown: Any = preview(
-        campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW
+        campaign, audience_of(campaign), inventory, inventory.active_rules(), Policy(), now=NOW
     ).document()
     assert (shown["invalid"], shown["repeats"], [each["country"] for each in shown["countries"]]) == (
         2,
@@ -122,7 +123,7 @@ def test_it_shows_the_senders_over_which_recipients_are_spread() -> None:
     campaign = batch({"to": AU_ONE})
     inventory = Inventory(spread=True)
     shown: Any = preview(
-        campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW
+        campaign, audience_of(campaign), inventory, inventory.active_rules(), Policy(), now=NOW
     ).document()
     assert [each["share"] for each in shown["countries"][0]["pool"]] == [0.5, 0.5]
 
@@ -130,12 +131,12 @@ def test_it_shows_the_senders_over_which_recipients_are_spread() -> None:
 def test_it_has_nothing_to_decide_for_nobody() -> None:
     campaign = batch({"to": "12"})
     inventory = Inventory()
-    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules, Policy(), now=NOW)
+    shown = preview(campaign, audience_of(campaign), inventory, inventory.active_rules(), Policy(), now=NOW)
     assert (shown.countries, shown.invalid) == ((), 1)
 
 
 def test_it_counts_repeats_only_as_far_as_they_are_cheap() -> None:
-    audience = Audience(repeats_among=3)
+    audience = Audience("Hello", repeats_among=3)
     for expected in (0, 1, 2, None):
         audience.add(AU_ONE, "AU")
         assert audience.repeats == expected
