@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 
@@ -51,6 +52,9 @@ ONE_SEPTET = bytes(byte if chr(byte) in _BASIC and 32 <= byte < 127 else 0 for b
 
 def text_size(text: str) -> TextSize:
     """The encoding and the segments of a text; one that is empty takes a segment too."""
+    encoded = text.encode()
+    if encoded.translate(ONE_SEPTET) == encoded:  # nearly every text: a quarter of the time of the next step
+        return plain_size(len(encoded))
     if _all_basic(text):
         return _fitted(Encoding.GSM_7, len(text), None)
     if _all_gsm(text):
@@ -61,6 +65,7 @@ def text_size(text: str) -> TextSize:
     return _fitted(Encoding.UCS_2, units, widths)
 
 
+@cache
 def plain_size(characters: int) -> TextSize:
     """The size of a text of so many characters that are one septet each."""
     return _fitted(Encoding.GSM_7, characters, None)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.campaigns.batch import Batch, RefusedRow
 from core.content.inspection import NO_CONTENT, Content, content_of
-from core.content.segments import TextSize, text_size
+from core.content.segments import Encoding, TextSize, text_size
 from core.messages.assigner import NOWHERE, ContentCountries
 from core.phone import InvalidRecipientError, parse_recipient
 from core.sender import Product
@@ -49,7 +49,7 @@ class Audience:
         self._body, self._is_text = body, product is Product.SMS
         self._content_countries, self._repeats_among = content_countries, repeats_among
         self._alike: dict[str, int] = {}
-        self._own: dict[tuple[str, Content, TextSize | None], int] = {}
+        self._own: dict[tuple[str, Content, int], int] = {}
         self._examples: dict[str, str] = {}
         self.invalid = 0
         self.total = 0
@@ -71,7 +71,11 @@ class Audience:
             self._shelves[number % _SHELVES].append(number)
 
     def _count_own(self, country: str, body: str) -> None:
-        key = (country, self._content(country, body), self._size(body))
+        numbers = self._content_countries.get(country)
+        content = NO_CONTENT if numbers is None else content_of(body, numbers=numbers)
+        size = text_size(body)
+        # A plain number is hashed much quicker than a size, and there may be millions.
+        key = (country, content, size.segments if size.encoding is Encoding.GSM_7 else -size.segments)
         self._own[key] = self._own.get(key, 0) + 1
 
     def refuse(self) -> None:
@@ -90,8 +94,9 @@ class Audience:
         shared = None if self._body is None else self._size(self._body)
         for country, count in self._alike.items():
             yield country, self._content(country, self._body), shared, count
-        for (country, content, size), count in self._own.items():
-            yield country, content, size, count
+        for (country, content, number), count in self._own.items():
+            size = TextSize(Encoding.GSM_7 if number > 0 else Encoding.UCS_2, abs(number))
+            yield country, content, size if self._is_text else None, count
 
     def _content(self, country: str, body: str | None) -> Content:
         numbers = self._content_countries.get(country)

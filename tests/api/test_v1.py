@@ -144,6 +144,18 @@ def test_it_previews_a_campaign(visitor: httpx.Client) -> None:
     assert found["invalid"] == 3
 
 
+def test_it_forecasts_a_campaign_where_the_text_is_given(visitor: httpx.Client) -> None:
+    asked = {"recipients": [{"to": AU}, {"to": AU, "body": "ж"}], "body": "x" * 161}
+    found = data(visitor.post("/v1/campaigns/preview", json=asked))
+    assert (found["encoding"], found["segments"], found["cost"], found["unpriced"]) == ("GSM-7", 3, {}, 2)
+    (sender,) = found["countries"][0]["senders"]
+    assert (sender["sender_id"], sender["messages"], sender["segments"]) == (AU_NUMBER, 2, 3)
+    unknown = data(visitor.post("/v1/campaigns/preview", json={"recipients": [{"to": AU}]}))
+    assert (unknown["encoding"], unknown["segments"]) == (None, None)
+    assert blamed(visitor.post("/v1/campaigns/preview", json=asked | {"max_price": "1 EUR"})) == ["max_price"]
+    assert blamed(visitor.post("/v1/campaigns/preview", json=asked | {"max_price": "much"})) == ["max_price"]
+
+
 def test_it_previews_the_senders_of_a_batch(visitor: httpx.Client) -> None:
     override = {"recipient_country_code": "DE", "sender_type": "alpha_tag", "sender_id": NAME}
     asked = {"recipients": [{"to": "+4915112345678"}], "senders": [override]}

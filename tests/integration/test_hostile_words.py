@@ -65,6 +65,8 @@ LINES: Mapping[tuple[str, ...], Sequence[Sequence[str]]] = {
     ("parked", "show"): [("prk_1",), ("prk_2",), (HOSTILE,)],
     ("parked", "replay"): [("prk_2",), (HOSTILE,)],
     ("parked", "drop"): [("prk_1",), (HOSTILE,)],
+    ("prices", "import"): [("{file}",)],
+    ("prices", "list"): [(), ("--country", HOSTILE)],
     ("rules", "check"): [()],
     ("rules", "diff"): [("{file}",)],
     ("rules", "import"): [("{file}",)],
