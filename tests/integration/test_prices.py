@@ -44,8 +44,8 @@ def test_it_prices_a_campaign_and_fails_above_a_limit(
     assert (above.exit_code, '"segments"' in above.stdout) == (1, True)
     assert "costs 0.182 AUD, and the limit is 0.18 AUD" in above.stderr
     table = cli.run(*words).stdout
-    assert "4 segments GSM-7" in table
-    assert "cost 0.1820 AUD" in table
+    assert "4 GSM-7" in table
+    assert "4 segments; cost 0.1820 AUD" in table
     people.write_text("to\n+61491570156\n+447400123456\n")
     assert "the price of 1 messages is not known" in cli.refused(*words, "--max-price", "9")
     assert "is not an amount" in cli.refused(*words, "--max-price", "much", exit_code=2)

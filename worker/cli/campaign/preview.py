@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from core.content.segments import Encoding
 from core.engine.country_rules import RuleBook
 from core.previews.audience import Audience
 from core.previews.campaign import CampaignPreview, CountryPreview, preview
@@ -73,8 +72,9 @@ def preview_campaign(*, limit: PriceLimit | None, as_json: bool, **options: Any)
 
 
 def _report(found: CampaignPreview, refused: list[Refusal]) -> None:
-    columns = ("country", "recipients", "sendable", "sender", "text", "time", "cost", "why")
-    print_table("", columns, map(_row, found.countries))
+    print_table("", ("country", "recipients", "sendable", "sender", "why"), map(_row, found.countries))
+    if rows := [row for country in found.countries for row in _forecast_rows(country)]:
+        print_table("", ("country", "sender", "messages", "segments", "at least", "cost"), rows)
     say("; ".join(_summary(found)))
     if words := "; ".join(_forecast_words(found.forecast)):
         say(words)
@@ -104,16 +104,13 @@ def _read(made: Campaign, rules: RuleBook, as_json: bool) -> tuple[Audience, lis
 
 def _row(seen: CountryPreview) -> tuple[object, ...]:
     document: Any = seen.document()
-    sender, why, forecast = document["sender"], [document["reason"], *document["warnings"]], seen.forecast
+    sender, why = document["sender"], [document["reason"], *document["warnings"]]
     why += [code for code in seen.unsendable if sender]
     return (
         seen.country,
         f"{seen.recipients:,}",
         f"{seen.sendable:,}",
         f"{sender['sender_type']} {sender['sender_id'] or '(pool)'}" if sender else "-",
-        _text_words(forecast),
-        "-" if forecast.bottleneck is None else _time_words(forecast.bottleneck.seconds),
-        _cost_words(forecast) or "-",
         f"{document['source']}: {', '.join(why)}" if sender else ", ".join(why),
     )
 
@@ -143,11 +140,21 @@ def _forecast_words(forecast: Forecast) -> Iterator[str]:
         yield f"no price for {forecast.unpriced:,} messages"
 
 
-def _text_words(forecast: Forecast) -> str:
-    if not forecast.segments:
-        return "-"
-    encodings = " and ".join(Encoding(each).value for each in forecast.encodings)
-    return f"{forecast.segments:,} segments {encodings}"
+def _forecast_rows(seen: CountryPreview) -> Iterator[tuple[object, ...]]:
+    """A row for each sender of a country."""
+    for part in seen.parts:
+        for each in part.forecasts:
+            sender, segments = each.sender, each.segments
+            encodings = "/".join(sorted({size.encoding for size in part.part.sizes if size is not None}))
+            cost = each.price and f"{(segments or 0) * each.price.amount:,f} {each.price.currency}"
+            yield (
+                seen.country,
+                f"{sender.sender_type} {sender.sender_id or '(pool)'}",
+                f"{each.messages:,}",
+                "-" if segments is None else f"{segments:,} {encodings}",
+                "-" if each.seconds is None else _time_words(each.seconds),
+                cost or "-",
+            )
 
 
 def _cost_words(forecast: Forecast) -> str:
