@@ -42,7 +42,10 @@ class Limit(click.ParamType):  # type: ignore[type-arg]  # older clicks have no 
 
 @click.command("preview")
 @campaign_options
-@click.option("--max-price", "limit", type=Limit(), metavar="AMOUNT", help="Fail above it: 250, or 250 EUR.")
+# Read before --file is opened, which nobody would close where the amount is none.
+@click.option(
+    "--max-price", "limit", type=Limit(), metavar="AMOUNT", is_eager=True, help="Fail above it: 250, or 250 EUR."
+)
 @json_option
 @command
 def preview_campaign(*, limit: PriceLimit | None, as_json: bool, **options: Any) -> None:
