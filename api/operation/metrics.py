@@ -17,7 +17,7 @@ from api.services import Services
 from core.cache.bounds import left_out
 from core.defaults.risk_warnings import count_warnings
 from core.errors import SmartAssignError
-from core.metrics.catalogue import API_MESSAGES, API_REQUESTS, API_SECONDS, DEFAULTS_AT_RISK
+from core.metrics.catalogue import API_MESSAGES, API_REQUESTS, API_SECONDS, BOUNDS_LEFT_OUT, DEFAULTS_AT_RISK
 from core.process.log_events import LogEvent
 
 log = structlog.get_logger(__name__)
@@ -79,11 +79,8 @@ class SharedCounts(Collector):
         return family
 
     def _left_out(self) -> Metric:
-        words = (
-            "What the bounds of an account left out: decisions not kept, recipients of campaigns not counted, parked documents "
-            "that went"
-        )
-        family = CounterMetricFamily("smart_assign_bounds_left_out", words, labels=["bound"])
+        metric = BOUNDS_LEFT_OUT
+        family = CounterMetricFamily(metric.name.removesuffix("_total"), metric.words, labels=list(metric.labels))
         services = self._services
         broker, settings = services.broker.progress_redis, services.settings
         servers = [services.redis]

@@ -254,3 +254,13 @@ API_MESSAGES = _listed(
         {"outcome": ("dispatched", "parked", "duplicates")},
     )
 )
+BOUNDS_LEFT_OUT = _listed(
+    Metric(
+        "smart_assign_bounds_left_out_total",
+        Kind.COUNTER,
+        "What the bounds of an account left out, of the whole deployment: decisions not kept, recipients of campaigns not "
+        "counted, parked documents that went.",
+        _API,
+        {"bound": ("decisions", "campaigns", "parked")},
+    )
+)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.accounts import seed
+from tests.support.accounts import add_account, open_store, seed
 from tests.support.running_worker import Deployment, RunningWorker
 from tests.support.services import RedisProcess
 
@@ -18,6 +18,8 @@ KILLS = int(os.environ.get("SMART_ASSIGN_CHAOS_KILLS", "8"))
 #: How long a server stays away. Raise it to see that a minute is no other than a second.
 AWAY_S = float(os.environ.get("SMART_ASSIGN_CHAOS_AWAY_S", "1"))
 
+#: An account that sends like acme, on Redis.
+OTHER = "other"
 SETTINGS = {"claim_deadline_s": "3", "claim_size": "20", "claim_attempts": "20"}
 
 StartWorkers = Callable[[Deployment, int], list[RunningWorker]]
@@ -53,4 +55,6 @@ def on_redis(safe_redis: RedisProcess, tmp_path: Path) -> Deployment:
     """Everything on a private Redis and SQLite, with short deadlines."""
     database_url = f"sqlite:///{tmp_path / 'chaos.sqlite3'}"
     seed(database_url, safe_redis.url)
+    with open_store(database_url, safe_redis.url) as store:
+        add_account(store, OTHER)
     return Deployment(safe_redis.url, safe_redis.url, database_url, SETTINGS)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.conftest import AWAY_S, KILLS, SETTINGS, StartWorkers
-from tests.support.accounts import seed
+from tests.chaos.conftest import AWAY_S, KILLS, OTHER, SETTINGS, StartWorkers
+from tests.support.accounts import ACCOUNT, seed
 from tests.support.load import BACKLOG, Came, Load, refused, told_apart
 from tests.support.running_worker import QUEUES, READY_S, Deployment, RunningWorker, until
 from tests.support.services import QUORUM_SETTLES_S, RabbitProcess, RedisProcess, postgres_database
@@ -48,9 +48,11 @@ class Killer(threading.Thread):
         return self._chance.choice([worker for worker in self._workers if worker.ready])
 
 
-def run_with_kills(deployment: Deployment, workers: list[RunningWorker], seed_number: int) -> Load:
+def run_with_kills(
+    deployment: Deployment, workers: list[RunningWorker], seed_number: int, other: str = ACCOUNT
+) -> Load:
     """Keep the workers busy for as long as the killer is at work."""
-    killer, load = Killer(workers, seed_number), Load(deployment)
+    killer, load = Killer(workers, seed_number), Load(deployment, other=other)
     killer.start()
     while killer.is_alive():
         load.send()
@@ -71,16 +73,18 @@ def assert_each_came_once(load: Load, came: list[Came]) -> None:
 
 @pytest.mark.parametrize("deadline_s", ["3", "0.02"], ids=["a claim at a time", "claims worked on twice"])
 def test_it_loses_and_repeats_nothing_on_redis(
-    on_redis: Deployment, start_workers: StartWorkers, deadline_s: str
+    on_redis: Deployment, safe_redis: RedisProcess, start_workers: StartWorkers, deadline_s: str
 ) -> None:
     # Without the window, so that it is the claims that keep a message from going out twice.
     deployment = on_redis.with_settings(idempotency_window="0", claim_deadline_s=deadline_s, claim_attempts="1000")
     workers = start_workers(deployment, 2)
-    load = run_with_kills(deployment, workers, 1)
+    load = run_with_kills(deployment, workers, 1, other=OTHER)
     came = load.arrive()
     print(f"{KILLS} kills on Redis: {told_apart(load, came)}")
     assert_each_came_once(load, came)
     assert len(load.sent) > BACKLOG
+    with safe_redis.client() as client:
+        assert not client.keys("smart-assign:line*")
 
 
 def test_it_survives_a_redis_that_is_killed(

@@ -22,6 +22,8 @@ from tests.support.stock_clients import all_dispatched, push, waiting
 MESSAGES, BACKLOG = 200, 1000
 #: A batch of two chunks, so that a kill may fall between them; few enough that single messages go on.
 RECIPIENTS, BATCHES_WAITING = 1200, 2
+#: One message in so many is of another account.
+OF_ANOTHER = 50
 
 
 class Came(NamedTuple):
@@ -39,6 +41,8 @@ class Load:
     campaign_id: str = field(default_factory=lambda: f"c-{uuid.uuid4().hex[:12]}")
     sent: list[str] = field(default_factory=list)
     batches: int = 0
+    #: An account beside the one that sends nearly all; workers part what waits by account.
+    other: str = ACCOUNT
 
     def send(self) -> None:
         """Some messages and a batch, where not enough waits already. Raises what the client raises."""
@@ -53,7 +57,7 @@ class Load:
             time.sleep(0.05)
 
     def send_messages(self, count: int = MESSAGES) -> None:
-        messages = [message() for _ in range(count)]
+        messages = [message(account_id=ACCOUNT if n % OF_ANOTHER else self.other) for n in range(count)]
         push(self.deployment, messages)
         self.sent += [document["message_id"] for document in messages]
 

@@ -25,6 +25,8 @@ from kombu import Connection, Queue
 from kombu.message import Message
 
 from tests.support.running_worker import PATIENCE_S, Deployment, until
+from worker.handoff.keys import Keys
+from worker.redis_broker.lines import waiting_in_lines
 
 #: Envelopes read at once.
 SLICE = 5000
@@ -185,7 +187,8 @@ def waiting(deployment: Deployment, queue: str) -> int:
     """How many messages stand on a queue."""
     if deployment.on_redis:
         with redis.Redis.from_url(deployment.broker_url) as client:
-            return int(client.llen(deployment.queue(queue)))  # type: ignore[arg-type]
+            in_lines = waiting_in_lines(client, Keys("smart-assign"), queue)
+            return in_lines + int(client.llen(deployment.queue(queue)))  # type: ignore[arg-type]
     with amqp_connection(deployment) as connection:
         return int(connection.channel().queue_declare(deployment.queue(queue), passive=True).message_count)
 

@@ -18,6 +18,9 @@ from core.campaigns.progress import (
     progress_key,
 )
 
+#: The names of the lanes of single messages: what comes as documents, and as tasks.
+INGRESS_LANE, MESSAGES_LANE = "ingress", "messages"
+
 
 def content_key(document: bytes) -> str:
     """What tells a document by what it says, in the place of a name that its broker does not give it."""
@@ -49,6 +52,14 @@ class Keys:
     def gave_way(self) -> str:
         """List: campaign claims that gave way to single messages."""
         return f"{self.prefix}:gave-way"
+
+    def lines(self, lane: str) -> str:
+        """List: the accounts of which so much waited on a lane that it waits in a line of its own."""
+        return f"{self.prefix}:lines:{lane}"
+
+    def line_stem(self, lane: str) -> str:
+        """What the keys of those lines begin with; the account follows, and none for all others. Lists: ids of claims."""
+        return f"{self.prefix}:line:{lane}:"
 
     @property
     def outbox(self) -> str:

@@ -65,6 +65,10 @@ class ClaimHeader(ScriptHeader):
     most: int
     most_bytes: int
     takes_up: bool
+    lines: str | None = None
+    line_stem: str | None = None
+    of_tasks: bool = False
+    lines_first: bool = False
 
 
 class FirstEditionHeader(ScriptHeader):
@@ -75,10 +79,15 @@ class FirstEditionHeader(ScriptHeader):
 
 
 class ObservedQueue(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A queue that is looked at: its length, where Redis does not have it, and what is known of who takes or fills it."""
+    """A queue that is looked at: its length, where Redis does not have it, and what is known of who takes or fills it.
+
+    `lines` and `line_stem`: where documents wait that were parted from it.
+    """
 
     name: str
     length: int | None = None
+    lines: str | None = None
+    line_stem: str | None = None
     told: Literal["taken", "filled", "dispatched"] | None = None
     added: int = 0
 
@@ -97,6 +106,20 @@ class OutboxHeader(ScriptHeader):
     cursor: str
     most: int
     most_bytes: int
+
+
+class PartHeader(ScriptHeader):
+    """What of a long queue is parted by account, and where the parts wait."""
+
+    script = "part"
+    claim_id: str
+    sources: Sequence[str]
+    most: int
+    most_bytes: int
+    lines: str
+    line_stem: str
+    of_tasks: bool
+    rounds: int
 
 
 class PostponeHeader(ScriptHeader):

@@ -15,20 +15,23 @@ from typing import Any
 import msgspec
 import redis
 
-from worker.handoff.keys import Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
 from worker.handoff.script_headers import ScriptHeader
 from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
 
+#: Claims that wait in a line are taken up after this time by whoever knows of no lines: a worker of an earlier version.
+WAITING_S = 3600
 _LUA = Path(__file__).parent / "lua"
 _HAND_OFF = ("_now", "_hand_off")
 #: What is put before a script, in this order.
 _SHARED = {
     "begin": ("_now",),
     "chunk": _HAND_OFF,
-    "claim": ("_now",),
+    "claim": ("_now", "_take", "_lines"),
     "first_edition": _HAND_OFF,
     "observe": ("_now",),
+    "part": ("_now", "_take", "_lines"),
     "postpone": ("_now",),
     "recover": ("_now",),
     "remember": _HAND_OFF,
@@ -91,6 +94,8 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "SEEN_STEM": keys.seen_stem,
         "DISPATCH_QUEUE": settings.dispatch_queue,
         "EVENTS_QUEUE": settings.events_queue,
+        "INGRESS_LINES": keys.lines(INGRESS_LANE),
+        "MESSAGES_LINES": keys.lines(MESSAGES_LANE),
         "INGRESS_QUEUE": settings.ingress_queue,
         "MESSAGES_QUEUE": settings.messages_queue,
         "PARKED_QUEUE": settings.parked_queue,
@@ -101,6 +106,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "EVENTS_MAX_LENGTH": settings.events_max_length,
         "PROGRESS_TTL_S": settings.progress_ttl,
         "TASK_MARK_S": TASK_MARK_S,
+        "WAITING_MS": WAITING_S * 1000,
         "WINDOW_S": settings.idempotency_window,
     }
 

@@ -86,8 +86,11 @@ class IntakeState:
 class Source(Protocol):
     """What a claimer asks of the lanes: `worker.redis_broker.claims.Claims`, or a double. May raise redis.RedisError."""
 
-    def claim(self, lane: Lane) -> Claimed:
+    def claim(self, lane: Lane, *, lines_first: bool = False) -> Claimed:
         """Claim what waits."""
+
+    def part(self, lane: Lane) -> bool:
+        """Part some of what waits on a crowded lane by account; whether there is more to part."""
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         """Wait until a document arrives, at most so long."""
@@ -102,20 +105,24 @@ class Claimer(LastingThread):
     def __init__(self, claims: Source, lane: Lane, state: IntakeState) -> None:
         super().__init__(f"claimer-{lane}", self.turn, state.stopping, (redis.RedisError,))
         self._claims, self._lane, self._state = claims, lane, state
+        self._crowded, self._lines_first = False, False
 
     def turn(self) -> None:
-        """Claim once, or wait a while for something to claim."""
+        """Claim once, or wait a while for something to claim; while the lane is crowded, part some of it before."""
         self._give_back_failed()
         state, campaign = self._state, self._lane.of_campaigns
-        if not state.room.take(campaign=campaign, timeout_s=WAIT_S):
+        if not state.room.take(campaign=campaign, timeout_s=self._part() if self._crowded else WAIT_S):
             return
         claimed = None
         try:
-            claimed = self._claims.claim(self._lane)
+            claimed = self._claims.claim(self._lane, lines_first=self._lines_first)
         finally:
             if claimed is None or claimed.count <= 0:
                 state.room.give_back(campaign=campaign)
+        self._crowded = self._crowded or claimed.crowded
         if claimed.count > 0:
+            # An account that has a line, and all others, take turns.
+            self._lines_first = not self._lines_first
             state.claimed.append(claimed)
             state.wakeup.wake()
         elif claimed.count < 0:
@@ -125,6 +132,12 @@ class Claimer(LastingThread):
             state.room.wait_for_change(CAMPAIGN_WAIT_S)
         else:
             self._claims.wait_for(self._lane, PRIORITY_WAIT_S if self._lane.of_tasks else WAIT_S)
+
+    def _part(self) -> float:
+        """Part some of the lane; how long that took, in s, for Redis is to have as long for others."""
+        began = time.monotonic()
+        self._crowded = self._claims.part(self._lane)
+        return time.monotonic() - began
 
     def _give_back_failed(self) -> None:
         failed = self._state.failed

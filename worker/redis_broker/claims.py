@@ -17,13 +17,14 @@ from core.metrics.catalogue import CAMPAIGN, CLAIMS_RECOVERED, SINGLE
 from core.metrics.counts import COUNTS
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
-from worker.handoff.keys import Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
 from worker.handoff.large_work import LARGE_BYTES, LARGE_WORK
 from worker.handoff.mark_arguments import mark_arguments
 from worker.handoff.script_headers import (
     BeginHeader,
     ClaimHeader,
     OutboxHeader,
+    PartHeader,
     PostponeHeader,
     RecoverHeader,
     SettleHeader,
@@ -36,6 +37,8 @@ from worker.handoff.work_ids import new_work_id, taken_at
 from worker.settings import Settings
 
 RECOVER_AT_ONCE = 100
+#: Claims' worth of a crowded queue that are parted together; Redis does nothing else meanwhile, for about 3 ms each.
+PARTED_AT_ONCE = 3
 #: What the script answers that begins a claim, where the claim is large.
 TOO_LARGE = -1
 #: Parked documents whose records are taken from the outbox together: so many, and so long in all, or one that is longer.
@@ -47,8 +50,8 @@ CAMPAIGN_CLAIM_BYTES = 1_048_576
 class Lane(StrEnum):
     """Which way in a claim's documents came; the claim's id begins with it."""
 
-    INGRESS = "ingress"
-    MESSAGES = "messages"
+    INGRESS = INGRESS_LANE
+    MESSAGES = MESSAGES_LANE
     CAMPAIGN_INGRESS = "campaign_ingress"
     CAMPAIGNS = "campaigns"
 
@@ -70,10 +73,14 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A claim of `count` documents that nobody works on yet; count 0: nothing waited, -1: the dispatch queue is full."""
+    """A claim of `count` documents that nobody works on yet; count 0: nothing waited, -1: the dispatch queue is full.
+
+    `crowded`: much more waits, and much of it is one account's.
+    """
 
     id: str
     count: int
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,11 @@ class Claims:
             Lane.CAMPAIGNS: by_priority(settings.campaigns_queue),
         }
 
-    def claim(self, lane: Lane) -> Claimed:
-        """Claim what waits on a lane; of campaigns, one that gave way comes first."""
+    def claim(self, lane: Lane, *, lines_first: bool = False) -> Claimed:
+        """Claim what waits on a lane; of campaigns, one that gave way comes first.
+
+        `lines_first`: of single messages, what waits in the line of an account comes first.
+        """
         settings, of_campaigns = self._settings, lane.of_campaigns
         found = self._scripts.run(
             ClaimHeader(
@@ -126,9 +136,27 @@ class Claims:
                 most=settings.campaign_claim_size if of_campaigns else settings.claim_size,
                 most_bytes=min(settings.claim_bytes, CAMPAIGN_CLAIM_BYTES) if of_campaigns else settings.claim_bytes,
                 takes_up=of_campaigns,
+                lines=None if of_campaigns else self._keys.lines(lane),
+                line_stem=None if of_campaigns else self._keys.line_stem(lane),
+                of_tasks=lane.of_tasks,
+                lines_first=lines_first,
             )
         )
-        return Claimed(found[0].decode(), found[1])
+        return Claimed(found[0].decode(), found[1], crowded=bool(found[2]))
+
+    def part(self, lane: Lane) -> bool:
+        """Part what waits longest on a crowded lane by account; whether there is more to part."""
+        header = PartHeader(
+            claim_id=_new_claim_id(lane),
+            sources=self._sources[lane],
+            most=self._settings.claim_size,
+            most_bytes=self._settings.claim_bytes,
+            lines=self._keys.lines(lane),
+            line_stem=self._keys.line_stem(lane),
+            of_tasks=lane.of_tasks,
+            rounds=PARTED_AT_ONCE,
+        )
+        return bool(self._scripts.run(header))
 
     def begin(self, claim_id: str) -> Claim | None:
         """Begin work on a claim, or None where it is settled already. A large one waits for its turn in this worker."""

@@ -15,8 +15,9 @@ from core.process.redis_clients import PROBING, open_redis
 from core.process.redis_refusals import refusal_words
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
-from worker.handoff.keys import Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
 from worker.queues import our_queues
+from worker.redis_broker.lines import waiting_in_lines
 from worker.settings import Settings
 
 #: What a server says it is -> why it will not do.
@@ -52,13 +53,17 @@ class RedisHealth:
         return redis_refusal(self._url())
 
     def queue_lengths(self) -> dict[str, int]:
-        """How many messages wait on each of our queues."""
-        lists = {name: self._settings.redis_options.lists_of(name) for name in our_queues(self._settings)}
+        """How many messages wait on each of our queues, and in lines for their turn."""
+        settings, keys = self._settings, Keys(self._settings.key_prefix)
+        lists = {name: settings.redis_options.lists_of(name) for name in our_queues(settings)}
         with open_redis(self._url(), PROBING) as client, client.pipeline(transaction=False) as pipe:
             for each in chain.from_iterable(lists.values()):
                 pipe.llen(each)
             lengths = iter(pipe.execute())
-        return {name: sum(next(lengths) for _ in each) for name, each in lists.items()}
+            found = {name: sum(next(lengths) for _ in each) for name, each in lists.items()}
+            found[settings.ingress_queue] += waiting_in_lines(client, keys, INGRESS_LANE)
+            found[settings.messages_queue] += waiting_in_lines(client, keys, MESSAGES_LANE)
+        return found
 
     def unread(self) -> dict[str, int]:
         """Lists that are named like a way in of ours but that no worker reads, with their lengths.

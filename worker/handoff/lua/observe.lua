@@ -4,7 +4,7 @@
 -- is kept how many had come by then: the oldest that waits came after the last look at which no more had come than have gone.
 -- Header: queues: name, of each; length, where it is no list of this Redis; told, what is known of it: `taken`, how many
 --         documents we took; `filled`, how many we put there; `dispatched`, the same, and the hand-off counts them; nothing:
---         its age is not asked for; added, how many more those are since whoever asks said so last.
+--         its age is not asked for; lines, line_stem, where documents wait that were parted from it; added, how many more those are since whoever asks said so last.
 -- Returns {length, age in ms, -1: not asked for} of each queue, then claims, claims past their deadline, parked records that
 -- wait for SQL.
 local header, now = cjson.decode(ARGV[1]), now_ms()
@@ -58,9 +58,22 @@ local function total(queue)
   return redis.call('HINCRBY', INTAKE, queue.told .. ':' .. queue.name, queue.added or 0)
 end
 
+-- How many documents were parted from a queue and wait, as claims, for their turn.
+local function in_lines(queue)
+  local accounts, number = redis.call('LRANGE', queue.lines, 0, -1), 0
+  accounts[#accounts + 1] = ''
+  for _, account in ipairs(accounts) do
+    for _, id in ipairs(redis.call('LRANGE', queue.line_stem .. account, 0, -1)) do
+      number = number + redis.call('LLEN', CLAIM_STEM .. id)
+    end
+  end
+  return number
+end
+
 local answer = {}
 for _, queue in ipairs(header.queues) do
   local length, age = queue.length or redis.call('LLEN', queue.name), -1
+  if queue.lines then length = length + in_lines(queue) end
   if queue.told == 'taken' then
     age = age_of(queue.name, length, total(queue))
   elseif queue.told then

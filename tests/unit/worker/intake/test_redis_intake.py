@@ -33,10 +33,13 @@ class Lanes:
     def arrive(self, lane: Lane, *numbers: int) -> None:
         self.waiting[lane].extend(Claimed(f"{lane}-{number}", 3) for number in numbers)
 
-    def claim(self, lane: Lane) -> Claimed:
+    def claim(self, lane: Lane, *, lines_first: bool = False) -> Claimed:
         if self.away:
             raise redis.ConnectionError
         return self.waiting[lane].popleft() if self.waiting[lane] else Claimed("", 0)
+
+    def part(self, lane: Lane) -> bool:
+        raise AssertionError(lane)
 
     def wait_for(self, lane: Lane, timeout_s: float) -> bool:
         time.sleep(0.005)
