@@ -12,7 +12,7 @@ import redis
 from celery import Celery
 
 from tests.integration.conftest import MakeDeployment
-from tests.support.accounts import ACCOUNT, add_account, message, open_store
+from tests.support.accounts import add_account, message, open_store
 from tests.support.running_worker import running, until
 from tests.support.stock_clients import all_dispatched, push, waiting
 from worker.handoff import scripts
@@ -22,6 +22,7 @@ from worker.handoff.settlement import Settlement
 from worker.redis_broker.claims import Claim, Claims, Lane
 from worker.redis_broker.health import RedisHealth
 from worker.redis_broker.lines import waiting_in_lines
+from worker.redis_broker.observing import RedisObserver
 from worker.settings import Settings
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
@@ -125,6 +126,12 @@ def test_it_counts_what_waits_in_lines(claims: Claims, redis_client: redis.Redis
     assert claims.part(Lane.INGRESS) is False
     assert waiting_in_lines(redis_client, KEYS, Lane.INGRESS) == 120
     assert RedisHealth(lambda: redis_url, SETTINGS).queue_lengths()[SETTINGS.ingress_queue] == 130
+    observer = RedisObserver(redis_url, SETTINGS)
+    assert observer.look().queues["ingress"].waiting == 130
+    assert claims.claim(Lane.INGRESS, lines_first=True).count == 39  # one of forty is another's
+    assert observer.look().queues["ingress"].waiting == 91
+    assert redis_client.hget(KEYS.intake, f"taken:{SETTINGS.ingress_queue}") == b"39"
+    observer.close()
 
 
 def test_a_campaign_gives_way_to_what_waits_in_lines(claims: Claims, redis_client: redis.Redis) -> None:
@@ -176,14 +183,14 @@ def test_a_worker_sends_what_came_last_before_most_of_a_flood(make_deployment: M
     deployment = make_deployment("redis-sqlite", claim_size="200")
     with open_store(deployment.database_url, deployment.redis_url) as store:
         add_account(store, "other")
-    count = 10_000
-    push(deployment, [message() for _ in range(count)])
+    count = 20_000
     late = message(account_id="other")
-    push(deployment, [late])
     with running(deployment):
-        until(lambda: waiting(deployment, "dispatch") == count + 1, 90, "all messages")
-    came = list(all_dispatched(deployment))
-    assert len({each["message_id"] for each in came}) == count + 1
-    place = next(n for n, each in enumerate(came) if each["message_id"] == late["message_id"])
-    assert place < count / 2
-    assert {each["account_id"] for each in came} == {ACCOUNT, "other"}
+        push(deployment, [message(account_id="other"), message()])
+        until(lambda: waiting(deployment, "dispatch") == 2, 60, "what lets decisions be known")
+        # In one command, so that all of it waits at once.
+        push(deployment, [*(message() for _ in range(count)), late])
+        until(lambda: waiting(deployment, "dispatch") == count + 3, 90, "all messages")
+    came = [each["message_id"] for each in all_dispatched(deployment)]  # the newest first
+    assert len(set(came)) == count + 3
+    assert came.index(late["message_id"]) > count / 2

@@ -147,7 +147,7 @@ class Claims:
     def part(self, lane: Lane) -> bool:
         """Part what waits longest on a crowded lane by account; whether there is more to part."""
         header = PartHeader(
-            claim_id=_new_claim_id(lane),
+            claim_id=new_work_id(lane),
             sources=self._sources[lane],
             most=self._settings.claim_size,
             most_bytes=self._settings.claim_bytes,
