@@ -13,7 +13,7 @@ from celery import Celery
 
 from tests.integration.conftest import MakeDeployment
 from tests.support.accounts import add_account, message, open_store
-from tests.support.running_worker import running, until
+from tests.support.running_worker import PATIENCE_S, running, until
 from tests.support.stock_clients import all_dispatched, push, waiting
 from worker.handoff import scripts
 from worker.handoff.chunks import Chunk, Chunks
@@ -25,7 +25,7 @@ from worker.redis_broker.lines import waiting_in_lines
 from worker.redis_broker.observing import RedisObserver
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.redis, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(300)]
 
 SETTINGS = Settings(claim_size=40)
 KEYS = Keys(SETTINGS.key_prefix)
@@ -187,10 +187,10 @@ def test_a_worker_sends_what_came_last_before_most_of_a_flood(make_deployment: M
     late = message(account_id="other")
     with running(deployment):
         push(deployment, [message(account_id="other"), message()])
-        until(lambda: waiting(deployment, "dispatch") == 2, 60, "what lets decisions be known")
+        until(lambda: waiting(deployment, "dispatch") == 2, PATIENCE_S, "what lets decisions be known")
         # In one command, so that all of it waits at once.
         push(deployment, [*(message() for _ in range(count)), late])
-        until(lambda: waiting(deployment, "dispatch") == count + 3, 90, "all messages")
+        until(lambda: waiting(deployment, "dispatch") == count + 3, PATIENCE_S, "all messages")
     came = [each["message_id"] for each in all_dispatched(deployment)]  # the newest first
     assert len(set(came)) == count + 3
     assert came.index(late["message_id"]) > count / 2
