@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -124,9 +124,11 @@ class ChosenSender(BaseModel):
 
 
 class PoolMemberOut(ChosenSender):
-    """One of the senders over which recipients are spread."""
+    """One of the senders that recipients share; where it is, only where the nearest goes first."""
 
-    share: float = Field(ge=0, le=1)
+    share: Annotated[float, Field(ge=0, le=1)] | None = Field(description="null: recipients are not spread")
+    area_code: str | None = None
+    region: str | None = None
 
 
 class CandidateOut(BaseModel):
@@ -186,7 +188,7 @@ class DecisionOut(BaseModel):
     alternates: list[AlternateOut] = Field(description="who would come next, in order, if the sender failed")
     candidates: list[CandidateOut]
     content: ContentOut | None = Field(None, description="only where the text holds what the country has a rule for")
-    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
+    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients share equal senders")
 
 
 class SenderForecastOut(ChosenSender):
@@ -246,7 +248,7 @@ class CountryPreviewOut(ForecastOut):
     contents: list[ContentPartOut] | None = Field(
         None, description="only where the country has rules for what texts hold"
     )
-    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients are spread over equal senders")
+    pool: list[PoolMemberOut] | None = Field(None, description="only where recipients share equal senders")
 
 
 class PreviewOut(ForecastOut):

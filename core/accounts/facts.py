@@ -40,6 +40,7 @@ class _Account:
     may_borrow: bool
     suspended: bool
     spread: bool | None
+    area_codes: bool | None
     spread_defaults: set[tuple[str, str]] = field(default_factory=set)
     strategies: dict[tuple[str, str], list[tuple[int, SenderRef]]] = field(default_factory=dict)
     destinations: dict[str, DestinationMode] = field(default_factory=dict)
@@ -90,6 +91,12 @@ class _Standing:
         """The requester's own switch, else that of the account above."""
         own = self.requester.spread
         return bool(self.parent and self.parent.spread) if own is None else own
+
+    @property
+    def area_codes(self) -> bool:
+        """The same for the sender that is nearest by area code."""
+        own = self.requester.area_codes
+        return bool(self.parent and self.parent.area_codes) if own is None else own
 
 
 class EvidenceSource(Protocol):
@@ -201,6 +208,7 @@ def _facts(request: Request, standing: _Standing, inventory: _Inventory) -> Fact
         borrowed_from=frozenset([lender.account_id] if lender else []),
         defaults=standing.requester.default(request) + (parent.default(request) if parent else ()),
         spread=standing.spread,
+        area_codes=standing.area_codes,
         destinations=tuple(
             setting
             for account in (standing.requester, parent)
@@ -215,9 +223,9 @@ class _Family:
 
     def __init__(self, rows: Iterable[Sequence[Any]], suspended_too: bool) -> None:
         self._by_ref: dict[int, _Account] = {}
-        for ref, account_id, parent_ref, may_borrow, status, spread, *default, country, mode in rows:
+        for ref, account_id, parent_ref, may_borrow, status, spread, area_codes, *default, country, mode in rows:
             suspended = status != AccountStatus.ACTIVE and not suspended_too
-            account = _Account(ref, account_id, parent_ref, may_borrow, suspended, spread)
+            account = _Account(ref, account_id, parent_ref, may_borrow, suspended, spread, area_codes)
             known = self._by_ref.setdefault(ref, account)
             if mode is None:
                 known.add_strategy(*default)

@@ -32,6 +32,7 @@ _ACCOUNT_COLUMNS: tuple[ColumnElement[Any], ...] = (
     ACCOUNTS.c.may_borrow,
     ACCOUNTS.c.status,
     ACCOUNTS.c.spread,
+    ACCOUNTS.c.area_codes,
 )
 _DEFAULT_COLUMNS: tuple[ColumnElement[Any], ...] = (
     DEFAULT_SENDERS.c.country,

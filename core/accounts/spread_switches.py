@@ -49,6 +49,21 @@ class SpreadSwitches:
             write.connection.execute(change.values(spread=spread))
             write.touch_account(account.user_id)
 
+    def area_codes(self, account_id: str) -> bool | None:
+        """Whether recipients of calling code 1 get the nearest of equal senders; None: as above. Raises NotFoundError."""
+        with self._database.single() as connection:
+            account = account_row(connection, account_id)
+            query = select(ACCOUNTS.c.area_codes).where(ACCOUNTS.c.user_id == account.user_id)
+            return connection.execute(query).scalar_one()
+
+    def set_area_codes(self, account_id: str, wanted: bool | None) -> None:
+        """For what Smart Assign decides; None: as the account above has it. Raises NotFoundError."""
+        with self._database.writing() as write:
+            account = account_row(write.connection, account_id)
+            change = update(ACCOUNTS).where(ACCOUNTS.c.user_id == account.user_id)
+            write.connection.execute(change.values(area_codes=wanted))
+            write.touch_account(account.user_id)
+
     def set_default(self, account_id: str, country: str, product: Product, spread: bool) -> None:
         """For one default, over its strategies. Raises NotFoundError."""
         with self._database.writing() as write:

@@ -10,13 +10,14 @@ import msgspec
 from core.encoding import encode_json
 from core.engine.decision import AccountProblem, Alternate, Chosen, Decision, NoSender
 from core.engine.destinations import DestinationMode
+from core.engine.nearness import Place, place_of
 from core.engine.spread import Ticket, tickets_of
 from core.errors import ParkReason
 from core.metrics.catalogue import NO_SENDER
 from core.sender import Sender, SenderType, naming_fields
 
 #: Raised with every change of what a verdict is encoded as, and of what decides: workers of two versions share Redis.
-VERDICT_FORM = 8
+VERDICT_FORM = 9
 
 
 class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -24,6 +25,7 @@ class PoolSender(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     shared: msgspec.Raw
     ticket: Ticket
+    place: Place | None = None
 
 
 class _Timed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=True, tag_field="verdict"):
@@ -40,12 +42,15 @@ class _Timed(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, kw_only=
 class SenderVerdict(_Timed, frozen=True, gc=False, omit_defaults=True, tag="sender"):
     """The group's messages have a sender: `shared` is a JSON object of the fields that name it and say why.
 
-    With a `pool` the recipient tells which of its senders it is. `monitored`: events tell of what goes to the country.
+    With a `pool` the recipient tells which of its senders it is: by a draw, unless `spread` is off, among those that are
+    `nearest`. `monitored`: events tell of what goes to the country.
     `source`, who chose the sender, is for metrics.
     """
 
     shared: msgspec.Raw
     pool: tuple[PoolSender, ...] = ()
+    spread: bool = True
+    nearest: bool = False
     monitored: bool = False
     source: str = ""
 
@@ -73,9 +78,13 @@ def decision_verdict(decision: Decision) -> Verdict:
     return SenderVerdict(
         shared=_shared(outcome.sender, decision, outcome),
         pool=tuple(
-            PoolSender(_shared(member.sender, decision, outcome), ticket)
+            PoolSender(
+                _shared(member.sender, decision, outcome), ticket, place_of(member.sender) if outcome.nearest else None
+            )
             for member, ticket in zip(outcome.pool, tickets_of(outcome.pool), strict=True)
         ),
+        spread=outcome.spread,
+        nearest=outcome.nearest,
         source=str(outcome.source),
         valid_until=valid_until,
         monitored=decision.destination.mode is DestinationMode.MONITOR,

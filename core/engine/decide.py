@@ -37,6 +37,7 @@ from core.engine.failed_senders import without_failed
 from core.engine.filters import Screened, not_owned, screen
 from core.engine.graded_sender import RequestContext, context_of, grade_sender
 from core.engine.named_senders import OUTRANKED, FoundSender, NamedChoice, NoneFound, Screening, choose_named
+from core.engine.nearness import place_of
 from core.engine.ranking import Key, equal_but_for_trust, is_local, rank_key, rank_words
 from core.errors import ParkReason
 from core.moments import moment_text
@@ -83,8 +84,12 @@ def _smart_answer(
         return NoneFound(_park_reason(context, facts), _nobody(screening))
     key, best = ranked[0]
     words = f"it is the best of {len(ranked)}" if len(ranked) > 1 else "nothing else fits"
-    equals = tuple(each for other, each in ranked if equal_but_for_trust(key, other)) if facts.spread else ()
-    return FoundSender(best, Source.SMART, _smart_reason(best), words, equals)
+    wanted = facts.spread or facts.area_codes
+    equals = tuple(each for other, each in ranked if equal_but_for_trust(key, other)) if wanted else ()
+    nearest = facts.area_codes and len({place_of(each.graded.sender) for each in equals}) > 1
+    if not (facts.spread or nearest):
+        equals = ()
+    return FoundSender(best, Source.SMART, _smart_reason(best), words, equals, spread=facts.spread, nearest=nearest)
 
 
 def _outcome(answer: FoundSender | NoneFound) -> tuple[Chosen | NoSender, str]:
@@ -95,7 +100,18 @@ def _outcome(answer: FoundSender | NoneFound) -> tuple[Chosen | NoSender, str]:
     if pool:
         namer = "" if answer.source is Source.SMART else f", {words.removeprefix('it is ')}"
         words = f"recipients are spread over {len(pool)} equal senders{namer}"
-    return Chosen(graded.sender, answer.source, outward_grade(graded.grade), answer.reason, pool), words
+        if answer.nearest:
+            over = ", and are spread over several of these" if answer.spread else ""
+            words = f"of {len(pool)} equal senders recipients get one of their area code, else of their state{over}"
+    return Chosen(
+        graded.sender,
+        answer.source,
+        outward_grade(graded.grade),
+        answer.reason,
+        pool,
+        spread=answer.spread,
+        nearest=answer.nearest and bool(pool),
+    ), words
 
 
 def _pool(equals: Sequence[Screened]) -> tuple[PoolMember, ...]:
@@ -308,6 +324,8 @@ def _digest(decision: Decision) -> str:
         content += ([(ref.sender_id, ref.sender_type) for ref in request.failed],)
     if decision.pool:
         content += ([(m.sender.account_id, m.sender.sender_type, m.sender.sender_id, m.weight) for m in decision.pool],)
+    if isinstance(decision.outcome, Chosen) and decision.outcome.nearest:
+        content += (("nearest", decision.outcome.spread),)
     if any(request.content):
         content += (request.content,)
     return f"dec_{blake2b(msgspec.json.encode(content), digest_size=_DIGEST_BYTES).hexdigest()}"

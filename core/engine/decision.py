@@ -186,8 +186,8 @@ class Facts:
 
     `borrowed_from` names the accounts whose senders may be used beside the requester's own: the parent, where the
     sub-account may borrow. `defaults` is ordered nearest first: the sub-account's, then the account's.
-    `spread`: recipients of the smart choice are spread over the senders that are equal to the best. `evidence_away`: what
-    the receipts say of the senders could not be read.
+    `spread`: recipients of the smart choice are spread over the senders that are equal to the best. `area_codes`:
+    those to calling code 1 get the nearest of these senders (core/engine/nearness.py). `evidence_away`: what the receipts say of the senders could not be read.
     `destinations`: what was set for countries, nearest first, as `nearest_destination` takes it.
     """
 
@@ -195,6 +195,7 @@ class Facts:
     borrowed_from: frozenset[str] = frozenset()
     defaults: tuple[DefaultSender, ...] = ()
     spread: bool = False
+    area_codes: bool = False
     evidence_away: bool = False
     destinations: tuple[DestinationSetting, ...] = ()
 
@@ -248,6 +249,7 @@ class Chosen:
     `grade` is `compliant` or `altered`: the wire knows no third. A sender that the policy admits where the data says
     nothing counts as `compliant` here and carries the warning `RULE_UNKNOWN`; its candidate keeps the grade `unknown`.
     `pool` holds the equal senders over which recipients are spread, `sender` the first of them; empty: it sends to all.
+    `nearest`: of the pool the nearest sender of a recipient goes first, and without `spread` no draw decides.
     `alternates` are who would come after `sender`, the next one first.
     """
 
@@ -257,6 +259,8 @@ class Chosen:
     reason: Reason
     pool: tuple[PoolMember, ...] = ()
     alternates: tuple[Alternate, ...] = ()
+    spread: bool = True
+    nearest: bool = False
 
     def alternates_after(self, sender: Sender) -> tuple[Alternate, ...]:
         """Who would come after `sender`, which may be any of the pool; as many as after the first one."""

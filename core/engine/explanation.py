@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from core.engine.decision import Candidate, Chosen, Decision, NoSender, PoolMember, Reason, Request, Warn
+from core.engine.decision import Candidate, Chosen, Decision, NoSender, Reason, Request, Warn
 from core.engine.graded_sender import label
+from core.engine.nearness import NearestSender, nearness_words, place_of
 from core.engine.spread import pick_sender, tickets_of
 from core.moments import moment_text
 from core.sender import Sender, naming_fields
@@ -55,16 +55,23 @@ def explanation(decision: Decision) -> dict[str, object]:
         "alternates": [_sender(each.sender) | {"grade": each.grade.value} for each in decision.alternates],
         "candidates": [_candidate(candidate) for candidate in decision.candidates],
         **({"content": request.content._asdict()} if any(request.content) else {}),
-        **({"pool": _pool(decision.pool)} if decision.pool else {}),
+        **({"pool": _pool(decision.outcome)} if isinstance(decision.outcome, Chosen) and decision.pool else {}),
     }
 
 
 def for_recipient(decision: Decision, e164: str) -> Decision:
-    """The decision as one recipient meets it: where recipients are spread, with the sender that this one gets."""
+    """The decision as one recipient meets it: where they share several senders, with the one that it gets, and why."""
     outcome = decision.outcome
     if isinstance(outcome, NoSender) or not outcome.pool:
         return decision
-    sender = outcome.pool[pick_sender(e164, tickets_of(outcome.pool))].sender
+    tickets = tickets_of(outcome.pool)
+    if outcome.nearest:
+        places = [place_of(member.sender) for member in outcome.pool]
+        sender = outcome.pool[NearestSender(places, tickets, spread=outcome.spread).pick(e164)].sender
+        near = nearness_words(sender, e164) or "none is near this recipient"
+        decision = replace(decision, detail=f"{decision.detail}; {near}")
+    else:
+        sender = outcome.pool[pick_sender(e164, tickets)].sender
     return replace(decision, outcome=replace(outcome, sender=sender, alternates=outcome.alternates_after(sender)))
 
 
@@ -101,10 +108,18 @@ def _sender(sender: Sender) -> dict[str, str | None]:
     return naming_fields(sender.sender_id, sender.sender_type, sender.country)
 
 
-def _pool(pool: Sequence[PoolMember]) -> list[dict[str, object]]:
-    """The senders over which recipients are spread, each with its share of them."""
-    whole = sum(member.weight for member in pool)
-    return [_sender(member.sender) | {"share": round(member.weight / whole, 4)} for member in pool]
+def _pool(chosen: Chosen) -> list[dict[str, object]]:
+    """The senders that recipients share: each with its share, or, where the nearest goes first, with where it is."""
+    whole = sum(member.weight for member in chosen.pool)
+    documents: list[dict[str, object]] = []
+    for member in chosen.pool:
+        share = round(member.weight / whole, 4) if chosen.spread else None
+        document: dict[str, object] = {**_sender(member.sender), "share": share}
+        if chosen.nearest:
+            place = place_of(member.sender)
+            document |= {"area_code": place and place.area_code, "region": place and (place.region or None)}
+        documents.append(document)
+    return documents
 
 
 def _candidate(candidate: Candidate) -> dict[str, object]:

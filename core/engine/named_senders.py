@@ -70,6 +70,7 @@ class FoundSender:
     """The sender that a step of the decision order came to.
 
     `words` say why it is this one. `equals` are the senders over which recipients may be spread, this one among them.
+    `nearest`: or of which each recipient of calling code 1 gets the nearest.
     """
 
     screened: Screened
@@ -77,6 +78,8 @@ class FoundSender:
     reason: Reason
     words: str
     equals: tuple[Screened, ...] = ()
+    spread: bool = True
+    nearest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,17 @@ The result is the JSON of `core.contract.models.EnrichedMessage`, field by field
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 
-from core.cache.verdict import PoolSender, SenderVerdict
+from core.cache.verdict import SenderVerdict
 from core.content.segments import ONE_SEPTET, TextSize, plain_size, text_size
 from core.contract.decode import MOST_CHARACTERS, Message
 from core.encoding import SCHEMA_VERSION, encode_json
+from core.engine.nearness import NearestSender
 from core.engine.spread import pick_sender
 from core.sender import Product, TrafficClass
 
@@ -110,23 +111,27 @@ def _wanted(product: Product, traffic_class: TrafficClass, reply_expected: bool)
 
 
 class SpreadWriter:
-    """Writes the messages of one group whose recipients are spread over a pool: each with the sender of its recipient."""
+    """Writes the messages of one group whose recipients share a pool: each with the sender of its recipient."""
 
-    __slots__ = ("_tickets", "_writers")
+    __slots__ = ("_pick", "_writers")
 
-    def __init__(self, message: Message, country: str, pool: Sequence[PoolSender], assigned_at: str) -> None:
-        self._tickets = [member.ticket for member in pool]
+    def __init__(self, message: Message, country: str, verdict: SenderVerdict, assigned_at: str) -> None:
+        pool = verdict.pool
+        tickets = [member.ticket for member in pool]
+        self._pick: Callable[[str], int] = partial(pick_sender, tickets=tickets)
+        if verdict.nearest:
+            self._pick = NearestSender([member.place for member in pool], tickets, spread=verdict.spread).pick
         self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
 
     def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
         """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""
-        return self._writers[pick_sender(e164, self._tickets)].write(message_id, e164, body, tail, dispatch_id)
+        return self._writers[self._pick(e164)].write(message_id, e164, body, tail, dispatch_id)
 
 
 def writer_of(message: Message, country: str, verdict: SenderVerdict, assigned_at: str) -> Writer | SpreadWriter:
     """What writes the messages of a group; `message` is one of them."""
     if verdict.pool:
-        return SpreadWriter(message, country, verdict.pool, assigned_at)
+        return SpreadWriter(message, country, verdict, assigned_at)
     return Writer(message, country, bytes(verdict.shared), assigned_at)
 
 

@@ -73,7 +73,7 @@ class Utc(TypeDecorator[datetime]):
 class AccountColumns(TypedColumns):
     """An account or sub-account. `user_id` is its number in the HTTP API; both kinds draw from one sequence.
 
-    `spread` NULL: as the account above, or off.
+    `spread`, `area_codes` NULL: as the account above, or off.
     """
 
     user_id: Named[int] = Column(_SERIAL, primary_key=True)
@@ -84,6 +84,7 @@ class AccountColumns(TypedColumns):
     status: Named[str] = Column(String(16))
     created_at: Named[datetime] = Column(Utc)
     spread: Named[bool | None]
+    area_codes: Named[bool | None]
 
 
 ACCOUNTS = Table("accounts", METADATA, AccountColumns, sqlite_autoincrement=True)

@@ -43,6 +43,7 @@ LINES: Mapping[tuple[str, ...], Sequence[Sequence[str]]] = {
     ("accounts", "key", "add"): [(HOSTILE, "--name", HOSTILE), (HOSTILE * 2,)],
     ("accounts", "key", "rotate"): [(HOSTILE, "--key", "1", "--overlap", "1"), (HOSTILE, "--key", "99")],
     ("accounts", "key", "revoke"): [(HOSTILE, "--key", "1"), (HOSTILE, "--key", "99")],
+    ("area-codes",): [ACCOUNT, ("on", *ACCOUNT)],
     ("campaign", "preview"): [(*ACCOUNT, "--body", HOSTILE, "--file", "{csv}"), (*ACCOUNT, "--file", HOSTILE)],
     ("campaign", "send"): [(*ACCOUNT, "--body", HOSTILE, "--campaign-id", HOSTILE, "--file", "{csv}")],
     ("campaign", "status"): [(HOSTILE,), (HOSTILE * 2,), ("two",)],

@@ -14,7 +14,7 @@ from core.defaults.default_senders import DefaultSenders
 from core.defaults.strategies import Strategy
 from core.engine.decision import Facts, Policy, Request
 from core.errors import NotFoundError
-from core.sender import Product, Sender, SenderType
+from core.sender import Product, Registration, RegistrationStatus, Sender, SenderType
 from core.store import Store
 from tests.support.accounts import message, open_store, seed
 from tests.support.cli_runner import Cli
@@ -57,6 +57,20 @@ def test_it_is_off_until_it_is_switched_on_and_inherited_by_sub_accounts(empty_s
     assert (facts(store, "acme", "shop").spread, switches.get("shop").account) == (False, None)
 
 
+def test_it_keeps_the_switch_of_area_codes_as_that_of_the_spread(empty_store: Store) -> None:
+    store = empty_store
+    Accounts(store).add("shop", parent="acme")
+    switches = SpreadSwitches(store)
+    assert (switches.area_codes("acme"), facts(store, "acme").area_codes) == (None, False)
+    switches.set_area_codes("acme", True)
+    assert (facts(store, "acme").area_codes, facts(store, "acme", "shop").area_codes) == (True, True)
+    assert facts(store, "acme").spread is False
+    switches.set_area_codes("shop", False)
+    assert facts(store, "acme", "shop").area_codes is False
+    with pytest.raises(NotFoundError):
+        switches.set_area_codes("nobody", True)
+
+
 def test_it_spreads_one_default_and_keeps_that_when_its_senders_change(empty_store: Store) -> None:
     store = empty_store
     add_equal_senders(store, "acme")
@@ -97,3 +111,22 @@ def test_it_gives_each_recipient_the_sender_that_explain_names(deployment: Deplo
         explained = cli.done("explain", "--account", account_id, "--to", to)
         assert {explained["sender"]["sender_id"]} == came[to]
         assert "spread over 4 equal senders" in explained["sentence"]
+
+
+def test_it_gives_each_recipient_the_sender_of_its_area_code(deployment: Deployment, store: Store) -> None:
+    account_id = f"near-{deployment.stem}"
+    Accounts(store).add(account_id)
+    senders = ("+12125550001", "+12135550002")
+    approved = (Registration("US", RegistrationStatus.APPROVED),)
+    for sender_id in senders:
+        Senders(store).add(Sender(account_id, sender_id, SenderType.TEN_DLC, "US", registrations=approved))
+    cli = Cli(deployment.environment)
+    assert cli.done("area-codes", "on", "--account", account_id) == {"account_id": account_id, "area_codes": True}
+    expected = {"+12125550100": senders[0], "+19175550100": senders[0], "+14155550100": senders[1]}
+    push(deployment, [message(to, account_id=account_id) for to in expected])
+    came = {document["to"]: document["sender_id"] for document in dispatched(deployment, len(expected))}
+    assert came == expected
+    for to, sender_id in expected.items():
+        explained = cli.done("explain", "--account", account_id, "--to", to)
+        assert explained["sender"]["sender_id"] == sender_id
+    assert "it is of the recipient's California" in explained["sentence"]

@@ -47,6 +47,10 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         "Answer HTTP: ClickSend's Smart Assign endpoints under /v3, ours under /v1, the documentation at /docs.",
         "worker.cli.roles.api:api",
     ),
+    "area-codes": Lazy(
+        "Give recipients of +1 an equal sender of their area code, else of their state; without on, off or inherit: show it.",
+        "worker.cli.area_codes:area_codes",
+    ),
     "campaign": Section(
         "Campaigns: one text to any number of recipients.",
         {
