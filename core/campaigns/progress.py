@@ -21,6 +21,13 @@ def progress_key(stem: str, account_id: str, campaign_id: str) -> str:
     return f"{stem}:campaign:{len(account_id)}:{account_id}:{campaign_id}"
 
 
+def campaign_id_of(key: str) -> str:
+    """The campaign whose progress is kept under a key that `progress_key` made."""
+    rest = key.partition(":campaign:")[2]
+    length, _, ids = rest.partition(":")
+    return ids[int(length) + 1 :]
+
+
 def campaign_accounts_key(prefix: str, campaign_id: str) -> str:
     """The Redis set of the accounts that have a campaign of this id."""
     return f"{prefix}:campaign-accounts:{campaign_id}"

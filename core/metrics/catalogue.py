@@ -194,7 +194,19 @@ REDIS_EVICTS = _gauge(
     "redis_evicts", "1 where the broker's Redis may drop keys when its memory is full, else 0. Redis alone.", _OBSERVERS
 )
 
-# ---- rules, defaults ----
+# ---- campaigns, rules, defaults ----
+
+CAMPAIGNS_IN_FLIGHT = _gauge(
+    "campaigns_in_flight",
+    "Campaigns of which a batch was settled within the last day, and that are not complete, or whose end is not known.",
+    _OBSERVERS,
+)
+CAMPAIGN_SETTLED = _gauge(
+    "campaign_settled_ratio",
+    "How much of a campaign in flight is settled, from 0 to 1; of the 20 that were last at it, by the campaign's id.",
+    _OBSERVERS,
+    {"campaign": ()},
+)
 
 RULES_INFO = _gauge(
     "rules_info", "1, with the version of the country rules in use as its label.", _OBSERVERS, {"version": ()}

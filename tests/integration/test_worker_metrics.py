@@ -34,7 +34,7 @@ def campaign() -> list[object]:
             "campaign_id": f"c-{stem}",
             "batch_id": f"b-{number}",
             "body": "Sale!",
-            "total_batches": BATCHES,
+            "total_batches": BATCHES + 1,
             "recipients": [{"to": f"+61491{number}{n:05d}"} for n in range(RECIPIENTS)],
         }
         for number in range(BATCHES)
@@ -58,6 +58,8 @@ def test_the_figures_agree_with_what_became_of_every_message(pair: str, make_dep
         figures.until(lambda now: now.by("documents_waiting", "queue").get("dispatch") == 2501)
         assert_agrees(figures, [dict(each) for each in all_dispatched(deployment)])
         figures.until(lambda now: now.health("readyz")["status"] == 200)
+        assert list(figures.by("campaign_settled_ratio", "campaign").values()) == [BATCHES / (BATCHES + 1)]
+        assert figures.total("campaigns_in_flight") == 1
         assert figures.health() == {"status": 200, "ok": True, "reasons": []}
         assert_catalogued(figures, on_redis=deployment.on_redis)
 

@@ -107,6 +107,11 @@ class Keys:
         return f"{self.prefix}:intake"
 
     @property
+    def in_flight(self) -> str:
+        """Sorted set: the progress keys of campaigns that are not complete, by when a batch of theirs was settled last."""
+        return f"{self.prefix}:campaigns-in-flight"
+
+    @property
     def arrivals_stem(self) -> str:
         """What the keys of the looks at queues begin with; a queue's name follows. List: how many had come, and when."""
         return f"{self.prefix}:arrivals:"

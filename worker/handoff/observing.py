@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 import redis
 
+from core.campaigns.progress import campaign_id_of
 from worker.handoff.script_headers import ObservedQueue, ObserveHeader
 from worker.handoff.scripts import Scripts
 from worker.settings import Settings
@@ -41,12 +42,15 @@ class QueueLook(NamedTuple):
 class Looked:
     """What one look found. Queues by their names in the settings, without `_queue`.
 
+    `campaigns` counts those in flight; `shares` are how much of some of them is settled, from 0 to 1, by the campaign's id.
     `claims_open` and `claims_overdue` are None on RabbitMQ; `in_hand`, deliveries that this worker holds, is None on Redis.
     """
 
     queues: Mapping[str, QueueLook]
     outbox: int
     in_hand: int | None = None
+    campaigns: int = 0
+    shares: Mapping[str, float] = field(default_factory=dict)
     claims_open: int | None = None
     claims_overdue: int | None = None
 
@@ -67,12 +71,20 @@ class Looks:
         """Look at queues; one that is several lists is as old as the oldest of them."""
         queues = [queue for group in groups.values() for queue in group]
         answer: list[Any] = self._scripts.run(ObserveHeader(queues))
-        *found, claims_open, overdue, outbox = answer
+        *found, claims_open, overdue, outbox, in_flight, campaigns = answer
         each = iter(found)
         looks = {name: _together([next(each) for _ in group]) for name, group in groups.items()}
-        if not claims:
-            return Looked(looks, outbox)
-        return Looked(looks, outbox, claims_open=claims_open, claims_overdue=overdue)
+        seen = Looked(looks, outbox, campaigns=in_flight, shares=_shares(campaigns))
+        return replace(seen, claims_open=claims_open, claims_overdue=overdue) if claims else seen
+
+
+def _shares(campaigns: Sequence[Sequence[Any]]) -> dict[str, float]:
+    """Of two accounts' campaigns of one id, the one that was last at it; those whose end is not known are left out."""
+    shares: dict[str, float] = {}
+    for key, batches, total in campaigns:
+        if total:
+            shares.setdefault(campaign_id_of(key.decode()), min(1.0, batches / total))
+    return shares
 
 
 def _together(found: Sequence[Sequence[int]]) -> QueueLook:

@@ -88,6 +88,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "EVENT_OUTBOX": keys.event_outbox,
         "GAVE_WAY": keys.gave_way,
         "INTAKE": keys.intake,
+        "IN_FLIGHT": keys.in_flight,
         "NOT_COUNTED_STEM": keys.not_counted_stem,
         "OUTBOX": keys.outbox,
         "RESERVED": keys.reserved,

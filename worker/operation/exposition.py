@@ -94,6 +94,9 @@ def _queue_values(looked: Looked) -> Iterator[Value]:
         if queue.oldest_s is not None:
             yield known.OLDEST_AGE, queue.oldest_s, (name,)
     yield known.OUTBOX, looked.outbox, ()
+    yield known.CAMPAIGNS_IN_FLIGHT, looked.campaigns, ()
+    for campaign, share in looked.shares.items():
+        yield known.CAMPAIGN_SETTLED, share, (campaign,)
     if looked.in_hand is not None:
         yield known.DOCUMENTS_IN_HAND, looked.in_hand, ()
     if looked.claims_open is not None and looked.claims_overdue is not None:

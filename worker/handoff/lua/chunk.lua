@@ -88,14 +88,14 @@ local batches = redis.call('HINCRBY', progress, 'batches', 1)
 -- Who does not know the total beforehand tells it with the last batch, which others may settle after.
 local total = header.total_batches or tonumber(redis.call('HGET', progress, 'total_batches') or '')
 if batches % 64 == 1 or batches == total then redis.call('EXPIRE', progress, PROGRESS_TTL_S) end
-if not total then
-  redis.call('HSET', progress, 'updated_at', header.at)
+redis.call('HSET', progress, 'updated_at', header.at)
+if total then redis.call('HSET', progress, 'total_batches', total) end
+if not total or batches < total then
+  redis.call('ZADD', IN_FLIGHT, now_ms(), progress)
   return answer(1, dispatched, duplicates)
 end
-redis.call('HSET', progress, 'updated_at', header.at, 'total_batches', total)
-if batches < total or redis.call('HSETNX', progress, 'completed_at', header.at) == 0 then
-  return answer(1, dispatched, duplicates)
-end
+redis.call('ZREM', IN_FLIGHT, progress)
+if redis.call('HSETNX', progress, 'completed_at', header.at) == 0 then return answer(1, dispatched, duplicates) end
 
 local event = {
   schema = 1,

@@ -6,7 +6,7 @@
 --         documents we took; `filled`, how many we put there; `dispatched`, the same, and the hand-off counts them; nothing:
 --         its age is not asked for; lines, line_stem, where documents wait that were parted from it; added, how many more those are since whoever asks said so last.
 -- Returns {length, age in ms, -1: not asked for} of each queue, then claims, claims past their deadline, parked records that
--- wait for SQL.
+-- wait for SQL, campaigns in flight, and key, settled batches and all batches of those that were last at it.
 local header, now = cjson.decode(ARGV[1]), now_ms()
 local MOST_LOOKS = 256
 local LEAST_MS = 900
@@ -84,4 +84,18 @@ end
 answer[#answer + 1] = redis.call('ZCARD', CLAIMS)
 answer[#answer + 1] = redis.call('ZCOUNT', CLAIMS, '-inf', now)
 answer[#answer + 1] = redis.call('HLEN', OUTBOX)
+
+-- Of campaigns that nobody has gone on with for a day, none will.
+local DAY_MS = 86400000
+local MOST_KEPT = 1000
+local MOST_TOLD = 20
+redis.call('ZREMRANGEBYSCORE', IN_FLIGHT, '-inf', now - DAY_MS)
+redis.call('ZREMRANGEBYRANK', IN_FLIGHT, 0, -1 - MOST_KEPT)
+answer[#answer + 1] = redis.call('ZCARD', IN_FLIGHT)
+local campaigns = {}
+for _, key in ipairs(redis.call('ZREVRANGE', IN_FLIGHT, 0, MOST_TOLD - 1)) do
+  local counts = redis.call('HMGET', key, 'batches', 'total_batches')
+  campaigns[#campaigns + 1] = {key, tonumber(counts[1] or '0'), tonumber(counts[2] or '0')}
+end
+answer[#answer + 1] = campaigns
 return answer

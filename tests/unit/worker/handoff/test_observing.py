@@ -136,3 +136,19 @@ def test_of_other_queues_it_knows_the_length_alone(world: World) -> None:
     looked = world.looks.look({"parked": [ObservedQueue(name="p", length=4)]}, claims=False)
     assert looked.queues == {"parked": QueueLook(4, None)}
     assert (looked.claims_open, looked.outbox) == (None, 0)
+
+
+def test_of_campaigns_it_tells_how_many_are_in_flight_and_how_much_of_some_is_settled(world: World) -> None:
+    """Of two accounts' campaigns of one id the one that was last at it; of a day ago, none."""
+    now_ms = 2_000_000_000
+    world.client.set("test-clock", now_ms)
+    for at, (account_id, campaign_id, batches, total) in enumerate(
+        [("a", "c:1", 1, 4), ("b:c", "c:1", 3, 4), ("a", "open", 2, None), ("a", "late", 9, 8)]
+    ):
+        key = KEYS.progress(account_id, campaign_id)
+        counts = {"batches": batches} if total is None else {"batches": batches, "total_batches": total}
+        world.client.hset(key, mapping=counts)
+        world.client.zadd(KEYS.in_flight, {key: now_ms - 1000 + at})
+    world.client.zadd(KEYS.in_flight, {KEYS.progress("a", "forgotten"): now_ms - 86_400_000})
+    looked = world.looks.look({}, claims=True)
+    assert (looked.campaigns, looked.shares) == (4, {"late": 1.0, "c:1": 0.75})
