@@ -11,10 +11,8 @@ for one due time the workers work on one (`is_worked_on`). So none is missed, an
 
 from __future__ import annotations
 
-import socket
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -25,11 +23,9 @@ from redis.lock import Lock
 
 from core.process.lasting import Attempts
 from core.process.log_events import LogEvent
-from core.process.private_files import make_private_folder
 from core.process.redis_clients import PROBING, open_redis
 from worker.celery_setup.schedule import DueTask
 from worker.configuration import configured
-from worker.embedded.places import private_folder
 from worker.handoff.keys import Keys
 from worker.settings import Settings
 
@@ -39,8 +35,6 @@ log = structlog.get_logger(__name__)
 ASKS_A_TERM = 3
 #: How long a due time is remembered: longer than any task waits for its worker.
 REMEMBERED_S = 2 * 86_400
-#: Under DATA_DIR; a file for each host, written at each tick that Redis and the broker let come to its end.
-ALIVE_FOLDER = "scheduler"
 #: What was due earlier than this is not looked for: each task is enqueued for its last due time alone.
 LOOK_BACK = timedelta(days=2)
 
@@ -102,12 +96,6 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         self.install_default_entries(self.schedule)
 
     @cached_property
-    def _alive(self) -> Path:
-        folder = private_folder(configured().settings.data_dir) / ALIVE_FOLDER
-        make_private_folder(folder)
-        return folder / f"alive-{socket.gethostname()}"
-
-    @cached_property
     def turns(self) -> Turns:
         """Whose turn it is."""
         settings, urls = configured()
@@ -130,7 +118,6 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]  # celery is untyped
         pause = configured().settings.scheduler_lease_s / ASKS_A_TERM
         if self.turns.take():
             pause = min(pause, *(self._attend_to(entry) for entry in self.schedule.values()))
-        self._alive.touch(mode=0o600)
         return pause
 
     def _attend_to(self, entry: Any) -> float:
