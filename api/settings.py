@@ -32,6 +32,7 @@ class ApiSettings(FromEnvironment):
     campaign_ingress_queue: str = "smart-assign.ingress.campaigns"
     messages_queue: str = "smart-assign.messages"
     campaigns_queue: str = "smart-assign.campaigns"
+    resend_queue: str = "smart-assign.resend"
 
     key_prefix: str = "smart-assign"
 
@@ -87,7 +88,15 @@ class ApiSettings(FromEnvironment):
     @property
     def lanes(self) -> frozenset[str]:
         """The queues that a parked document may go back to."""
-        return frozenset({self.ingress_queue, self.campaign_ingress_queue, self.messages_queue, self.campaigns_queue})
+        return frozenset(
+            {
+                self.ingress_queue,
+                self.campaign_ingress_queue,
+                self.messages_queue,
+                self.campaigns_queue,
+                self.resend_queue,
+            }
+        )
 
     @property
     def broker_is_redis(self) -> bool:

@@ -33,6 +33,7 @@ MEANINGS: Mapping[str, str] = {
     "campaign_ingress_queue": "in: one campaign batch a document, plain JSON",
     "messages_queue": "in: Celery tasks `message.assign`",
     "campaigns_queue": "in: Celery tasks `campaign.assign`",
+    "resend_queue": "in: messages whose sender failed at the carrier, plain JSON",
     "work_queue": "internal: tasks that work on claimed messages",
     "campaign_work_queue": "internal, Redis only: tasks that work on claimed campaign batches",
     "dispatch_queue": "out: enriched messages",

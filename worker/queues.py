@@ -17,6 +17,7 @@ def our_queues(settings: Settings) -> tuple[str, ...]:
         settings.campaign_ingress_queue,
         settings.messages_queue,
         settings.campaigns_queue,
+        settings.resend_queue,
         settings.work_queue,
         settings.dispatch_queue,
         settings.parked_queue,

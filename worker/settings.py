@@ -35,6 +35,7 @@ class Settings(FromEnvironment):
     campaign_ingress_queue: str = "smart-assign.ingress.campaigns"
     messages_queue: str = "smart-assign.messages"
     campaigns_queue: str = "smart-assign.campaigns"
+    resend_queue: str = "smart-assign.resend"
     work_queue: str = "smart-assign.work"
     campaign_work_queue: str = "smart-assign.work.campaigns"
     dispatch_queue: str = "smart-assign.dispatch"
@@ -47,6 +48,7 @@ class Settings(FromEnvironment):
     altered_senders: AlteredSenders = AlteredSenders.ALLOW
     unknown_rule: UnknownRule = UnknownRule.LOCAL
     default_destination: DestinationMode = DestinationMode.ALLOW
+    resend_attempts: int = Field(3, ge=1, le=100, description="dispatches of one message in all, resends included")
     alternates: int = Field(2, ge=0, le=10, description="the next senders that every enriched message names")
 
     allow_callbacks_to: str = Field(

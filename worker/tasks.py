@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack
 from uuid import UUID
 
@@ -100,13 +100,15 @@ def assign_claim(
     redelivered: Sequence[int] = (),
     *,
     refused: Sequence[tuple[str, str]] = (),
+    resends: bool = False,
 ) -> Counts:
     """Assign the documents of a claim; on RabbitMQ they come along, one character a byte.
 
     `exhausted` counts deliveries that were too many; `redelivered` are the places of what was delivered before;
-    `refused` names field and reason of each document where none of them can be opened.
+    `refused` names field and reason of each document where none of them can be opened; `resends`: they are resends.
     """
-    return _worked_on(runtime().broker.messages, _work(work_id, documents, exhausted, redelivered, refused))
+    work = replace(_work(work_id, documents, exhausted, redelivered, refused), resends=resends)
+    return _worked_on(runtime().broker.messages, work)
 
 
 @register(name=BATCH_TASK, base=WorkTask)

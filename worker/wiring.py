@@ -21,6 +21,7 @@ from core.campaigns.progress import Progress
 from core.defaults.at_risk import AtRisk
 from core.defaults.risk_warnings import DefaultWarnings
 from core.messages.assigner import Assigner
+from core.messages.resending import Resender
 from core.moments import utc_now
 from core.process.redis_clients import open_redis, working
 from core.process.silence import Silence
@@ -76,10 +77,10 @@ class Runtime:
         return Store(engine, self.epochs, evidence=RedisEvidence(self.cache_redis, settings.key_prefix))
 
     @cached_property
-    def assigner(self) -> Assigner:
-        """What gives messages their senders."""
+    def decisions(self) -> DecisionCache:
+        """Decisions, cached."""
         settings = self.settings
-        decisions = DecisionCache(
+        return DecisionCache(
             self.store,
             self.cache_redis,
             settings.policy,
@@ -87,13 +88,28 @@ class Runtime:
             size=settings.decision_cache_size,
             most_a_day=settings.decisions_a_day,
         )
-        first_edition = FirstEdition(self.broker.progress_redis, settings)
+
+    @cached_property
+    def assigner(self) -> Assigner:
+        """What gives messages their senders."""
+        first_edition = FirstEdition(self.broker.progress_redis, self.settings)
         return Assigner(
-            decisions,
-            max_bytes=settings.document_max_bytes,
+            self.decisions,
+            max_bytes=self.settings.document_max_bytes,
             clock=self.clock,
             beside_first_edition=first_edition.may_be_about,
-            content_countries=decisions.content_countries,
+            content_countries=self.decisions.content_countries,
+        )
+
+    @cached_property
+    def resender(self) -> Resender:
+        """What decides again for messages whose sender failed."""
+        return Resender(
+            self.decisions,
+            max_bytes=self.settings.document_max_bytes,
+            attempts=self.settings.resend_attempts,
+            clock=self.clock,
+            content_countries=self.decisions.content_countries,
         )
 
     @cached_property

@@ -272,6 +272,8 @@ class ProgressOut(BaseModel):
     batches: int
     total_batches: int | None
     complete: bool
+    resent: int = Field(description="recipients that were dispatched once more, by another sender; counted apart")
+    resend_parked: int = Field(description="resends that were parked")
 
 
 class ListedCampaign(ProgressOut):

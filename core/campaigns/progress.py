@@ -61,7 +61,8 @@ class NotCountedError(NotFoundError):
 class CampaignProgress:
     """Counts of one campaign's recipients: each was dispatched, parked, or dropped as a duplicate.
 
-    `started_at` and `updated_at` are when its first and its latest batch were settled.
+    `resent` counts recipients that were dispatched once more, by another sender, and `resend_parked` resends that were parked;
+    the other counts know nothing of resends. `started_at` and `updated_at` are when its first and its latest batch were settled.
     """
 
     account_id: str
@@ -72,6 +73,8 @@ class CampaignProgress:
     batches: int = 0
     total_batches: int | None = None
     complete: bool = False
+    resent: int = 0
+    resend_parked: int = 0
     started_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -96,6 +99,8 @@ class CampaignProgress:
             "batches",
             "total_batches",
             "complete",
+            "resent",
+            "resend_parked",
         )
         values = asdict(self) | {"received": self.received}
         return {name: values[name] for name in names}
@@ -210,5 +215,7 @@ def _read(account_id: str, campaign_id: str, found: Mapping[str, str]) -> Campai
         batches=number("batches"),
         total_batches=number("total_batches") or None,
         complete="completed_at" in found,
+        resent=number("resent"),
+        resend_parked=number("resend_parked"),
         **times,
     )

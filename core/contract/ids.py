@@ -37,8 +37,11 @@ def known_ids(document: object) -> dict[str, str]:
     """The ids of a document that are texts of a sane length, for a notice about a document that was refused."""
     if not isinstance(document, dict):
         return {}
-    found = {name: document.get(name) for name in ID_FIELDS}
-    return {name: value for name, value in found.items() if isinstance(value, str) and 0 < len(value) <= 64}
+    values = {name: document.get(name) for name in ID_FIELDS}
+    found = {name: value for name, value in values.items() if isinstance(value, str) and 0 < len(value) <= 64}
+    if found or not isinstance(document.get("message"), dict):
+        return found
+    return known_ids(document["message"] | {"message": None})  # that of a resend
 
 
 def ids_in(document: bytes) -> dict[str, str]:

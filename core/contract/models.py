@@ -49,7 +49,8 @@ def _country(text: str) -> str:
     return "GB" if code == "UK" else code
 
 
-def _field_error(field: str, reason: str) -> PydanticCustomError:
+def field_error(field: str, reason: str) -> PydanticCustomError:
+    """An error of a whole document that names one of its fields."""
     return PydanticCustomError("field", "{reason}", {"field": field, "reason": reason})
 
 
@@ -75,7 +76,7 @@ TrafficField = Annotated[TrafficClass, _default_for_null(TrafficClass, TrafficCl
 FlagField = Annotated[StrictBool, _default_for_null(bool, False)]
 
 
-def _without_empty(model: type[BaseModel], document: Any) -> Any:
+def without_empty(model: type[BaseModel], document: Any) -> Any:
     """`document` with null for every optional field that is "", as PHP and forms write what was left out."""
     if not isinstance(document, dict) or "" not in document.values():
         return document
@@ -84,7 +85,7 @@ def _without_empty(model: type[BaseModel], document: Any) -> Any:
     return {name: None if value == "" and name in optional else value for name, value in document.items()}
 
 
-def _allow_empty(schema: dict[str, Any]) -> None:
+def allow_empty(schema: dict[str, Any]) -> None:
     """Say in a JSON schema that "" counts as null in an optional field."""
     for name in schema["properties"].keys() - set(schema["required"]):
         schema["properties"][name].setdefault("anyOf", []).append({"const": ""})
@@ -92,7 +93,7 @@ def _allow_empty(schema: dict[str, Any]) -> None:
 
 def _tell_in_schema(schema: dict[str, Any]) -> None:
     """Say in a JSON schema what the validators of `MessageFields` ask."""
-    _allow_empty(schema)
+    allow_empty(schema)
     schema["properties"]["from"] = {"type": ["string", "null"], "description": "alias of sender_id"}
     schema["if"] = {"properties": {"product": {"const": "MMS"}}, "required": ["product"]}
     schema["then"] = {
@@ -122,19 +123,19 @@ class MessageFields(BaseModel):
     @classmethod
     def _read_alias(cls, document: Any) -> Any:
         if not isinstance(document, dict) or "from" not in document:
-            return _without_empty(cls, document)
+            return without_empty(cls, document)
         rest = dict(document)
         alias = rest.pop("from")
         if rest.get("sender_id") in (None, "", alias):
             rest["sender_id"] = alias
         elif alias not in (None, ""):
-            raise _field_error("from", "must not differ from sender_id, whose alias it is")
-        return _without_empty(cls, rest)
+            raise field_error("from", "must not differ from sender_id, whose alias it is")
+        return without_empty(cls, rest)
 
     @model_validator(mode="after")
     def _media_for_mms(self) -> MessageFields:
         if self.product is Product.MMS and not self.media_urls:
-            raise _field_error("media_urls", "must hold at least one URL where product is MMS")
+            raise field_error("media_urls", "must hold at least one URL where product is MMS")
         return self
 
 
@@ -156,7 +157,7 @@ class OutgoingMessage(_Shared):
 class BatchRecipient(BaseModel):
     """One recipient of a campaign batch; what it leaves out, the batch gives."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_allow_empty)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=allow_empty)
 
     to: StrictStr
     message_id: Identifier | None = None
@@ -167,13 +168,13 @@ class BatchRecipient(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_empty(cls, document: Any) -> Any:
-        return _without_empty(cls, document)
+        return without_empty(cls, document)
 
 
 class BatchSender(BaseModel):
     """The sender that a batch names for one recipient country."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=_allow_empty)
+    model_config = ConfigDict(extra="allow", frozen=True, json_schema_extra=allow_empty)
 
     recipient_country_code: CountryHint
     sender_type: SenderType
@@ -183,7 +184,7 @@ class BatchSender(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_empty(cls, document: Any) -> Any:
-        return _without_empty(cls, document)
+        return without_empty(cls, document)
 
 
 class CampaignBatch(_Shared):
@@ -303,7 +304,7 @@ def validated(model: type[_Model], document: object) -> _Model:
 
 def _as_field_error(detail: ErrorDetails) -> FieldError:
     if detail["type"] == "field":
-        return FieldError(detail["ctx"]["field"], detail["msg"])
+        return FieldError(_path((*detail["loc"], detail["ctx"]["field"])), detail["msg"])
     return FieldError(_path(detail["loc"]), detail["msg"].removeprefix("Value error, "))
 
 

@@ -48,6 +48,7 @@ class Outcome:
     `payloads`, `marks`, `dispatch_ids` and `indexes` run side by side: the enriched JSON, the bytes by which a repeat is
     known (worker/handoff/lua/_hand_off.lua), the dispatch id in ASCII, and the place in the batch. `deferred` are the places of documents that wait
     until SQL can be read again. `monitored` counts the messages to countries that their accounts monitor.
+    `campaigns`, of resends alone, runs beside `payloads`: account and campaign of those that belong to one.
     """
 
     payloads: list[bytes] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Outcome:
     parked: list[Parked] = field(default_factory=list)
     deferred: list[int] = field(default_factory=list)
     monitored: Counter[Route] = field(default_factory=Counter)
+    campaigns: list[tuple[str, str] | None] = field(default_factory=list)
 
 
 class Verdicts(Protocol):

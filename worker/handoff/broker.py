@@ -11,6 +11,7 @@ import redis
 
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import Assigner
+from core.messages.resending import Resender
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.access import BrokerAccess
@@ -27,7 +28,8 @@ class PoolWork:
     """What the intake gave to the worker's own pool: a claim, named by its id, or deliveries of RabbitMQ, which come along.
 
     `exhausted` counts the deliveries that were too many; `redelivered` are the places of documents that the broker has
-    delivered before; `refused` says of each document why it cannot be opened, where that is so of all of them.
+    delivered before; `refused` says of each document why it cannot be opened, where that is so of all of them. `resends`: the
+    deliveries are of the resend queue; the id of a claim says so itself.
     """
 
     id: str
@@ -35,6 +37,7 @@ class PoolWork:
     exhausted: int = 0
     redelivered: Sequence[int] = ()
     refused: Sequence[FieldError] = ()
+    resends: bool = False
 
 
 class LaneWork(Protocol):
@@ -84,6 +87,10 @@ class Shared(Protocol):
     @property
     def assigner(self) -> Assigner:
         """What gives messages their senders."""
+
+    @property
+    def resender(self) -> Resender:
+        """What decides again for messages whose sender failed."""
 
 
 class Broker(BrokerAccess, Protocol):

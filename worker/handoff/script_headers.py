@@ -146,12 +146,24 @@ class RecoverHeader(ScriptHeader):
     tasks: Mapping[str, TaskTemplate]
 
 
+class ResendCounts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which messages are resends of campaigns: keys of progress, and the place from 1 in them of each message; 0: of none.
+
+    `parked` says how many resends of a campaign were parked, by its key.
+    """
+
+    keys: Sequence[str] = ()
+    of: Sequence[int] = ()
+    parked: Mapping[str, int] = {}
+
+
 class RememberHeader(ScriptHeader):
-    """Second marks, where there are any."""
+    """Second marks, where there are any, and what is to be counted for campaigns in the same step."""
 
     script = "remember"
     second_marks: int = 0
     flags: str | None = None
+    resends: ResendCounts | None = None
 
 
 class ReserveHeader(ScriptHeader):
@@ -180,6 +192,7 @@ class SettleHeader(ScriptHeader, kw_only=True):
     claim_id: str | None = None
     task_mark: str | None = None
     deferred_id: str | None = None
+    resends: ResendCounts | None = None
 
 
 class SplitHeader(ScriptHeader):

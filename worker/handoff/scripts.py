@@ -100,6 +100,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "INGRESS_QUEUE": settings.ingress_queue,
         "MESSAGES_QUEUE": settings.messages_queue,
         "PARKED_QUEUE": settings.parked_queue,
+        "RESEND_QUEUE": settings.resend_queue,
         "WORK_QUEUE": settings.work_queue,
         "CAMPAIGNS_A_DAY": settings.campaigns_a_day,
         "DEADLINE_MS": int(settings.claim_deadline_s * 1000),

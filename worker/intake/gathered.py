@@ -21,6 +21,8 @@ class Gathered:
     size: int = 0
     exhausted: int = 0
     refused: list[FieldError] = field(default_factory=list)
+    #: Whether they came on the resend queue.
+    resends: bool = False
     #: Whether work on them was begun before: the marks that it reserved are theirs.
     begun: bool = False
     #: When the first of them came, in Unix time.
@@ -38,8 +40,10 @@ class Gathered:
         return [place for place, delivery in enumerate(self.deliveries) if self.begun or delivery.came_before]
 
 
-def alone(acks: Acks, came: tuple[bytes, Delivery], before: int, settings: Settings) -> Gathered:
+def alone(
+    acks: Acks, came: tuple[bytes, Delivery], before: int, settings: Settings, *, resends: bool = False
+) -> Gathered:
     """One delivery, to be worked on apart from others; parked where it came too often."""
     document, delivery = came
     exhausted = max(0, before + 1 - 2 * settings.claim_attempts)
-    return Gathered(acks, [document], [delivery], exhausted=exhausted)
+    return Gathered(acks, [document], [delivery], exhausted=exhausted, resends=resends)

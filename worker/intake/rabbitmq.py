@@ -71,8 +71,9 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         super().__init__(parent, **options)
         # Celery ends the worker by them; a new connection mends them.
         parent.connection_errors = (*parent.connection_errors, *CHANNEL_LOST)
-        self._gathered: Gathered | None = None
-        self._refused: Gathered | None = None
+        # By whether they are resends.
+        self._gathered: dict[bool, Gathered] = {}
+        self._refused: dict[bool, Gathered] = {}
         self._consumers: list[Any] = []
         self._acks: list[Acks] = []
         self._timer: Any = None
@@ -104,6 +105,11 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
                 _messages_in_hand(settings, children),
                 (settings.ingress_queue, settings.messages_queue),
                 self._on_message,
+            ),
+            (
+                _messages_in_hand(settings, children),
+                (settings.resend_queue,),
+                partial(self._on_message, resends=True),
             ),
             # A campaign batch keeps a child busy for long: one child is left for single messages, where there are two.
             (
@@ -164,18 +170,20 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         """Close the channels."""
         self.give_back(parent)
 
-    def _on_message(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
+    def _on_message(
+        self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery, *, resends: bool = False
+    ) -> None:
         """Total: every delivery is gathered, given to Celery, parked, or worked on alone because it failed before."""
         opened = self._kept(parent, acks, delivery, self._messages, settings.messages_queue)
         if isinstance(opened, Refused):
-            self._park(parent, settings, acks, delivery, opened.error)
+            self._park(parent, settings, acks, delivery, opened.error, resends=resends)
         elif isinstance(opened, Document):
             before = delivered_before(delivery, opened.content, self._counts.count)
             came = (opened.content, delivery)
             if before >= settings.claim_attempts:
-                self._submit(parent, WORK_TASK, alone(acks, came, before, settings), settings)
+                self._submit(parent, WORK_TASK, alone(acks, came, before, settings, resends=resends), settings)
             else:
-                self._gather(parent, settings, acks, came)
+                self._gather(parent, settings, acks, came, resends=resends)
 
     def _on_batch(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery) -> None:
         """Total: every delivery of a campaign batch is worked on alone, given to Celery, or parked."""
@@ -211,8 +219,10 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
             log.exception(LogEvent.DELIVERY_NOT_READ, bytes=len(delivery.body))
             return Refused(FieldError(WHOLE_DOCUMENT, f"cannot be read: {type(error).__name__}"))
 
-    def _park(self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery, error: FieldError) -> None:
-        refused = self._refused = self._refused or Gathered(acks)
+    def _park(
+        self, parent: Any, settings: Settings, acks: Acks, delivery: Delivery, error: FieldError, *, resends: bool
+    ) -> None:
+        refused = self._refused.setdefault(resends, Gathered(acks, resends=resends))
         refused.add(delivery, delivery.body)
         refused.refused.append(error)
         if len(refused.documents) >= MOST_REFUSED or refused.size >= settings.claim_bytes:
@@ -220,9 +230,13 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         elif self._timer is None:
             self._timer = parent.timer.call_after(GATHER_S, self._flush, (parent, settings))
 
-    def _gather(self, parent: Any, settings: Settings, acks: Acks, came: tuple[bytes, Delivery]) -> None:
+    def _gather(
+        self, parent: Any, settings: Settings, acks: Acks, came: tuple[bytes, Delivery], *, resends: bool
+    ) -> None:
         document, delivery = came
-        gathered = self._gathered = self._gathered or Gathered(acks)
+        gathered = self._gathered.get(resends)
+        if gathered is None:
+            gathered = self._gathered[resends] = Gathered(acks, resends=resends)
         gathered.add(delivery, document)
         if len(gathered.documents) >= settings.claim_size or gathered.size >= settings.claim_bytes:
             self._flush(parent, settings)
@@ -233,11 +247,10 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        waiting = (self._gathered, self._refused)
-        self._gathered, self._refused = None, None
+        waiting = (*self._gathered.values(), *self._refused.values())
+        self._gathered, self._refused = {}, {}
         for gathered in waiting:
-            if gathered is not None:
-                self._submit(parent, WORK_TASK, gathered, settings)
+            self._submit(parent, WORK_TASK, gathered, settings)
 
     def _submit(self, parent: Any, task: str, gathered: Gathered, settings: Settings) -> None:
         """Hand a batch to the pool, or hold it while the dispatch queue is full: then the broker soon sends no more."""
@@ -266,7 +279,7 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         """Forget what waits here: the broker delivers it again."""
         timers = [timer for timer in (self._release_timer, self._timer) if timer is not None]
         self._release_timer, self._timer = None, None
-        self._held, self._gathered, self._refused = [], None, None
+        self._held, self._gathered, self._refused = [], {}, {}
         runtime().watch.all_let_go()
         self._putting_off.forget()
         for timer in timers:
@@ -277,12 +290,14 @@ class RabbitIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is 
         # Latin-1 gives every byte a character, so that broken UTF-8 comes through whole.
         documents = [document.decode("latin-1") for document in gathered.documents]
         refused = [(error.field, error.reason) for error in gathered.refused]
+        # What is false goes without saying: workers of the version before do not know of resends.
+        kwargs = {name: value for name, value in (("refused", refused), ("resends", gathered.resends)) if value}
         runtime().watch.begun()
         start_task(
             parent,
             task,
             [batch_id, count, documents, gathered.exhausted, gathered.redelivered],
-            kwargs={"refused": refused} if refused else None,
+            kwargs=kwargs or None,
             acknowledge=_acknowledge(gathered),
             reject=self._after_failure(parent, task, gathered),
         )

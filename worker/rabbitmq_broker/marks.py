@@ -17,7 +17,7 @@ from core.cache.breaker import Breaker
 from core.process.log_events import LogEvent
 from worker.handoff.keys import Keys
 from worker.handoff.mark_arguments import mark_arguments
-from worker.handoff.script_headers import RememberHeader, ReserveHeader
+from worker.handoff.script_headers import RememberHeader, ResendCounts, ReserveHeader
 from worker.handoff.scripts import Scripts
 from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
@@ -57,13 +57,14 @@ class Marks:
         repeats = set(range(len(marks))) - set(places)
         return repeats | {place for place in range(len(marks)) if marks[place] in dispatched}
 
-    def remember(self, marks: Sequence[bytes]) -> None:
-        """Remember as dispatched what had been reserved."""
-        if not marks or not self._window or self._breaker.open:
+    def remember(self, marks: Sequence[bytes], resends: ResendCounts | None = None) -> None:
+        """Remember as dispatched what had been reserved, and count resends in the same step."""
+        known = marks if self._window else ()
+        if self._breaker.open or not (known or resends):
             return
         try:
-            given = mark_arguments(marks)
-            self._scripts.run(RememberHeader(len(given.second), given.flags), *given.first, *given.second)
+            given = mark_arguments(known)
+            self._scripts.run(RememberHeader(len(given.second), given.flags, resends), *given.first, *given.second)
         except redis.RedisError:
             self._trip()
 

@@ -16,6 +16,7 @@ import structlog
 from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
+from core.messages.resending import Resender
 from core.metrics.catalogue import SINGLE
 from core.moments import utc_now
 from core.parked.record import document_to_park
@@ -24,7 +25,9 @@ from core.process.log_events import LogEvent
 from worker.envelopes.newer_tasks import reason_of
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
+from worker.handoff.keys import Keys
 from worker.handoff.monitoring import Monitoring, Unmonitored
+from worker.handoff.resends import progress_keys, resend_counts
 from worker.handoff.tallies import note_begun, note_deferred, note_settled
 from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.marks import Marks
@@ -54,8 +57,10 @@ class RabbitMessages:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], None] = time.sleep,
         monitoring: Monitoring = _UNMONITORED,
+        resender: Resender | None = None,
     ) -> None:
-        self._monitoring = monitoring
+        self._monitoring, self._resender = monitoring, resender or assigner
+        self._keys = Keys(settings.key_prefix)
         self._assigner, self._store, self._publisher, self._marks = assigner, store, publisher, marks
         self._settings, self._clock, self._sleep = settings, clock, sleep
         self._earlier = earlier
@@ -68,7 +73,7 @@ class RabbitMessages:
         if work.exhausted:
             entry = parked_unread(0, ParkReason.RETRIES_EXHAUSTED, EXHAUSTED, exhausted_ids(work))
             return self._park_unread(work, entry)
-        outcome = self._assigner.assign(work.documents)
+        outcome = (self._resender if work.resends else self._assigner).assign(work.documents)
         deferred = list(outcome.deferred)
         kept = self._park(work, outcome.parked)
         if kept is None:
@@ -76,7 +81,7 @@ class RabbitMessages:
             kept = []
         if deferred:
             self._sleep(DEFER_PAUSE_S)
-        again = [Outgoing(self._settings.ingress_queue, work.documents[index]) for index in deferred]
+        again = [Outgoing(self._lane_of(work), work.documents[index]) for index in deferred]
         counts = self._hand_off(outcome, kept, again, work)
         note_deferred(SINGLE, len(again))
         return {**counts, "deferred": len(again)} if again else counts
@@ -105,19 +110,22 @@ class RabbitMessages:
         kept = self._park(work, parked)
         if kept is None:
             raise StoreUnavailableError("what was refused cannot be parked until the database can be used")
-        return self._hand_off(Outcome(), kept)
+        return self._hand_off(Outcome(), kept, work=work)
 
     def _park_unread(self, work: PoolWork, parked: Parked) -> Counts:
         kept = self._park(work, [parked])
         if kept is None:
             raise StoreUnavailableError("the document cannot be parked until the database can be used")
-        return self._hand_off(Outcome(), kept)
+        return self._hand_off(Outcome(), kept, work=work)
+
+    def _lane_of(self, work: PoolWork) -> str:
+        return self._settings.resend_queue if work.resends else self._settings.ingress_queue
 
     def _park(self, work: PoolWork, parked: Sequence[Parked]) -> list[ParkedDocument] | None:
         """The records of what is parked, safe in SQL; None where SQL is away."""
         if not parked:
             return []
-        now, lane = self._clock(), self._settings.ingress_queue
+        now, lane = self._clock(), self._lane_of(work)
         kept = [
             document_to_park(entry, work_id=work.id, lane=lane, document=work.documents[entry.index], now=now)
             for entry in parked
@@ -143,15 +151,22 @@ class RabbitMessages:
             marks, [place for place, index in enumerate(outcome.indexes) if index in came_again] if came_again else ()
         )
         fresh = [place for place in range(len(marks)) if place not in known]
+        progress = progress_keys(outcome, self._keys) if work.resends else []
+
+        def remember(places: Sequence[int], parked: Sequence[ParkedDocument] = ()) -> None:
+            of = [progress[place] for place in places] if progress else []
+            resends = resend_counts(of, parked, self._keys) if work.resends else None
+            self._marks.remember([marks[place] for place in places], resends)
+
         self._publisher.publish(
             [
                 *dispatched_messages(settings.dispatch_queue, outcome, fresh),
                 *parked_notices(settings.parked_queue, kept),
                 *again,
             ],
-            lambda taken: self._marks.remember([marks[fresh[n]] for n in taken if n < len(fresh)]),
+            lambda taken: remember([fresh[n] for n in taken if n < len(fresh)]),
         )
-        self._marks.remember([marks[place] for place in fresh])
+        remember(fresh, kept)
         self._monitoring.report(outcome)
         note_settled(SINGLE, work.id, dispatched=len(fresh), duplicates=len(known), parked=kept)
         counts = {"dispatched": len(fresh), "parked": len(kept)}

@@ -24,7 +24,7 @@ from worker.rabbitmq_broker.queues import queue_length
 from worker.settings import Settings
 
 #: What workers take from.
-_WAYS_IN = frozenset({"ingress", "campaign_ingress", "messages", "campaigns"})
+_WAYS_IN = frozenset({"ingress", "campaign_ingress", "messages", "campaigns", "resend"})
 #: Claims of their own are Redis's way.
 _OF_REDIS = "campaign_work"
 

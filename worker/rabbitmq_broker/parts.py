@@ -61,6 +61,7 @@ class RabbitBroker(RabbitAccess):
             earlier=self.earlier,
             clock=shared.clock,
             monitoring=self.monitoring,
+            resender=shared.resender,
         )
 
     @cached_property

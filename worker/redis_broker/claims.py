@@ -54,6 +54,7 @@ class Lane(StrEnum):
     MESSAGES = MESSAGES_LANE
     CAMPAIGN_INGRESS = "campaign_ingress"
     CAMPAIGNS = "campaigns"
+    RESEND = "resend"
 
     @property
     def of_campaigns(self) -> bool:
@@ -121,6 +122,7 @@ class Claims:
             Lane.MESSAGES: by_priority(settings.messages_queue),
             Lane.CAMPAIGN_INGRESS: [settings.campaign_ingress_queue],
             Lane.CAMPAIGNS: by_priority(settings.campaigns_queue),
+            Lane.RESEND: [settings.resend_queue],
         }
 
     def claim(self, lane: Lane, *, lines_first: bool = False) -> Claimed:
@@ -196,6 +198,7 @@ class Claims:
             claim_id=claim_id,
             task_mark=task_mark,
             deferred_id=deferred_id,
+            resends=outcome.resends,
         )
         answer = self._scripts.run(
             header,

@@ -77,6 +77,7 @@ class RedisHealth:
             settings.campaign_ingress_queue,
             settings.messages_queue,
             settings.campaigns_queue,
+            settings.resend_queue,
         )
         ours = {name for queue in our_queues(settings) for name in settings.redis_options.lists_of(queue)}
         ours.add(settings.campaign_work_queue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +22,9 @@ from worker.envelopes.opening import Document, ForCelery, Opener, Refused
 from worker.envelopes.sealing import Sealer, sealed_for_celery
 from worker.handoff.broker import Counts, PoolWork
 from worker.handoff.campaigns import NOTHING_DONE
+from worker.handoff.keys import Keys
 from worker.handoff.monitoring import Monitoring, Unmonitored
+from worker.handoff.resends import progress_keys, resend_counts
 from worker.handoff.settlement import DEFER_S, Settled, Settlement, outbox_entries, settlement_of
 from worker.handoff.tallies import note_begun, note_deferred, note_settled
 from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
@@ -33,6 +36,14 @@ from worker.settings import Settings
 MOST_UNPACKED_BYTES = 33_554_432
 
 log = structlog.get_logger(__name__)
+
+
+class Assigning(Protocol):
+    """What gives documents of one kind their senders: the assigner, or the resender."""
+
+    def assign(self, documents: Sequence[bytes]) -> Outcome:
+        """Total: no document, however broken, makes it raise."""
+
 
 _UNMONITORED = Unmonitored()
 
@@ -66,8 +77,10 @@ class RedisMessages:
         clock: Callable[[], datetime] = utc_now,
         *,
         monitoring: Monitoring = _UNMONITORED,
+        resender: Assigning | None = None,
     ) -> None:
-        self._monitoring = monitoring
+        self._monitoring, self._resender = monitoring, resender or assigner
+        self._keys = Keys(settings.key_prefix)
         self._claims, self._assigner, self._parking, self._settings = claims, assigner, parking, settings
         self._sealer, self._clock = Sealer(settings.dispatch_queue), clock
         self._opener = Opener.of(settings, document_bytes=settings.document_max_bytes)
@@ -83,8 +96,8 @@ class RedisMessages:
         if claim.attempt > self._settings.claim_attempts:
             return self._give_up(claim)
         unpacked = self._unpack(claim)
-        outcome = self._assigner.assign(unpacked.documents)
-        return self._settle(claim, unpacked, outcome)
+        assigning = self._resender if claim.lane is Lane.RESEND else self._assigner
+        return self._settle(claim, unpacked, assigning.assign(unpacked.documents))
 
     def on_task(self, task_id: str, document: bytes) -> Counts:
         """Work on the message of one task that Celery runs. Raises StoreUnavailableError where it must wait."""
@@ -104,7 +117,7 @@ class RedisMessages:
         return self._report("", self._claims.settle_task(task_id, settlement), settlement, kept)
 
     def _unpack(self, claim: Claim) -> Unpacked:
-        if claim.lane is Lane.INGRESS:
+        if not claim.lane.of_tasks:
             return Unpacked(claim.documents, list(range(len(claim.documents))), [], [])
         unpacked = Unpacked([], [], [], [])
         size, now = 0, self._clock()
@@ -130,18 +143,22 @@ class RedisMessages:
     def _settle(self, claim: Claim, unpacked: Unpacked, outcome: Outcome) -> Counts:
         # A document out of a task message is kept as the document: as such it can be shown, and replayed to the
         # ingress queue. A message that cannot be opened is kept as it is.
-        kept = self._records(
-            claim.id, self._settings.ingress_queue, unpacked.documents, outcome.parked, unpacked.places
-        )
+        resends = claim.lane is Lane.RESEND
+        lane = self._settings.resend_queue if resends else self._settings.ingress_queue
+        kept = self._records(claim.id, lane, unpacked.documents, outcome.parked, unpacked.places)
         kept += self._records(claim.id, self._settings.messages_queue, claim.documents, unpacked.refused)
-        settlement = self._settlement(outcome, kept)
+        settlement = self._settlement(outcome, kept, resends=resends)
         settlement.for_celery = unpacked.for_celery
         settlement.deferred = [claim.documents[unpacked.places[index]] for index in outcome.deferred] + unpacked.later
         settlement.deferred_s = min(DEFER_S, unpacked.later_s) if outcome.deferred else unpacked.later_s
         return self._report(claim.id, self._claims.settle(claim.id, settlement), settlement, kept, outcome)
 
-    def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument]) -> Settlement:
-        return settlement_of(outcome, kept, self._sealer, self._settings.idempotency_window)
+    def _settlement(self, outcome: Outcome, kept: Sequence[ParkedDocument], *, resends: bool = False) -> Settlement:
+        window, progress = self._settings.idempotency_window, progress_keys(outcome, self._keys) if resends else ()
+        settlement = settlement_of(outcome, kept, self._sealer, window, progress)
+        if resends:
+            settlement.resends = resend_counts(settlement.progress, kept, self._keys)
+        return settlement
 
     def _records(
         self,
@@ -200,8 +217,9 @@ class RedisMessages:
         detail = f"work on it was begun {claim.attempt - 1} times without coming to an end"
         known = self._ids_of(claim) if claim.attempt == self._settings.claim_attempts + 1 else {}
         parked = [parked_unread(0, ParkReason.RETRIES_EXHAUSTED, detail, known)]
-        lane = self._settings.ingress_queue if claim.lane is Lane.INGRESS else self._settings.messages_queue
-        kept = self._records(claim.id, lane, claim.documents, parked)
+        settings = self._settings
+        queues = {Lane.INGRESS: settings.ingress_queue, Lane.RESEND: settings.resend_queue}
+        kept = self._records(claim.id, queues.get(claim.lane, settings.messages_queue), claim.documents, parked)
         settlement = Settlement(parked=outbox_entries(kept))
         return self._report(claim.id, self._claims.settle(claim.id, settlement), settlement, kept)
 

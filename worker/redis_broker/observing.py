@@ -14,7 +14,7 @@ from worker.handoff.script_headers import ObservedQueue
 from worker.settings import Settings
 
 #: What workers take from, of which the scripts that claim count how much.
-_WAYS_IN = ("ingress", "campaign_ingress", "messages", "campaigns")
+_WAYS_IN = ("ingress", "campaign_ingress", "messages", "campaigns", "resend")
 
 
 class RedisObserver:

@@ -43,7 +43,13 @@ class RedisBroker(RedisAccess):
         """Work on claims of single messages."""
         shared = self._shared
         return RedisMessages(
-            self.claims, shared.assigner, self.parking, self._settings, shared.clock, monitoring=self.monitoring
+            self.claims,
+            shared.assigner,
+            self.parking,
+            self._settings,
+            shared.clock,
+            monitoring=self.monitoring,
+            resender=shared.resender,
         )
 
     @cached_property

@@ -103,6 +103,9 @@ def _lines(found: CampaignProgress, rate: float | None) -> Iterator[tuple[str, s
     for code, count in found.parked.items():
         yield f"parked, {code}", f"{count:,}"
     yield "duplicates", f"{found.duplicates:,}"
+    if found.resent or found.resend_parked:
+        yield "dispatched again", f"{found.resent:,}"
+        yield "parked when sent again", f"{found.resend_parked:,}"
     if rate is not None:
         yield "rate", f"{rate:,.0f} a second"
     yield "complete", "yes" if found.complete else "no"

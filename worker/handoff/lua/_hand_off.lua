@@ -178,7 +178,7 @@ end
 
 -- Pushes the `n` envelopes from ARGV[first] on; their marks follow them, `m` second ones with `flags` of whom among them. A
 -- message whose mark is known is dropped. The marks of half a window (WINDOW_S 0: no marks) share one set. Gives the
--- number of dropped ones.
+-- number of dropped ones, and their places, from 1, where there are any.
 local function dispatch(first, n, m, flags)
   if n == 0 then return 0 end
   if WINDOW_S == 0 then
@@ -202,7 +202,22 @@ local function dispatch(first, n, m, flags)
     if of_subaccounts then release(bucket, of_subaccounts, 1, #of_subaccounts) end
     write_marks(bucket, marks, places)
   end
-  return dropped
+  return dropped, places
+end
+
+-- Counts resends for their campaigns, apart from what was dispatched first: nothing is counted for a campaign that is not
+-- known any more. `resends` holds keys of progress, of, for each message the place of its key, 0 for none, and parked, by key;
+-- `left_out` has the places of messages that are none, since they had gone out before.
+local function count_resends(resends, left_out)
+  local function add(key, field, number)
+    if redis.call('EXISTS', key) == 1 then redis.call('HINCRBY', key, field, number) end
+  end
+  local counts = {}
+  for place, index in ipairs(resends.of or {}) do
+    if index > 0 and not (left_out and left_out[place]) then counts[index] = (counts[index] or 0) + 1 end
+  end
+  for index, number in pairs(counts) do add(resends.keys[index], 'resent', number) end
+  for key, number in pairs(resends.parked or {}) do add(key, 'resend_parked', number) end
 end
 
 -- Puts `n` parked records, each an id and a text, from ARGV[first] on into the outbox.

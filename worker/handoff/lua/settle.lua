@@ -2,6 +2,7 @@
 -- Header: claim_id, or task_mark, the key by which a task that Celery runs is known as settled;
 --         messages, parked, for_celery, deferred: how many are in the lists; repeats, dropped before;
 --         second_marks, how many, and flags of whose they are, where there are any;
+--         resends, what is to be counted for campaigns, where there is any (count_resends);
 --         deferred_id, of the claim of what was deferred, where there is any; deferred_ms, for how long.
 -- Lists: the envelopes of the messages, their marks, the second marks, id and record of each parked one, the envelopes for
 --        Celery, the deferred documents.
@@ -17,7 +18,8 @@ end
 
 local n, parked, at = header.messages, header.parked, 2
 local seconds = header.second_marks or 0
-local duplicates = dispatch(at, n, seconds, header.flags)
+local duplicates, repeated_places = dispatch(at, n, seconds, header.flags)
+if header.resends then count_resends(header.resends, repeated_places) end
 at = at + 2 * n + seconds
 park(at, parked)
 at = at + 2 * parked
