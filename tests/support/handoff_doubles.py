@@ -113,6 +113,7 @@ class RedisDouble:
             Lane.MESSAGES: self.settings.messages_queue,
             Lane.CAMPAIGN_INGRESS: self.settings.campaign_ingress_queue,
             Lane.CAMPAIGNS: self.settings.campaigns_queue,
+            Lane.RESEND: self.settings.resend_queue,
         }[lane]
         self.client.lpush(queue, *documents)
         return self.claims.claim(lane).id
