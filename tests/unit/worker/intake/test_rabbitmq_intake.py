@@ -23,7 +23,7 @@ from worker.intake.rabbitmq import FULL_PAUSE_S, GATHER_S, REQUEUE_PAUSE_S, Rabb
 from worker.settings import Settings
 
 INGRESS, MESSAGES = "smart-assign.ingress", "smart-assign.messages"
-CAMPAIGNS, WORK = "smart-assign.ingress.campaigns", "smart-assign.work"
+CAMPAIGNS, WORK, RESEND = "smart-assign.ingress.campaigns", "smart-assign.work", "smart-assign.resend"
 
 
 class Intake:
@@ -40,7 +40,7 @@ class Intake:
         self.step = RabbitIntake(self.consumer)
         self.step._counts = DeliveryCounts(fakeredis.FakeRedis(), "smart-assign")
         self.step.start(self.consumer)
-        self.gauge, self.singles, self.campaigns, self.scheduled = self.consumer.channels
+        self.gauge, self.singles, self.resends, self.campaigns, self.scheduled = self.consumer.channels
         self.turn()
 
     def turn(self) -> list[float]:
@@ -74,6 +74,19 @@ def test_deliveries_of_a_moment_are_one_task_and_acknowledged_together_at_its_en
     assert intake.singles.acknowledged == []
     task.ends()
     assert intake.singles.acknowledged == [(3, True)]
+
+
+def test_resends_are_gathered_apart_and_say_what_they_are(intake: Intake) -> None:
+    assert intake.resends.consumes() == {RESEND}
+    intake.singles.deliver(INGRESS, document())
+    intake.resends.deliver(RESEND, document(message_id="m2"))
+    intake.resends.deliver(RESEND, b"x", application_headers={"compression": "nonsense"})
+    intake.turn()
+    assert [each.kwargs.get("resends", False) for each in intake.started] == [False, True, True]
+    assert "refused" in intake.started[2].kwargs
+    for each in intake.started:
+        each.ends()
+    assert (intake.singles.acknowledged, intake.resends.acknowledged) == ([(1, False)], [(1, False), (2, False)])
 
 
 def test_a_full_batch_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
