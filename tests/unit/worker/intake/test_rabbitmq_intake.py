@@ -86,7 +86,7 @@ def test_resends_are_gathered_apart_and_say_what_they_are(intake: Intake) -> Non
     assert "refused" in intake.started[2].kwargs
     for each in intake.started:
         each.ends()
-    assert (intake.singles.acknowledged, intake.resends.acknowledged) == ([(1, False)], [(1, False), (2, False)])
+    assert (intake.singles.acknowledged, intake.resends.acknowledged) == ([(1, True)], [(1, True), (2, True)])
 
 
 def test_a_full_batch_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
