@@ -19,7 +19,7 @@ from core.campaigns.progress import (
 )
 
 #: The names of the lanes of single messages: what comes as documents, and as tasks.
-INGRESS_LANE, MESSAGES_LANE = "ingress", "messages"
+INGRESS_LANE, MESSAGES_LANE, RESEND_LANE = "ingress", "messages", "resend"
 
 
 def content_key(document: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import redis
 
-from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, RESEND_LANE, Keys
 from worker.handoff.script_headers import ScriptHeader
 from worker.handoff.settlement import TASK_MARK_S
 from worker.settings import Settings
@@ -97,6 +97,7 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "EVENTS_QUEUE": settings.events_queue,
         "INGRESS_LINES": keys.lines(INGRESS_LANE),
         "MESSAGES_LINES": keys.lines(MESSAGES_LANE),
+        "RESEND_LINES": keys.lines(RESEND_LANE),
         "INGRESS_QUEUE": settings.ingress_queue,
         "MESSAGES_QUEUE": settings.messages_queue,
         "PARKED_QUEUE": settings.parked_queue,

@@ -17,7 +17,7 @@ from core.metrics.catalogue import CAMPAIGN, CLAIMS_RECOVERED, SINGLE
 from core.metrics.counts import COUNTS
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
-from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, RESEND_LANE, Keys
 from worker.handoff.large_work import LARGE_BYTES, LARGE_WORK
 from worker.handoff.mark_arguments import mark_arguments
 from worker.handoff.script_headers import (
@@ -54,7 +54,7 @@ class Lane(StrEnum):
     MESSAGES = MESSAGES_LANE
     CAMPAIGN_INGRESS = "campaign_ingress"
     CAMPAIGNS = "campaigns"
-    RESEND = "resend"
+    RESEND = RESEND_LANE
 
     @property
     def of_campaigns(self) -> bool:

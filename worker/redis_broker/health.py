@@ -15,7 +15,7 @@ from core.process.redis_clients import PROBING, open_redis
 from core.process.redis_refusals import refusal_words
 from worker.addresses import masked
 from worker.handoff.errors import UnfitError
-from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, RESEND_LANE, Keys
 from worker.queues import our_queues
 from worker.redis_broker.lines import waiting_in_lines
 from worker.settings import Settings
@@ -63,6 +63,7 @@ class RedisHealth:
             found = {name: sum(next(lengths) for _ in each) for name, each in lists.items()}
             found[settings.ingress_queue] += waiting_in_lines(client, keys, INGRESS_LANE)
             found[settings.messages_queue] += waiting_in_lines(client, keys, MESSAGES_LANE)
+            found[settings.resend_queue] += waiting_in_lines(client, keys, RESEND_LANE)
         return found
 
     def unread(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from functools import cached_property
 import redis
 
 from core.process.redis_clients import PROBING, open_redis
-from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, Keys
+from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, RESEND_LANE, Keys
 from worker.handoff.observing import BrokerMemory, Looked, Looks, observed_names
 from worker.handoff.script_headers import ObservedQueue
 from worker.settings import Settings
@@ -46,7 +46,7 @@ class RedisObserver:
         if name in _WAYS_IN:
             lists = self._settings.redis_options.lists_of(queue) if name in {"messages", "campaigns"} else [queue]
             queues = [ObservedQueue(name=each, told="taken") for each in lists]
-            if name in {INGRESS_LANE, MESSAGES_LANE}:
+            if name in {INGRESS_LANE, MESSAGES_LANE, RESEND_LANE}:
                 keys = Keys(self._settings.key_prefix)
                 queues[0].lines, queues[0].line_stem = keys.lines(name), keys.line_stem(name)
             return queues

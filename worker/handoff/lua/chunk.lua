@@ -15,7 +15,9 @@
 local DAY_S = 86400
 local header = cjson.decode(ARGV[1])
 local batch, progress, batch_s = header.batch, header.progress, header.batch_s
-local waiting = redis.call('EXISTS', WORK_QUEUE, INGRESS_QUEUE, MESSAGES_QUEUE, RESEND_QUEUE, INGRESS_LINES, MESSAGES_LINES)
+local waiting = redis.call(
+  'EXISTS', WORK_QUEUE, INGRESS_QUEUE, MESSAGES_QUEUE, RESEND_QUEUE, INGRESS_LINES, MESSAGES_LINES, RESEND_LINES
+)
 
 local not_counted = 0
 
