@@ -42,6 +42,7 @@ POSTGRES_URL = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 MISSING = "missing"
 SERVICES: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+LEFT_OPEN: pytest.StashKey[list[object]] = pytest.StashKey()
 
 _Server = TypeVar("_Server", RedisProcess, PostgresProcess, RabbitProcess, PgBouncerProcess, HaProxyProcess)
 
@@ -87,6 +88,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BySharedFixtureOrFile:
     return BySharedFixtureOrFile(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, pytest.TestReport]:
+    """Keep what a failed test has left open until the run ends: freed earlier, it is told as a warning of another test."""
+    if call.excinfo is not None:
+        item.session.stash.setdefault(LEFT_OPEN, []).append(call.excinfo)
+    report: pytest.TestReport = yield
+    return report
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -12,7 +12,7 @@ EVERYTHING = ("guest", ".*", ".*", ".*")
 READS_ONLY = ("guest", ".*", "^(?!amq.default).+$", ".*")
 
 #: RabbitMQ looks at its memory and disk every few seconds.
-ALARM_S = 30.0
+ALARM_S = 120.0
 
 
 def _has_alarm(server: RabbitProcess) -> bool:

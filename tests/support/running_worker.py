@@ -65,6 +65,12 @@ class Deployment:
         return kept | {"PYTHONPATH": str(ROOT)} | {f"SMART_ASSIGN_{name.upper()}": text for name, text in named.items()}
 
 
+def _empty_log() -> Path:
+    handle, path = tempfile.mkstemp(prefix="sa-worker-", suffix=".log")
+    os.close(handle)
+    return Path(path)
+
+
 @dataclass
 class RunningWorker:
     """One worker process with its pool; its log goes to a file."""
@@ -72,7 +78,7 @@ class RunningWorker:
     deployment: Deployment
     options: tuple[str, ...] = ("--without-mingle", "--without-gossip")
     process: subprocess.Popen[bytes] | None = None
-    log_path: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="sa-worker-", suffix=".log")[1]))
+    log_path: Path = field(default_factory=_empty_log)
     name: str = field(default_factory=lambda: f"w{uuid.uuid4().hex[:8]}@test")
     application: str = "worker"
     variables: dict[str, str] = field(default_factory=dict)

@@ -437,7 +437,7 @@ class RabbitProcess:
         """Run rabbitmqctl on this node; gives what it prints. Raises subprocess.CalledProcessError."""
         command = [rabbitmq_program("rabbitmqctl"), "--quiet", "--node", self.node, *words]
         done = subprocess.run(
-            command, env=self._environment(), cwd=self.folder, check=True, capture_output=True, text=True, timeout=60
+            command, env=self._environment(), cwd=self.folder, check=True, capture_output=True, text=True, timeout=300
         )
         return done.stdout
 
@@ -492,7 +492,7 @@ def rabbitmqctl(*words: str) -> bool:
     program = shutil.which("rabbitmqctl")
     if not program or getpass.getuser() not in {"root", "rabbitmq"}:
         return False
-    return subprocess.run([program, "-q", *words], capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run([program, "-q", *words], capture_output=True, timeout=300, check=False).returncode == 0
 
 
 @contextmanager

@@ -228,7 +228,8 @@ class Listener(threading.Thread):
             self._receiver.capture(limit=None, wakeup=False)
 
     def stop(self) -> None:
-        self._receiver.should_stop = True
+        if self._receiver is not None:
+            self._receiver.should_stop = True
         self.join(10)
 
     def tasks(self, name: str, kind: str) -> list[dict[str, Any]]:
@@ -241,7 +242,9 @@ class Listener(threading.Thread):
 def listening(deployment: Deployment) -> Iterator[Listener]:
     listener = Listener(deployment)
     listener.start()
-    # A heartbeat comes every two seconds, so by the first event it is listening.
-    until(lambda: bool(listener.events), PATIENCE_S, "any event of the worker")
-    yield listener
-    listener.stop()
+    try:
+        # A heartbeat comes every two seconds, so by the first event it is listening.
+        until(lambda: bool(listener.events), PATIENCE_S, "any event of the worker")
+        yield listener
+    finally:
+        listener.stop()
