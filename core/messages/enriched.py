@@ -110,18 +110,22 @@ def _wanted(product: Product, traffic_class: TrafficClass, reply_expected: bool)
     return b",%b," % encode_json(wanted)[1:-1]
 
 
+def picker_of(verdict: SenderVerdict) -> Callable[[str], int]:
+    """What gives the place in the verdict's pool of the sender for a recipient in E.164."""
+    tickets = [member.ticket for member in verdict.pool]
+    if verdict.nearest:
+        return NearestSender([member.place for member in verdict.pool], tickets, spread=verdict.spread).pick
+    return partial(pick_sender, tickets=tickets)
+
+
 class SpreadWriter:
     """Writes the messages of one group whose recipients share a pool: each with the sender of its recipient."""
 
     __slots__ = ("_pick", "_writers")
 
     def __init__(self, message: Message, country: str, verdict: SenderVerdict, assigned_at: str) -> None:
-        pool = verdict.pool
-        tickets = [member.ticket for member in pool]
-        self._pick: Callable[[str], int] = partial(pick_sender, tickets=tickets)
-        if verdict.nearest:
-            self._pick = NearestSender([member.place for member in pool], tickets, spread=verdict.spread).pick
-        self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in pool]
+        self._pick = picker_of(verdict)
+        self._writers = [Writer(message, country, bytes(member.shared), assigned_at) for member in verdict.pool]
 
     def write(self, message_id: str, e164: str, body: str, tail: bytes, dispatch_id: bytes) -> bytes:
         """The JSON of one message of the group; `tail` is what `tail_of` gives for it."""

@@ -19,7 +19,6 @@ from core.contract.resends import FailedSender, ResendRequest, resend_digest
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
 from core.engine.decision import Request, SenderRef, Source
 from core.engine.graded_sender import label
-from core.engine.spread import pick_sender
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import (
     NOWHERE,
@@ -30,6 +29,7 @@ from core.messages.assigner import (
     parked_unread,
     request_for,
 )
+from core.messages.enriched import picker_of
 from core.moments import rfc3339
 from core.phone import parse_recipient
 from core.sender_ids import clean_sender_id
@@ -149,7 +149,7 @@ def _enriched(resend: _Resend, verdict: SenderVerdict, dispatch_id: str, now: da
     e164 = parse_recipient(resend.message.to, resend.message.country).e164
     shared = verdict.shared
     if verdict.pool:
-        shared = verdict.pool[pick_sender(e164, [member.ticket for member in verdict.pool])].shared
+        shared = verdict.pool[picker_of(verdict)(e164)].shared
     values = decode_json(bytes(shared))
     assert isinstance(values, dict)  # the cache writes objects
     attempt = {

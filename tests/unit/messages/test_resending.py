@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,22 +13,26 @@ import pytest
 from core.cache.verdict import ParkVerdict, Verdict, decision_verdict
 from core.contract.models import EnrichedMessage
 from core.encoding import encode_json
+from core.engine.country_rules import RuleBook
 from core.engine.decide import decide
 from core.engine.decision import Facts, Policy, Request, SenderRef
 from core.errors import ParkReason
 from core.messages.assigner import Assigner, Outcome
 from core.messages.resending import Resender
-from tests.support.worlds import book, number
+from core.sender import Sender, SenderType
+from tests.support.worlds import book, number, rule
 
 NOW = datetime(2026, 11, 28, 7, tzinfo=UTC)
 SENDERS = tuple(number(f"+6140000000{n}", trust=90 - n) for n in range(1, 5))
+FACTS, RULES = Facts(SENDERS), book()
 NAMES = [sender.sender_id for sender in SENDERS]
 
 
 class Decisions:
     """Decides by four equal numbers of acme; remembers what it was asked. `away`: SQL is."""
 
-    def __init__(self) -> None:
+    def __init__(self, facts: Facts = FACTS, rules: RuleBook = RULES) -> None:
+        self._facts, self._rules = facts, rules
         self.asked: list[Request] = []
         self.away = False
 
@@ -38,7 +43,7 @@ class Decisions:
     def _verdict(self, request: Request, now: datetime) -> Verdict:
         if request.account_id != "acme":
             return ParkVerdict(ParkReason.UNKNOWN_ACCOUNT, "there is no such account", "account_id")
-        return decision_verdict(decide(request, Facts(SENDERS), book(), Policy(), now))
+        return decision_verdict(decide(request, self._facts, self._rules, Policy(), now))
 
 
 @pytest.fixture
@@ -200,3 +205,16 @@ def test_it_says_whose_campaign_each_message_belongs_to(decisions: Decisions) ->
     alone, of_campaign = dispatched(decisions), dispatched(decisions, message_id="m2") | {"campaign_id": "c1"}
     outcome = resender(decisions).assign([resend(alone), resend(of_campaign)])
     assert outcome.campaigns == [None, ("acme", "c1")]
+
+
+def test_a_recipient_gets_the_nearest_or_the_drawn_of_those_that_are_left() -> None:
+    """As its first dispatch would, had the sender that failed not been there."""
+    held = [Sender("acme", f"+1{area}5550{n}00", SenderType.LONGCODE, "US") for n, area in enumerate((212, 305, 415))]
+    rules = book(rule(SenderType.LONGCODE, country="US"))
+    for facts in (Facts(tuple(held), spread=True), Facts(tuple(held), area_codes=True)):
+        for to in ("+12125550123", "+13055550123", "+14155550123"):
+            work = Decisions(facts, rules)
+            first = dispatched(work, to=to)
+            again = enriched(resender(work).assign([resend(first)]))
+            left = tuple(each for each in held if each.sender_id != first["sender_id"])
+            assert again["sender_id"] == dispatched(Decisions(replace(facts, senders=left), rules), to=to)["sender_id"]
