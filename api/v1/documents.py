@@ -11,7 +11,7 @@ from core.accounts.accounts import AccountStatus
 from core.content.segments import Encoding
 from core.defaults.assign_all import AssignOutcome
 from core.defaults.strategies import MAX_STRATEGIES
-from core.engine.country_profile import Certainty
+from core.engine.country_profile import Certainty, Permission
 from core.engine.country_rules import Grade, RuleStatus, SenderOrigin
 from core.engine.decision import Rejection, Source
 from core.engine.destinations import DestinationMode
@@ -94,6 +94,9 @@ class RuleOut(BaseModel):
     notes: str
     override_reason: str | None
     certainty: Certainty | None
+    url_allowed: Permission | None = Field(description="links in texts; null: as the country's profile has it")
+    shortener_allowed: Permission | None
+    phone_allowed: Permission | None
     in_force: bool
     grade: Grade
     grade_unregistered: Grade

@@ -131,7 +131,8 @@ class Messages:
             self.parked.append(located)
             return
         e164, country = located
-        group = self.group(message, country, self.content(message.body, country))
+        content = self.content(message.body, country) if country in self.content_countries else NO_CONTENT
+        group = self.group(message, country, content)
         self.entries.append((place, group, message.message_id, e164, message.body, tail_of(message)))
 
     def content(self, body: str, country: str) -> Content:
