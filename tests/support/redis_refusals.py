@@ -12,11 +12,11 @@ import redis
 from tests.support.running_worker import PATIENCE_S, until
 from tests.support.services import RedisProcess
 
-#: With a pause of LOAD_DELAY_US at each, Redis loads them in 7 s: longer than the others refuse, on a machine that is busy too.
-LOADED_KEYS, LOAD_DELAY_US = 3500, 2000
-#: The user of a server that is to refuse, and the options of one that loads slowly.
+#: With a pause at each key, it loads for so long: longer than the others refuse, on a machine that is busy too. It has so many
+#: keys at least.
+LOADS_S, LOADED_KEYS = 7.0, 3500
+#: The user of a server that is to refuse.
 USER = ("worker", "on", ">right", "~*", "&*", "+@all")
-LOADS_SLOWLY = ("--key-load-delay", str(LOAD_DELAY_US), "--loading-process-events-interval-bytes", "1024")
 
 Break = Callable[[redis.Redis, RedisProcess], None]
 
@@ -101,11 +101,14 @@ def load_slowly(admin: redis.Redis, server: RedisProcess) -> None:
     if server.durable:  # what it loads is a file of commands, which is made short
         admin.bgrewriteaof()
         until(lambda: not admin.info("persistence")["aof_rewrite_in_progress"], PATIENCE_S, "a shorter AOF")
+    pause_us = int(1_000_000 * LOADS_S / admin.dbsize())
     with suppress(redis.ConnectionError):
         admin.shutdown(save=True)
     server.stop()
-    server.options += LOADS_SLOWLY
+    usual = server.options
+    server.options += ("--key-load-delay", str(pause_us), "--loading-process-events-interval-bytes", "1024")
     server.launch()
+    server.options = usual
     until(lambda: is_loading(admin), PATIENCE_S, "LOADING")
 
 
@@ -121,7 +124,6 @@ def is_loading(admin: redis.Redis) -> bool:
 
 def be_loaded(admin: redis.Redis, server: RedisProcess) -> None:
     until(server.answers, PATIENCE_S, "the end of LOADING")
-    server.options = server.options[: -len(LOADS_SLOWLY)]
     admin.delete(*(f"filler:{number}" for number in range(LOADED_KEYS)))
 
 
