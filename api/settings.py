@@ -33,6 +33,7 @@ class ApiSettings(FromEnvironment):
     messages_queue: str = "smart-assign.messages"
     campaigns_queue: str = "smart-assign.campaigns"
     resend_queue: str = "smart-assign.resend"
+    feedback_queue: str = "smart-assign.feedback"
 
     key_prefix: str = "smart-assign"
 
@@ -95,6 +96,7 @@ class ApiSettings(FromEnvironment):
                 self.messages_queue,
                 self.campaigns_queue,
                 self.resend_queue,
+                self.feedback_queue,
             }
         )
 

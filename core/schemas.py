@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.contract.feedback import DeliveryFeedbackDocument
 from core.contract.models import EXPORTED_SCHEMAS
 from core.contract.resends import ResendRequest
 from core.inventory.documents import AnyLine as InventoryLine
@@ -25,6 +26,7 @@ def schema_texts() -> dict[str, str]:
     """The schema of every document that crosses a queue, and of a line of every file that people write, by file name."""
     schemas: dict[str, dict[str, Any]] = {name: model.model_json_schema() for name, model in EXPORTED_SCHEMAS.items()}
     schemas["resend-request.json"] = ResendRequest.model_json_schema()
+    schemas["delivery-feedback.json"] = DeliveryFeedbackDocument.model_json_schema()
     schemas["rule-file-line.json"] = RuleLine.json_schema()
     schemas["inventory-file-line.json"] = InventoryLine.json_schema()
     return {name: json.dumps({"$schema": DIALECT} | schema, indent=2) + "\n" for name, schema in schemas.items()}

@@ -34,6 +34,7 @@ MEANINGS: Mapping[str, str] = {
     "messages_queue": "in: Celery tasks `message.assign`",
     "campaigns_queue": "in: Celery tasks `campaign.assign`",
     "resend_queue": "in: messages whose sender failed at the carrier, plain JSON",
+    "feedback_queue": "in: receipts, plain JSON, single or a list of up to 10,000",
     "work_queue": "internal: tasks that work on claimed messages",
     "campaign_work_queue": "internal, Redis only: tasks that work on claimed campaign batches",
     "dispatch_queue": "out: enriched messages",

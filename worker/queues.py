@@ -18,6 +18,7 @@ def our_queues(settings: Settings) -> tuple[str, ...]:
         settings.messages_queue,
         settings.campaigns_queue,
         settings.resend_queue,
+        settings.feedback_queue,
         settings.work_queue,
         settings.dispatch_queue,
         settings.parked_queue,

@@ -11,6 +11,7 @@ from core.engine.destinations import DestinationMode
 from core.process.environment import FromEnvironment, JsonObject
 from core.process.log_choices import LogFormat, LogLevel
 from core.process.silence import SILENCE_S
+from core.trust.rates import TrustPolicy
 from worker.addresses import fault_of
 from worker.transport_options import RedisOptions, options_of
 
@@ -36,6 +37,7 @@ class Settings(FromEnvironment):
     messages_queue: str = "smart-assign.messages"
     campaigns_queue: str = "smart-assign.campaigns"
     resend_queue: str = "smart-assign.resend"
+    feedback_queue: str = "smart-assign.feedback"
     work_queue: str = "smart-assign.work"
     campaign_work_queue: str = "smart-assign.work.campaigns"
     dispatch_queue: str = "smart-assign.dispatch"
@@ -50,6 +52,17 @@ class Settings(FromEnvironment):
     default_destination: DestinationMode = DestinationMode.ALLOW
     resend_attempts: int = Field(3, ge=1, le=100, description="dispatches of one message in all, resends included")
     alternates: int = Field(2, ge=0, le=10, description="the next senders that every enriched message names")
+
+    trust_half_life_h: float = Field(72.0, ge=0.1, le=8760, description="hours after which a receipt counts for half")
+    trust_min_samples: int = Field(
+        200, ge=1, description="receipts of a sender in a country before its trust is measured"
+    )
+    health_floor: float = Field(
+        50.0,
+        ge=0,
+        le=100,
+        description="percent of a sender's latest messages; of fewer delivered it is unhealthy; 0: never",
+    )
 
     allow_callbacks_to: str = Field(
         "",
@@ -199,6 +212,11 @@ class Settings(FromEnvironment):
     def cache_url(self) -> str | None:
         """The Redis of cache, idempotency and progress: where none is named, a broker that is one; None: embedded."""
         return self.redis_url or (self.broker_url if self.broker_is_redis else None)
+
+    @property
+    def trust_policy(self) -> TrustPolicy:
+        """How receipts become trust."""
+        return TrustPolicy(self.trust_half_life_h, self.trust_min_samples, self.health_floor)
 
     @property
     def policy(self) -> Policy:

@@ -28,10 +28,14 @@ from core.process.silence import Silence
 from core.process.watch import Watch
 from core.storage.database import open_engine
 from core.store import Store
+from core.trust.owners import Owners
 from core.trust.published import RedisEvidence
+from core.trust.publishing import Publisher
+from core.trust.recording import Recorder
 from worker.configuration import configured
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.broker import Broker, BrokerHealth, BrokerObserver
+from worker.handoff.feedback import FeedbackLane, FeedbackReader
 from worker.handoff.first_edition import FirstEdition
 from worker.rabbitmq_broker.health import RabbitHealth
 from worker.rabbitmq_broker.observing import RabbitObserver
@@ -118,6 +122,23 @@ class Runtime:
         rules = CurrentRules(self.store, self.epochs)
         notice = timedelta(days=self.settings.at_risk_days)
         return DefaultWarnings(self.store, AtRisk(self.store, rules, self.settings.policy, notice))
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """What publishes trust."""
+        return Publisher(
+            self.broker.progress_redis,
+            self.cache_redis,
+            self.store,
+            self.settings.trust_policy,
+            prefix=self.settings.key_prefix,
+            tell=self.broker.event_outbox.put,
+        )
+
+    def feedback(self) -> FeedbackLane:
+        """A way to the feedback queue, for one thread."""
+        recorder = Recorder(Owners(self.store), self.settings.trust_policy, self.clock)
+        return self.broker.feedback(FeedbackReader(recorder, self.settings.feedback_queue))
 
     @cached_property
     def progress(self) -> Progress:

@@ -80,6 +80,11 @@ class LogEvent(StrEnum):
         "The connection went away while a worker stopped taking deliveries; the broker delivers them again.",
     )
 
+    FEEDBACK_OF_STRANGERS = (
+        "feedback_of_strangers",
+        "Receipts name senders that the account named with them does not hold; they change nothing. Said once a minute.",
+    )
+
     # ---- claims and acknowledgements ----
 
     CLAIM_SPLIT = (

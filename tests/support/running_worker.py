@@ -21,7 +21,18 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
 READY_S = 120.0
 STOP_S = 60.0
-QUEUES = ("ingress", "campaign_ingress", "messages", "campaigns", "resend", "work", "dispatch", "parked", "events")
+QUEUES = (
+    "ingress",
+    "campaign_ingress",
+    "messages",
+    "campaigns",
+    "resend",
+    "feedback",
+    "work",
+    "dispatch",
+    "parked",
+    "events",
+)
 
 
 def until(holds: Callable[[], bool], seconds: float, what: str | Callable[[], str]) -> None:

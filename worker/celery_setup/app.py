@@ -30,6 +30,7 @@ from worker.envelopes.handover import HIDDEN
 from worker.envelopes.task_messages import CAMPAIGN_TASK, MESSAGE_TASK, WORK_TASK
 from worker.handoff.errors import PUBLISH_ERRORS
 from worker.handoff.large_work import LARGE_WORK
+from worker.intake.feedback import FeedbackIntake
 from worker.intake.rabbitmq import RabbitIntake
 from worker.intake.redis import RedisIntake
 from worker.logs import set_up_logs
@@ -233,6 +234,7 @@ def bare_app() -> Celery:
     app.add_defaults(celery_settings)
     app.steps["worker"].add(Housekeeping)
     app.steps["worker"].add(Serving)
+    app.steps["worker"].add(FeedbackIntake)
     app.steps["consumer"].add(TaskEvents)
     app.steps["worker"].add(Drain)
     app.steps["consumer"].add(RedisIntake)

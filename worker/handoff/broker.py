@@ -15,7 +15,9 @@ from core.messages.resending import Resender
 from core.store import Store
 from worker.embedded.urls import ResolvedUrls
 from worker.handoff.access import BrokerAccess
+from worker.handoff.event_outbox import EventOutbox
 from worker.handoff.events import EventSink
+from worker.handoff.feedback import FeedbackLane, FeedbackReader
 from worker.handoff.observing import BrokerMemory, Looked
 from worker.settings import Settings
 
@@ -108,8 +110,15 @@ class Broker(BrokerAccess, Protocol):
     def events(self) -> EventSink:
         """Where events go."""
 
+    @property
+    def event_outbox(self) -> EventOutbox:
+        """Where events wait for their queue."""
+
     def duties(self) -> Sequence[Duty]:
         """What housekeeping does on this broker."""
+
+    def feedback(self, reader: FeedbackReader) -> FeedbackLane:
+        """A way to the feedback queue, for one thread."""
 
 
 class BrokerObserver(Protocol):

@@ -6,6 +6,7 @@ the two. Whoever comes first takes it from there: the worker that settled the la
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -14,6 +15,7 @@ import redis
 import structlog
 from redis.exceptions import LockNotOwnedError
 
+from core.encoding import encode_json
 from core.process.log_events import LogEvent
 from worker.envelopes.kombu_messages import decode_kombu_message
 from worker.handoff.errors import BROKER_ERRORS
@@ -68,6 +70,14 @@ class EventOutbox:
         finally:
             with suppress(LockNotOwnedError):  # it took so long that another has it
                 lock.release()
+
+    def put(self, events: Sequence[bytes]) -> None:
+        """Leave events in the outbox, in the order in which they are to be sent. May raise redis.RedisError."""
+        records = [
+            encode_json({"body": event.decode(), "properties": {"delivery_tag": uuid.uuid4().hex}}) for event in events
+        ]
+        if records:
+            self._client.lpush(self._outbox, *records)
 
     def flush_or_wait(self) -> None:
         """The same where nothing depends on it: what cannot be sent now is sent by housekeeping."""

@@ -122,6 +122,31 @@ class Keys:
         return f"{self.prefix}:events-outbox"
 
     @property
+    def feedback_claims(self) -> str:
+        """Sorted set: the ids of claims of receipts by when they are taken up again, in ms of the server's clock."""
+        return f"{self.prefix}:feedback-claims"
+
+    @property
+    def feedback_claim_stem(self) -> str:
+        """What the key of a claim of receipts begins with; its id follows. List: its documents."""
+        return f"{self.prefix}:feedback-claim:"
+
+    @property
+    def feedback_attempts(self) -> str:
+        """Hash: how often work on a claim of receipts was begun."""
+        return f"{self.prefix}:feedback-attempts"
+
+    @property
+    def feedback_connections(self) -> str:
+        """Sorted set: connections over which receipts came from RabbitMQ, by when, in ms of the server's clock."""
+        return f"{self.prefix}:feedback-connections"
+
+    @property
+    def feedback_counted_stem(self) -> str:
+        """What is kept of a connection begins with this; its id follows. Hash: digests of the documents counted last."""
+        return f"{self.prefix}:feedback-counted:"
+
+    @property
     def taken(self) -> str:
         """Hash: tasks that Celery's consumers took from its queues and have not written down yet, by an id of each taking."""
         return f"{self.prefix}:taken"

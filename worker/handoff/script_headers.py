@@ -71,6 +71,37 @@ class ClaimHeader(ScriptHeader):
     lines_first: bool = False
 
 
+#: What is to be added to the rates of one sender: the text of its key, the source, then the counts in their order.
+Addition = Sequence[str | float]
+
+
+class FeedbackCountHeader(ScriptHeader):
+    """Receipts that are counted, and over which connection to RabbitMQ they came."""
+
+    script = "feedback_count"
+    connection: str
+    additions: Sequence[Addition]
+    before: int
+
+
+class FeedbackSettleHeader(ScriptHeader):
+    """What became of a claim of receipts."""
+
+    script = "feedback_settle"
+    claim_id: str
+    additions: Sequence[Addition]
+    parked: int
+
+
+class FeedbackTakeHeader(ScriptHeader):
+    """How many documents of receipts are taken, and under which id."""
+
+    script = "feedback_take"
+    claim_id: str
+    most: int
+    most_bytes: int
+
+
 class FirstEditionHeader(ScriptHeader):
     """How long an upgrade from the first edition may take."""
 

@@ -7,6 +7,7 @@ are, for they may be any bytes. So no script counts its arguments, and Redis has
 
 from __future__ import annotations
 
+import math
 import string
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import msgspec
 import redis
 
+from core.trust.keys import TrustKeys
+from core.trust.rates import FORGOTTEN_AFTER_HALF_LIVES
 from worker.handoff.keys import INGRESS_LANE, MESSAGES_LANE, RESEND_LANE, Keys
 from worker.handoff.script_headers import ScriptHeader
 from worker.handoff.settlement import TASK_MARK_S
@@ -29,6 +32,10 @@ _SHARED = {
     "begin": ("_now",),
     "chunk": _HAND_OFF,
     "claim": ("_now", "_take", "_lines"),
+    "feedback_count": ("_now", "_rates"),
+    "feedback_counted": ("_now",),
+    "feedback_settle": (*_HAND_OFF, "_rates"),
+    "feedback_take": ("_now",),
     "first_edition": _HAND_OFF,
     "observe": ("_now",),
     "part": ("_now", "_take", "_lines"),
@@ -39,6 +46,8 @@ _SHARED = {
     "settle": _HAND_OFF,
     "split": ("_now",),
 }
+#: How long it is remembered which receipts were counted whose acknowledgement RabbitMQ may not have heard.
+FEEDBACK_DOUBT_S = 86_400
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,7 +84,7 @@ def _texts() -> dict[str, str]:
 
 def script_constants(settings: Settings) -> dict[str, str | int]:
     """What every script of a deployment knows: keys, queues and limits. DEADLINE_MS is that of a claim."""
-    keys = Keys(settings.key_prefix)
+    keys, policy = Keys(settings.key_prefix), settings.trust_policy
     return {
         "ARRIVALS_STEM": keys.arrivals_stem,
         "ATTEMPTS": keys.attempts,
@@ -86,6 +95,11 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "COUNTS": keys.counts,
         "EDITION": keys.edition,
         "EVENT_OUTBOX": keys.event_outbox,
+        "FEEDBACK_ATTEMPTS": keys.feedback_attempts,
+        "FEEDBACK_CLAIMS": keys.feedback_claims,
+        "FEEDBACK_CLAIM_STEM": keys.feedback_claim_stem,
+        "FEEDBACK_CONNECTIONS": keys.feedback_connections,
+        "FEEDBACK_COUNTED_STEM": keys.feedback_counted_stem,
         "GAVE_WAY": keys.gave_way,
         "INTAKE": keys.intake,
         "IN_FLIGHT": keys.in_flight,
@@ -93,11 +107,14 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "OUTBOX": keys.outbox,
         "RESERVED": keys.reserved,
         "SEEN_STEM": keys.seen_stem,
+        "RATES_STEM": TrustKeys(settings.key_prefix).rates_stem,
+        "TRUST_DUE": TrustKeys(settings.key_prefix).due,
         "DISPATCH_QUEUE": settings.dispatch_queue,
         "EVENTS_QUEUE": settings.events_queue,
         "INGRESS_LINES": keys.lines(INGRESS_LANE),
         "MESSAGES_LINES": keys.lines(MESSAGES_LANE),
         "RESEND_LINES": keys.lines(RESEND_LANE),
+        "FEEDBACK_QUEUE": settings.feedback_queue,
         "INGRESS_QUEUE": settings.ingress_queue,
         "MESSAGES_QUEUE": settings.messages_queue,
         "PARKED_QUEUE": settings.parked_queue,
@@ -107,6 +124,10 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "DEADLINE_MS": int(settings.claim_deadline_s * 1000),
         "DISPATCH_MAX_LENGTH": settings.dispatch_max_length,
         "EVENTS_MAX_LENGTH": settings.events_max_length,
+        "FEEDBACK_DOUBT_S": FEEDBACK_DOUBT_S,
+        "FORGOTTEN_S": math.ceil(FORGOTTEN_AFTER_HALF_LIVES * policy.half_life_s),
+        "HALF_LIFE_S": math.ceil(policy.half_life_s),
+        "RECENT_HALF_LIFE_S": math.ceil(policy.recent_half_life_s),
         "PROGRESS_TTL_S": settings.progress_ttl,
         "TASK_MARK_S": TASK_MARK_S,
         "WAITING_MS": WAITING_S * 1000,

@@ -11,11 +11,13 @@ from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
 from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
+from worker.handoff.feedback import FeedbackReader
 from worker.handoff.monitoring import EventsOfMonitored
 from worker.rabbitmq_broker.access import RabbitAccess
 from worker.rabbitmq_broker.campaigns import RabbitBatches, RabbitHandOff
 from worker.rabbitmq_broker.earlier import EarlierWork
 from worker.rabbitmq_broker.events import RabbitEvents
+from worker.rabbitmq_broker.feedback import FeedbackParking, RabbitFeedback
 from worker.rabbitmq_broker.marks import Marks
 from worker.rabbitmq_broker.messages import RabbitMessages
 from worker.rabbitmq_broker.publisher import WORKER_WAITS_S, ConfirmedPublisher
@@ -97,6 +99,13 @@ class RabbitBroker(RabbitAccess):
     def events(self) -> RabbitEvents:
         """Events on a queue."""
         return RabbitEvents(self.publisher, self._shared.cache_redis, self._settings)
+
+    def feedback(self, reader: FeedbackReader) -> RabbitFeedback:
+        """Receipts on a queue, with connections of their own: py-amqp's are for one thread."""
+        shared, settings, url = self._shared, self._settings, self._urls.broker_url
+        publisher = ConfirmedPublisher(url, settings, waits_s=WORKER_WAITS_S)
+        parking = FeedbackParking(shared.store, publisher, self.earlier, settings.parked_queue)
+        return RabbitFeedback(url, shared.cache_redis, reader, parking, settings)
 
     def duties(self) -> Sequence[Duty]:
         """Events that have not gone out."""

@@ -79,6 +79,7 @@ class RedisHealth:
             settings.messages_queue,
             settings.campaigns_queue,
             settings.resend_queue,
+            settings.feedback_queue,
         )
         ours = {name for queue in our_queues(settings) for name in settings.redis_options.lists_of(queue)}
         ours.add(settings.campaign_work_queue)

@@ -9,11 +9,13 @@ from worker.handoff.broker import Duty, Shared
 from worker.handoff.campaigns import BatchWork
 from worker.handoff.chunks import Chunks
 from worker.handoff.event_outbox import FLUSH_EVERY_S, EventOutbox
+from worker.handoff.feedback import FeedbackReader
 from worker.handoff.monitoring import EventsOfMonitored
 from worker.redis_broker.access import RedisAccess
 from worker.redis_broker.campaigns import RedisBatches, RedisHandOff
 from worker.redis_broker.claims import Claims
 from worker.redis_broker.events import RedisEvents
+from worker.redis_broker.feedback import RedisFeedback
 from worker.redis_broker.messages import RedisMessages
 from worker.redis_broker.parking import Parking
 
@@ -83,6 +85,10 @@ class RedisBroker(RedisAccess):
     def events(self) -> RedisEvents:
         """Events on a list."""
         return RedisEvents(self.client, self._settings)
+
+    def feedback(self, reader: FeedbackReader) -> RedisFeedback:
+        """Receipts on a list."""
+        return RedisFeedback(self.client, reader, self.parking, self._settings)
 
     def duties(self) -> Sequence[Duty]:
         """Claims past their deadline, parked documents whose notice has not gone out, and events that have not."""
