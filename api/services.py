@@ -31,6 +31,7 @@ from core.process.redis_clients import REQUEST, open_redis
 from core.process.silence import Silence
 from core.storage.database import open_engine
 from core.store import Store
+from core.trust.book import TrustBook
 from core.trust.published import RedisEvidence
 
 #: Requests that are worked on at the same time, each with a connection to the database of its own.
@@ -79,6 +80,11 @@ class Services:
     def senders(self) -> Senders:
         """The inventory."""
         return Senders(self.store)
+
+    @cached_property
+    def trust(self) -> TrustBook:
+        """What receipts say of senders."""
+        return TrustBook(self.redis, self.settings.key_prefix)
 
     @cached_property
     def defaults(self) -> DefaultSenders:

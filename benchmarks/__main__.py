@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import cold, counts, growth, latency, memory, startup
+from benchmarks import cold, counts, feedback, growth, latency, memory, startup
 from benchmarks.findings import Findings
 from benchmarks.goals import told
 from benchmarks.lanes import board
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Callable[[Services, Options], Findings]] = {
     "memory": memory.measure,
     "latency": latency.measure,
     "startup": startup.measure,
+    "feedback": feedback.measure,
 }
 GROUPS = {
     "redis": [lane.name for lane in board.REDIS_LANES],

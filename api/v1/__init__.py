@@ -11,8 +11,9 @@ from api.v1 import (
     parked,
     rules,
     senders,
+    trust,
 )
 
-_PARTS = (messages, senders, defaults, destinations, rules, decisions, campaigns, parked, erasures, accounts)
+_PARTS = (messages, senders, trust, defaults, destinations, rules, decisions, campaigns, parked, erasures, accounts)
 
 routers = tuple(each.router for each in _PARTS)

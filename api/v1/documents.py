@@ -76,6 +76,28 @@ class SenderPage(BaseModel):
     next_offset: int | None
 
 
+class TrustOut(BaseModel):
+    """What receipts say of a sender in one country, each counting less the older it is."""
+
+    account_id: str | None = Field(description="null: the platform pool")
+    sender_id: str | None = Field(examples=["+61491570006"])
+    sender_type: SenderType
+    country: str = Field(description="of the recipients", examples=["AU"])
+    trust: int | None = Field(description="0 to 100, in steps; null: that of the inventory counts", examples=[95])
+    unhealthy: bool = Field(description="most of its latest messages failed; it is ranked last among its equals")
+    delivered_percent: float | None = Field(examples=[97.2])
+    messages: int | None = Field(examples=[12400])
+    as_of: datetime | None = Field(description="when the figures were published")
+    frozen_at: datetime | None = Field(description="since when receipts change nothing of it; null: they do")
+
+
+class TrustPage(BaseModel):
+    """Measured senders by country and sender; `next_offset` null: the last page."""
+
+    data: list[TrustOut]
+    next_offset: str | None
+
+
 class RuleOut(BaseModel):
     """One rule: who says so, as of when, and what a sender is worth under it, registered or not."""
 

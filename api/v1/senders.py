@@ -36,7 +36,7 @@ def list_senders(
 ) -> Response:
     """The senders of the account, of one of its sub-accounts, of the account from which it borrows, or of the pool."""
     code = None if country is None else known_country(parts.rules(), country)
-    holder = None if platform else _holder(parts, viewer, account_id)
+    holder = None if platform else sender_holder(parts, viewer, account_id)
     page = parts.senders.page(
         holder, sender_type=sender_type, status=status, country=code, after=offset, limit=per_page
     )
@@ -44,8 +44,8 @@ def list_senders(
     return success(data, "Senders retrieved.")
 
 
-def _holder(parts: Services, viewer: Account, account_id: str | None) -> AccountOrId:
-    """A sub-account sees its account's senders only where it may use them now. Raises NotFoundError."""
+def sender_holder(parts: Services, viewer: Account, account_id: str | None) -> AccountOrId:
+    """Whose senders are shown. A sub-account sees its account's senders only where it may use them now. Raises NotFoundError."""
     if account_id is not None and account_id == viewer.parent and parts.accounts.get(viewer.account_id).may_borrow:
         return account_id
     return family_member(parts, viewer, account_id)

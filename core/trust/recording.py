@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from core.contract.feedback import Outcome
 from core.trust.keys import SenderKey
-from core.trust.owners import Owners
+from core.trust.owners import Owned
 from core.trust.rates import Added, TrustPolicy
-from core.trust.tally import tally
+from core.trust.tally import Named, tally
 
 
 class Addition(NamedTuple):
@@ -21,10 +21,17 @@ class Addition(NamedTuple):
     added: Added
 
 
+class OwnersOf(Protocol):
+    """What says whose sender each is: `core.trust.owners.Owners`, or a double. May raise StoreUnavailableError."""
+
+    def of(self, wanted: Collection[Named]) -> Mapping[Named, Owned | None]:
+        """The owner of each; None where whoever is named may not use it."""
+
+
 class Recorder:
     """Adds receipts up. May raise StoreUnavailableError."""
 
-    def __init__(self, owners: Owners, policy: TrustPolicy, clock: Callable[[], datetime]) -> None:
+    def __init__(self, owners: OwnersOf, policy: TrustPolicy, clock: Callable[[], datetime]) -> None:
         self._owners, self._policy, self.clock = owners, policy, clock
 
     def additions(self, outcomes: Iterable[Outcome]) -> tuple[list[Addition], int]:

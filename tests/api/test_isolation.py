@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,7 @@ PATHS: list[tuple[str, str, Body]] = [
     ("GET", "/v1/decisions/{decision}", None),
     ("GET", "/v1/parked/{parked}", None),
     ("GET", "/v1/senders?account_id={account}", None),
+    ("GET", "/v1/trust?account_id={account}", None),
     ("GET", "/v1/campaigns/{account}?account_id={account}", None),
     ("GET", "/v1/campaigns?account_id={account}", None),
     ("GET", "/v1/parked?account_id={account}", None),
@@ -158,7 +160,7 @@ def test_it_shows_an_account_its_own_and_its_subaccounts(
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [each for each in PATHS if "senders?" not in each[1] and "default}" not in each[1]],
+    [each for each in PATHS if not re.search("(senders|trust)[?]|default}", each[1])],
     ids=lambda each: each if "/" in str(each) else "",
 )
 def test_it_shows_a_subaccount_nothing_of_the_account_above(world: World, method: str, path: str, body: Body) -> None:

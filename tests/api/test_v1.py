@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import msgspec
 import pytest
 import redis
 from sqlalchemy import insert
@@ -14,8 +16,11 @@ from core.cache.bounds import Bound, bounds_key
 from core.campaigns.progress import counts_key
 from core.engine.decision import Rejection
 from core.rules.files import shipped_rules
-from core.sender import SenderStatus
+from core.sender import SenderStatus, SenderType
 from core.storage.tables import DEFAULT_WARNINGS
+from core.trust.book import TrustBook
+from core.trust.keys import SenderKey, TrustKeys
+from core.trust.published import Published
 from tests.api.test_default_senders import blamed
 from tests.support.accounts import AU, AU_NUMBER, GB_NUMBER, NAME, SPELLINGS
 from tests.support.served import AU_STRATEGY, DEFAULTS, NAME_STRATEGY, Login, ServedApi, body_of, running_server
@@ -49,6 +54,32 @@ def test_it_lists_senders_page_by_page_and_by_kind(visitor: httpx.Client) -> Non
     assert data(visitor.get("/v1/senders?country=uk"))["data"][0]["sender_id"] == GB_NUMBER
     assert blamed(visitor.get("/v1/senders?country=XX")) == ["country"]
     assert isinstance(data(visitor.get("/v1/senders?platform=true"))["data"], list)
+
+
+def test_it_shows_what_receipts_say_of_senders_page_by_page(api: ServedApi, acme: Login, client: httpx.Client) -> None:
+    keys, record = (
+        TrustKeys("smart-assign"),
+        Published(95, unhealthy=False, delivered=97.2, messages=12_400, as_of=1.8e9),
+    )
+    with redis.Redis.from_url(api.redis_url) as shared:
+        for country in ("AU", "NZ"):
+            place = keys.published(acme.account_id, country)
+            shared.hset(place, f"longcode/{AU_NUMBER[1:]}", msgspec.json.encode(record))
+            shared.sadd(keys.countries(acme.account_id), country)
+        frozen = SenderKey(acme.account_id, "AU", SenderType.ALPHA_TAG, NAME)
+        TrustBook(shared, "smart-assign").freeze(frozen, "ada", datetime(2026, 11, 28, tzinfo=UTC))
+    first = data(client.get("/v1/trust", params={"per_page": 2}))
+    assert [(each["country"], each["sender_id"], each["trust"]) for each in first["data"]] == [
+        ("AU", NAME, None),
+        ("AU", AU_NUMBER, 95),
+    ]
+    assert (first["data"][0]["frozen_at"], "ada" in str(first)) == ("2026-11-28T00:00:00.000000Z", False)
+    rest = data(client.get("/v1/trust", params={"per_page": 2, "offset": first["next_offset"]}))
+    assert ([each["country"] for each in rest["data"]], rest["next_offset"]) == (["NZ"], None)
+    assert [each["country"] for each in data(client.get("/v1/trust?country=nz"))["data"]] == ["NZ"]
+    assert isinstance(data(client.get("/v1/trust?platform=true"))["data"], list)
+    explained = data(client.get("/v1/explain", params={"to": AU}))
+    assert "delivers 97.2 % in AU over 12,400 messages" in str(explained["candidates"])
 
 
 def test_it_shows_rules_with_source_date_and_grade(visitor: httpx.Client) -> None:

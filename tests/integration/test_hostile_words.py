@@ -83,6 +83,9 @@ LINES: Mapping[tuple[str, ...], Sequence[Sequence[str]]] = {
     ("senders", "register"): [(*ACCOUNT, *SENDER, "--country", "AU", "--status", "approved")],
     ("senders", "set-status"): [(*ACCOUNT, *SENDER, "--status", "suspended")],
     ("spread",): [ACCOUNT],
+    ("trust", "show"): [ACCOUNT, ("--account", HOSTILE * 2)],
+    ("trust", "freeze"): [(*ACCOUNT, *SENDER, "--country", "AU"), (*ACCOUNT, *SENDER)],
+    ("trust", "unfreeze"): [(*ACCOUNT, *SENDER), (*ACCOUNT, *SENDER, "--country", "NZ")],
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,8 +16,13 @@ from core.engine.decision import Request
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner
 from core.parked.store import ParkedDocument
-from core.sender import SenderType
+from core.sender import SenderType, bare_sender_id
+from core.trust.owners import OWN_WORD, Owned
+from core.trust.rates import TrustPolicy
+from core.trust.recording import Recorder
+from core.trust.tally import Named
 from worker.handoff.errors import NotConfirmedError
+from worker.handoff.feedback import FeedbackReader
 from worker.handoff.settlement import DEFER_S
 from worker.rabbitmq_broker.outgoing import Outgoing
 from worker.redis_broker.claims import Claims, Lane
@@ -142,3 +147,35 @@ class RedisDouble:
 def soon(seconds: float) -> bool:
     """Whether a claim waits as long as what must wait for SQL."""
     return DEFER_S - 1 < seconds <= DEFER_S
+
+
+class HeldSenders:
+    """Whose senders receipts name: acme's and the platform's, whatever they are called; SQL may be `away`."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def of(self, wanted: Collection[Named]) -> Mapping[Named, Owned | None]:
+        if self.away:
+            raise StoreUnavailableError("the database cannot be used")
+        return {
+            named: Owned(named.account_id, bare_sender_id(named.sender_id), OWN_WORD)
+            if named.account_id in {None, "acme"}
+            else None
+            for named in wanted
+        }
+
+
+def feedback_reader(held: HeldSenders) -> FeedbackReader:
+    return FeedbackReader(Recorder(held, TrustPolicy(), lambda: NOW), "smart-assign.feedback")
+
+
+def receipt(outcome: str = "failed", sender_id: str = "+61491570006", **fields: Any) -> dict[str, Any]:
+    return {
+        "account_id": "acme",
+        "sender_id": sender_id,
+        "sender_type": "longcode",
+        "country": "AU",
+        "outcome": outcome,
+        "at": "2026-11-28T12:00:00Z",
+    } | fields

@@ -14,6 +14,7 @@ from benchmarks.findings import Table
 from benchmarks.goals import GOALS, Goal, scoreboard, told
 from benchmarks.lanes.board import Board
 from benchmarks.options import Options
+from benchmarks.trust_simulation import MOST_LOST, Setting, simulate
 from core.contract.models import CampaignBatch, OutgoingMessage
 from core.phone import settled_country
 from worker.envelopes.opening import Document, Opener
@@ -183,3 +184,11 @@ def test_it_writes_the_same_task_for_both_brokers() -> None:
     on_amqp = next(tasks.on_amqp(numbered(message, [5])))
     assert base64.b64decode(on_redis["body"]) == on_amqp.body
     assert on_redis["headers"] == on_amqp.properties["application_headers"]
+
+
+def test_a_chosen_sender_that_dies_is_soon_out() -> None:
+    outcome = simulate(Setting(senders=5, days=3, per_minute=10, deaths=1))
+    (death,) = outcome.deaths
+    assert death.out_after is not None
+    assert death.out_after <= MOST_LOST
+    assert outcome.by_inventory < outcome.by_trust < outcome.by_oracle

@@ -264,6 +264,23 @@ COMMANDS: Mapping[str, Lazy | Section] = {
         "Spread recipients over senders that only trust, age or name tell apart; without on, off or inherit: show it.",
         "worker.cli.spread:spread",
     ),
+    "trust": Section(
+        "See what receipts say of senders, and hold a sender as it is.",
+        {
+            "freeze": Lazy(
+                "Hold a sender's trust and health as they are, whatever receipts come; they are counted all the same.",
+                "worker.cli.trust:freeze",
+            ),
+            "show": Lazy(
+                "Show what receipts say of senders, by recipient country; a sender that is not listed goes by the inventory.",
+                "worker.cli.trust:show",
+            ),
+            "unfreeze": Lazy(
+                "Let receipts decide again over a sender's trust and health, those that came meanwhile too.",
+                "worker.cli.trust:unfreeze",
+            ),
+        },
+    ),
     "up": Lazy("Run worker, scheduler, HTTP API and Flower in this terminal until Ctrl-C.", "worker.cli.roles.up:up"),
     "worker": Lazy(
         "Assign messages until SIGTERM, which lets work in hand end.", "worker.cli.roles.celery_programs:worker"

@@ -16,12 +16,19 @@ end
 if redis.call('EXISTS', FEEDBACK_QUEUE) == 0 then return false end
 -- The index first: a Redis whose memory is full refuses this, but not to take documents off their list.
 redis.call('ZADD', FEEDBACK_CLAIMS, now + DEADLINE_MS, header.claim_id)
-local documents = redis.call('RPOP', FEEDBACK_QUEUE, header.most)
-local kept, bytes = 0, 0
-while kept < #documents and bytes < header.most_bytes do
-  kept = kept + 1
-  bytes = bytes + #documents[kept]
+local claim, taken, bytes = FEEDBACK_CLAIM_STEM .. header.claim_id, 0, 0
+while taken < header.most and bytes < header.most_bytes do
+  -- As many as will fit, going by those before: to take many long ones and put most of them back would cost more than the work.
+  local fits = taken == 0 and 1 or math.ceil((header.most_bytes - bytes) / (bytes / taken + 1))
+  local documents = redis.call('RPOP', FEEDBACK_QUEUE, math.min(fits, header.most - taken))
+  if not documents then break end
+  local kept = 0
+  while kept < #documents and bytes < header.most_bytes do
+    kept = kept + 1
+    bytes = bytes + #documents[kept]
+  end
+  for i = #documents, kept + 1, -1 do redis.call('RPUSH', FEEDBACK_QUEUE, documents[i]) end
+  redis.call('RPUSH', claim, unpack(documents, 1, kept))
+  taken = taken + kept
 end
-for i = #documents, kept + 1, -1 do redis.call('RPUSH', FEEDBACK_QUEUE, documents[i]) end
-redis.call('RPUSH', FEEDBACK_CLAIM_STEM .. header.claim_id, unpack(documents, 1, kept))
 return begun(header.claim_id)
