@@ -92,6 +92,8 @@ SOURCES = ("explicit", "override", "default", "inherited_default", "smart", "res
 PROCESS, REDIS, SQL = "process", "redis", "sql"
 #: Where a decision was found: in the process, in Redis, or made anew from SQL.
 CACHES = (PROCESS, REDIS, SQL)
+#: A receipt was counted, or broke the contract and is parked.
+COUNTED, REFUSED = "counted", "parked"
 ATTEMPTS = ("1", "2", "3", "4", "5", "more")
 _QUEUES: Mapping[str, tuple[str, ...]] = {"queue": ()}
 _LANES = {"lane": LANES}
@@ -109,6 +111,7 @@ MESSAGES_DUPLICATE = _counter(
 MESSAGES_DEFERRED = _counter(
     "messages_deferred", "Messages put off because SQL could not be read, or because their time had not come.", _LANES
 )
+RECEIPTS = _counter("receipts", "Receipts of delivery, by what became of them.", {"result": (COUNTED, REFUSED)})
 HANDOFF_SECONDS = _histogram(
     "handoff_seconds",
     "Seconds from the intake of a message by a worker to its hand-off, by message.",

@@ -15,6 +15,8 @@ from core.contract.ids import MessageIds
 from core.encoding import WHOLE_DOCUMENT, ContractError, encode_json
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import Parked, parked_unread
+from core.metrics import catalogue as known
+from core.metrics.counts import COUNTS
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
 from core.process.log_events import LogEvent
@@ -96,6 +98,14 @@ class FeedbackReader:
         for place, document in enumerate(documents):
             found.park(parked_unread(place, ParkReason.RETRIES_EXHAUSTED, detail, {}), place, document)
         return found
+
+    @staticmethod
+    def note(read: ReadFeedback) -> None:
+        """What was read has been counted and parked."""
+        if read.outcomes:
+            COUNTS.add(known.RECEIPTS, len(read.outcomes), known.COUNTED)
+        if read.parked:
+            COUNTS.add(known.RECEIPTS, len(read.parked), known.REFUSED)
 
     def additions(self, outcomes: Sequence[Outcome]) -> list[HeaderAddition]:
         """What outcomes add, as the scripts take it. May raise StoreUnavailableError."""

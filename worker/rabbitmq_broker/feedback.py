@@ -117,6 +117,7 @@ class RabbitFeedback:
             self._parking.keep(read.parked, [deliveries[fresh[place]].came_before for place in read.places])
         header = FeedbackCountHeader(self._connection_id, self._reader.additions(read.outcomes), len(before))
         self._scripts.run(header, *(digests[place] for place in (*sorted(before), *fresh)))
+        self._reader.note(read)
 
     def _counted_before(self, deliveries: Sequence[Delivery], digests: Sequence[str]) -> set[int]:
         """The places of deliveries that were counted and not acknowledged; of equal ones as many as were."""

@@ -45,8 +45,10 @@ class RedisFeedback:
             raise
         header = FeedbackSettleHeader(claim_id, additions, len(entries))
         settled = self._scripts.run(header, *(part for entry in entries for part in entry))
-        if settled and read.parked:
-            self._parking.keep(read.parked)
+        if settled:
+            self._reader.note(read)
+            if read.parked:
+                self._parking.keep(read.parked)
         return len(documents)
 
     def _put_off(self, claim_id: str) -> None:
