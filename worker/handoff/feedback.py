@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 #: A longer document is parked; 10,000 receipts are a quarter of it.
 MOST_DOCUMENT_BYTES = 8_388_608
 #: Documents that are worked on together: so many, and so long in all, or one that is longer.
-DOCUMENTS_AT_ONCE, BYTES_AT_ONCE = 1000, 1_048_576
+DOCUMENTS_AT_ONCE, BYTES_AT_ONCE = 500, 65_536
 #: How often receipts of strangers are told of.
 STRANGERS_TOLD_EVERY_S = 60.0
 

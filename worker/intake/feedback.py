@@ -1,7 +1,7 @@
 """Intake of receipts, the same on either broker: one thread beside the pool counts them, and publishes what they come to.
 
 It waits for nobody and nobody waits for it: no child of the pool works on receipts, and after each piece of work the thread
-leaves the processor to the others for half as long as that took.
+leaves the processor to the others for as long as that took.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WAIT_S = 0.5
 #: How often what has changed is published.
 PUBLISH_EVERY_S = 1.0
 #: The part of the time of a piece of work that is left to others after it.
-REST = 0.5
+REST = 1.0
 #: What says no more than that a service is away.
 PASSING = (StoreUnavailableError, EpochPublishError, *BROKER_ERRORS)
 
