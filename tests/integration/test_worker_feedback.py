@@ -17,6 +17,7 @@ from core.trust.book import TrustBook
 from core.trust.keys import SenderKey
 from core.trust.publishing import shown_sender_id
 from tests.support.accounts import AU, add_account, message
+from tests.support.receipts import receipts
 from tests.support.running_worker import Deployment, until
 from tests.support.stock_clients import dispatched, notices, push, receive
 
@@ -33,20 +34,6 @@ def account(store: Store) -> str:
         for number, trust in ((FIRST, 60), (SECOND, 55))
     ]
     return add_account(store, account_id, tuple(held))
-
-
-def receipts(
-    account_id: str | None, sender_id: str, count: int, outcome: str = "failed", **fields: Any
-) -> list[dict[str, Any]]:
-    receipt = {
-        "account_id": account_id,
-        "sender_id": sender_id,
-        "sender_type": "longcode",
-        "country": "AU",
-        "outcome": outcome,
-        "at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-    }
-    return [receipt | fields] * count
 
 
 def sender_of(deployment: Deployment, account_id: str) -> dict[str, Any]:

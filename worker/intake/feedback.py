@@ -21,7 +21,7 @@ from worker.handoff.feedback import FeedbackLane
 from worker.wiring import runtime
 
 #: How long one waits for receipts before looking whether anything else is to be done.
-WAIT_S = 0.5
+WAIT_S, SHORTEST_WAIT_S = 1.0, 0.05
 #: How often what has changed is published.
 PUBLISH_EVERY_S = 1.0
 #: The part of the time of a piece of work that is left to others after it.
@@ -58,7 +58,8 @@ class FeedbackThread(LastingThread):
 
     def _count(self) -> None:
         began = time.thread_time()
-        if self._lane.work(WAIT_S):
+        until_published = self._publish_at - time.monotonic()
+        if self._lane.work(min(WAIT_S, max(SHORTEST_WAIT_S, until_published))):
             self._stopping.wait(REST * (time.thread_time() - began))
 
     def close(self) -> None:
