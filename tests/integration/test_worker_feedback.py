@@ -42,7 +42,7 @@ def sender_of(deployment: Deployment, account_id: str) -> dict[str, Any]:
 
 
 def event_of(deployment: Deployment, account_id: str) -> dict[str, Any]:
-    """The next event that is about an account."""
+    """The next event that is about an account; the test that reads none of its own leaves it to the next one."""
     while True:
         (message,) = receive(deployment, 1, queue="events", timeout=WAIT_S)
         event: dict[str, Any] = json.loads(message.body)
@@ -71,6 +71,7 @@ def test_it_says_that_the_only_sender_fails(deployment: Deployment, store: Store
     alone = add_account(store, f"f{uuid.uuid4().hex[:8]}", (Sender("", FIRST, SenderType.LONGCODE, "AU"),))
     push(deployment, [receipts(alone, FIRST, 100)], "feedback")
     until(lambda: "SENDER_UNHEALTHY" in sender_of(deployment, alone)["assignment"]["warnings"], WAIT_S, "a warning")
+    assert event_of(deployment, alone)["event"] == "sender.unhealthy"
 
 
 def test_a_frozen_sender_stays_as_it_is(deployment: Deployment, account: str) -> None:
@@ -85,6 +86,7 @@ def test_a_frozen_sender_stays_as_it_is(deployment: Deployment, account: str) ->
         assert not any(each.evidence and each.evidence.unhealthy for each in book.listed(account))
         book.unfreeze(key)
         until(lambda: trusts(book, account).get(FIRST) == 0, WAIT_S, "it to be measured again")
+    assert event_of(deployment, account)["event"] == "sender.unhealthy"
 
 
 def trusts(book: TrustBook, account_id: str) -> dict[str | None, int | None]:
@@ -121,3 +123,4 @@ def test_it_parks_what_is_no_receipt_and_counts_its_neighbours(deployment: Deplo
     assert fields == [["$"], ["at", "country", "sender_type"], ["outcome"]]
     assert {notice["reason"] for notice in found} == {"INVALID_MESSAGE"}
     leaves_from(deployment, account, SECOND)
+    assert event_of(deployment, account)["sender_id"] == FIRST
