@@ -165,7 +165,7 @@ def test_documents_on_which_work_never_ends_are_parked(bench: Bench, monkeypatch
 def test_it_takes_no_more_at_once_than_fits_and_in_the_order_in_which_it_came(bench: Bench) -> None:
     large = [receipt("delivered", smsc="x" * 700_000, dispatch_id=str(place)) for place in range(3)]
     bench.push(receipt(), *large, receipt())
-    assert [bench.lane.work(0.01) for _ in range(3)] == [3, 2, 0]
+    assert [bench.lane.work(0.01) for _ in range(5)] == [2, 1, 1, 1, 0]
     rates = bench.rates()
     assert rates is not None
     assert (round(rates.delivered), round(rates.failed)) == (3, 2)
