@@ -16,6 +16,8 @@ from tests.support.running_worker import PATIENCE_S, QUEUES, Deployment, Running
 from tests.support.services import PostgresProcess, RedisProcess
 from tests.support.stock_clients import amqp_connection, delete_queues, dispatched, notices, push, waiting
 
+#: How often a child is looked at before it is taken for stuck.
+LOOKS = 8
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(240 + AWAY_S)]
 
 
@@ -107,20 +109,29 @@ def lockable(request: pytest.FixtureRequest, own_redis: RedisProcess, tmp_path: 
 
 
 def kill_stuck_child(worker: RunningWorker, app: Celery, killed: set[int]) -> bool:
-    """Kill the child whose task is the same as half a second ago, if there is one that was not killed before."""
+    """Kill the child that sleeps over its task, if there is one that was not killed before; a slow one is at work."""
 
     def active() -> dict[str, int]:
-        answer = app.control.inspect(destination=[worker.name], timeout=0.3).active() or {}
+        answer = app.control.inspect(destination=[worker.name], timeout=10, limit=1).active() or {}
         return {task["id"]: task["worker_pid"] for task in answer.get(worker.name, [])}
 
     before = active()
-    time.sleep(0.5)
+    asleep = {pid for pid in before.values() if all(map(sleeps, LOOKS * [pid]))}
     # The same child too: one that has only just been given the task may not have begun it.
-    stuck = {pid for task_id, pid in active().items() if before.get(task_id) == pid} - killed
+    stuck = {pid for task_id, pid in active().items() if before.get(task_id) == pid and pid in asleep} - killed
     for pid in stuck:
         worker.kill_child(pid)
     killed |= stuck
     return bool(stuck)
+
+
+def sleeps(pid: int) -> bool:
+    """Whether a process waits for something other than a processor, a moment from now."""
+    time.sleep(0.1)
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    except FileNotFoundError:
+        return False
 
 
 def test_it_parks_the_document_that_kills_its_child(lockable: Deployment, start_workers: StartWorkers) -> None:
