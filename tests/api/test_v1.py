@@ -56,12 +56,14 @@ def test_it_lists_senders_page_by_page_and_by_kind(visitor: httpx.Client) -> Non
     assert isinstance(data(visitor.get("/v1/senders?platform=true"))["data"], list)
 
 
-def test_it_shows_what_receipts_say_of_senders_page_by_page(api: ServedApi, acme: Login, client: httpx.Client) -> None:
+def test_it_shows_what_receipts_say_of_senders_page_by_page(
+    redis_server: str, acme: Login, client: httpx.Client
+) -> None:
     keys, record = (
         TrustKeys("smart-assign"),
         Published(95, unhealthy=False, delivered=97.2, messages=12_400, as_of=1.8e9),
     )
-    with redis.Redis.from_url(api.redis_url) as shared:
+    with redis.Redis.from_url(redis_server) as shared:
         for country in ("AU", "NZ"):
             place = keys.published(acme.account_id, country)
             shared.hset(place, f"longcode/{AU_NUMBER[1:]}", msgspec.json.encode(record))
