@@ -130,6 +130,11 @@ class LogEvent(StrEnum):
         "Celery's task events of the last moment could not be sent, while a worker stopped; Flower lacks them.",
     )
 
+    CALLBACK_HAS_NO_QUEUE = (
+        "callback_has_no_queue",
+        "A queue of ALLOW_CALLBACKS_TO does not exist on RabbitMQ: what a producer's task asked to be sent on there is lost.",
+    )
+
     # ---- what one account may have kept ----
 
     DECISIONS_NOT_KEPT = (

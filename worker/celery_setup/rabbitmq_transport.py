@@ -20,6 +20,7 @@ from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
 from core.process.log_events import LogEvent
 from worker.celery_setup.control import obeyed
+from worker.configuration import configured
 from worker.envelopes.broadcasts import is_answer_channel, is_command_channel, read_broadcast_delivery
 from worker.rabbitmq_broker import connections
 from worker.rabbitmq_broker.deliveries import UNREADABLE
@@ -86,11 +87,22 @@ class Channel(connections.Channel):
                 "RabbitMQ still holds a queue of the connection before this one"
             ) from error
 
+    def _basic_publish(self, msg: Any, exchange: str = "", routing_key: str = "", **options: Any) -> Any:
+        """As py-amqp's. What a producer's task asks to be sent on comes back where nobody declared its queue, and is told of."""
+        if not exchange and routing_key in configured().settings.callback_queues:
+            self.events["basic_return"].add(_tell_of_callback)
+            options["mandatory"] = True
+        return super()._basic_publish(msg, exchange, routing_key, **options)
+
     def basic_consume(self, queue: str = "", *args: Any, callback: Any = None, **options: Any) -> Any:
         """As py-amqp's."""
         if callback is not None and _carries_broadcasts(queue):
             callback = _reading_callback(queue, callback, (*self.connection.connection_errors, *CHANNEL_ERRORS))
         return super().basic_consume(queue, *args, callback=callback, **options)
+
+
+def _tell_of_callback(_error: object, _exchange: str, routing_key: str, _message: object) -> None:
+    log.warning(LogEvent.CALLBACK_HAS_NO_QUEUE, queue=routing_key)
 
 
 CHANNEL_ERRORS = pyamqp.Connection.channel_errors
