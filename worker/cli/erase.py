@@ -65,7 +65,9 @@ def erase(*, to: str, country: str | None, account_id: str | None, yes: bool, as
         return
     for name, count in told["counts"].items():
         say(f"{count:,} {_WORDS[name]}")
-    say("What waits on queues was not searched; `smart-assign check` says how much that is. Ask again when it has gone.")
+    say(
+        "What waits on queues was not searched; `smart-assign check` says how much that is. Ask again when it has gone."
+    )
     say(f"Erasure {done.erasure_id} is on record, without the number.")
 
 
