@@ -14,7 +14,7 @@ from tests.support.cli_runner import Cli, embedded_cli
 from tests.support.command_line import run_cli
 from tests.support.rabbit_refusals import reads_only, short_of_disk, short_of_memory
 from tests.support.running_worker import Deployment
-from tests.support.services import RabbitProcess, RedisProcess
+from tests.support.services import RabbitProcess, RedisProcess, free_port
 from worker.embedded.binary import installed_binaries
 
 NAMES = ["broker", "redis", "database", "queues", "rules"]
@@ -169,7 +169,9 @@ def test_it_says_that_redis_takes_no_writes_and_leaves_nothing(
 def test_it_says_what_to_do_about_a_node_of_a_cluster(
     tmp_path: Path, absent: Callable[[str, Exception | str], None]
 ) -> None:
-    node = RedisProcess(options=("--cluster-enabled", "yes"))
+    # A node listens on a second port, 10,000 above its own.
+    port = next(port for port in iter(free_port, 0) if port + 10_000 < 65_536)
+    node = RedisProcess(options=("--cluster-enabled", "yes"), port=port)
     with started(node, "a Redis server to start", absent):
         cli = Cli({"SMART_ASSIGN_DATA_DIR": str(tmp_path), "SMART_ASSIGN_BROKER_URL": node.url})
         found = checks(cli, exit_code=1)
