@@ -56,12 +56,15 @@ def test_the_figures_agree_with_what_became_of_every_message(pair: str, make_dep
         push(deployment, [message(GB)])
         figures.until(lambda now: now.total("messages_in_total") == total + 1)
         figures.until(lambda now: now.by("documents_waiting", "queue").get("dispatch") == 2501)
-        assert_agrees(figures, [dict(each) for each in all_dispatched(deployment)])
+        came = [dict(each) for each in all_dispatched(deployment)]
+        assert_agrees(figures, came)
         figures.until(lambda now: now.health("readyz")["status"] == 200)
         assert list(figures.by("campaign_settled_ratio", "campaign").values()) == [BATCHES / (BATCHES + 1)]
         assert figures.total("campaigns_in_flight") == 1
         assert figures.health() == {"status": 200, "ok": True, "reasons": []}
         assert_catalogued(figures, on_redis=deployment.on_redis)
+        push(deployment, [{"dispatch_id": came[0]["dispatch_id"], "message": came[0]}], "resend")
+        figures.until(lambda now: now.by("messages_in_total", "lane").get("resend") == 1)
 
 
 def assert_agrees(figures: Figures, came: list[dict[str, object]]) -> None:

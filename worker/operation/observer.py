@@ -30,7 +30,7 @@ PAUSED_S = 3.0
 #: The notice that an alert gives of defaults that will be of no use any more.
 SOON = timedelta(days=7)
 #: What wants a worker, among the queues.
-WAYS_IN = ("ingress", "campaign_ingress", "messages", "campaigns", "work", "campaign_work")
+WAYS_IN = ("ingress", "campaign_ingress", "messages", "campaigns", "resend", "work", "campaign_work")
 _PASSING = (SmartAssignError, OperationalError, *BROKER_ERRORS)
 
 _T = TypeVar("_T")

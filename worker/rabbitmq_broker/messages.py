@@ -17,7 +17,7 @@ from core.contract.ids import ids_in
 from core.errors import ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked, parked_unread
 from core.messages.resending import Resender
-from core.metrics.catalogue import SINGLE
+from core.metrics.catalogue import RESEND, SINGLE
 from core.moments import utc_now
 from core.parked.record import document_to_park
 from core.parked.store import ParkedDocument
@@ -67,7 +67,7 @@ class RabbitMessages:
 
     def on_work(self, work: PoolWork) -> Counts:
         """Work on the documents of one batch; park what cannot be opened, and an only one that was delivered too often."""
-        note_begun(SINGLE, len(work.documents), 2 if work.redelivered or work.exhausted else 1)
+        note_begun(_counted_as(work), len(work.documents), 2 if work.redelivered or work.exhausted else 1)
         if work.refused:
             return self._park_refused(work)
         if work.exhausted:
@@ -83,7 +83,7 @@ class RabbitMessages:
             self._sleep(DEFER_PAUSE_S)
         again = [Outgoing(self._lane_of(work), work.documents[index]) for index in deferred]
         counts = self._hand_off(outcome, kept, again, work)
-        note_deferred(SINGLE, len(again))
+        note_deferred(_counted_as(work), len(again))
         return {**counts, "deferred": len(again)} if again else counts
 
     def on_task(self, task_id: str, document: bytes) -> Counts:
@@ -168,6 +168,11 @@ class RabbitMessages:
         )
         remember(fresh, kept)
         self._monitoring.report(outcome)
-        note_settled(SINGLE, work.id, dispatched=len(fresh), duplicates=len(known), parked=kept)
+        note_settled(_counted_as(work), work.id, dispatched=len(fresh), duplicates=len(known), parked=kept)
         counts = {"dispatched": len(fresh), "parked": len(kept)}
         return counts | {"duplicates": len(known)} if known else counts
+
+
+def _counted_as(work: PoolWork) -> str:
+    """The lane by which its messages are counted."""
+    return RESEND if work.resends else SINGLE

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import redis
 
-from core.metrics.catalogue import CAMPAIGN, CLAIMS_RECOVERED, SINGLE
+from core.metrics.catalogue import CAMPAIGN, CLAIMS_RECOVERED, RESEND, SINGLE
 from core.metrics.counts import COUNTS
 from worker.envelopes.sealing import work_envelope
 from worker.envelopes.task_messages import BATCH_TASK, WORK_TASK
@@ -64,6 +64,8 @@ class Lane(StrEnum):
     @property
     def counted_as(self) -> str:
         """The label under which its messages are counted."""
+        if self is Lane.RESEND:
+            return RESEND
         return CAMPAIGN if self.of_campaigns else SINGLE
 
     @property

@@ -27,7 +27,7 @@ from worker.handoff.monitoring import Monitoring, Unmonitored
 from worker.handoff.resends import progress_keys, resend_counts
 from worker.handoff.settlement import DEFER_S, Settled, Settlement, outbox_entries, settlement_of
 from worker.handoff.tallies import note_begun, note_deferred, note_settled
-from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version
+from worker.redis_broker.claims import Claim, Claims, Lane, is_of_newer_version, lane_of
 from worker.redis_broker.later import put_off_s
 from worker.redis_broker.parking import Parking
 from worker.settings import Settings
@@ -92,7 +92,7 @@ class RedisMessages:
         claim = self._claims.begin(work.id)
         if claim is None:
             return NOTHING_DONE | {"settled_before": 1}
-        note_begun(SINGLE, len(claim.documents), claim.attempt)
+        note_begun(claim.lane.counted_as, len(claim.documents), claim.attempt)
         if claim.attempt > self._settings.claim_attempts:
             return self._give_up(claim)
         unpacked = self._unpack(claim)
@@ -206,8 +206,9 @@ class RedisMessages:
     @staticmethod
     def _note(claim_id: str, settled: Settled, settlement: Settlement, kept: Sequence[ParkedDocument]) -> None:
         duplicates = settled.duplicates + settlement.repeats
-        note_settled(SINGLE, claim_id, dispatched=settled.dispatched, duplicates=duplicates, parked=kept)
-        note_deferred(SINGLE, len(settlement.deferred))
+        lane = lane_of(claim_id).counted_as if claim_id else SINGLE
+        note_settled(lane, claim_id, dispatched=settled.dispatched, duplicates=duplicates, parked=kept)
+        note_deferred(lane, len(settlement.deferred))
 
     def _give_up(self, claim: Claim) -> Counts:
         """A claim that was begun too often: each document alone once more, and the one to blame is parked."""
