@@ -33,6 +33,8 @@ _FILL = (
        SELECT id, 0, 'alpha_tag', 'Shop' || account_ref % 1000, 'ENABLED' FROM default_senders""",
     """INSERT INTO default_history (account_ref, country, product, changed_at, changed_by)
        SELECT account_ref, country, product, created_timestamp, 'volume' FROM default_senders""",
+    """INSERT INTO destinations (account_ref, country, mode, changed_at, changed_by)
+       SELECT user_id, country, 'allow', now(), 'volume' FROM accounts, (VALUES ('AU'), ('DE')) c(country)""",
     """INSERT INTO decisions (decision_id, account_id, country, document, made_at)
        SELECT 'dec-' || user_id, account_id, 'AU', '{"account_id": "' || account_id || '"}', now() FROM accounts""",
     """INSERT INTO parked (parked_id, reason, detail, account_id, country, campaign_id, lane, document, parked_at,

@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.postgres]
 
 ACCOUNTS = 20_000
 
-#: Tables that stay small however many accounts there are: a handful of versions and corrections.
-SMALL = {"rule_versions", "rule_overrides", "alembic_version"}
+#: Tables that stay small however many accounts there are: a handful of versions and corrections, one price list.
+SMALL = {"prices", "rule_versions", "rule_overrides", "alembic_version"}
 
 #: Asked every half second at the most (keys), written once an hour (their last use), or asked when they change (rules).
 AT_TIMES = re.compile("FROM (api_keys|rule_versions|rule_overrides)|JOIN api_keys|UPDATE api_keys")
@@ -54,7 +54,7 @@ MOST = {
     "GET readyz": 1,
     "GET metrics": 1,
     "POST v1/explain": 2,
-    "POST v1/campaigns/preview, 100": 1,
+    "POST v1/campaigns/preview, 100": 2,  # and the prices
     "POST v1/defaults/assign-all, 1, dry": 2,
     "POST v1/defaults/assign-all, 1": 6,
     "POST v1/parked/replay, none": 1,

@@ -88,7 +88,13 @@ def test_it_imports_a_file(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "inventory.jsonl"
     path.write_text("\ufeff" + "".join(json.dumps(line) + "\n\n" for line in FILE), encoding="utf-8")
     summary = InventoryImport(store, shipped_rules, Policy()).run(path, "ops")
-    created = {"account": (2, 0, 0), "sender": (2, 0, 0), "registration": (1, 0, 0), "default": (1, 0, 0)}
+    created = {
+        "account": (2, 0, 0),
+        "sender": (2, 0, 0),
+        "registration": (1, 0, 0),
+        "default": (1, 0, 0),
+        "destination": (0, 0, 0),
+    }
     assert counts(summary) == created
     assert summary.changed == 6
     shop = Accounts(store).get("shop")
@@ -109,7 +115,13 @@ def test_it_changes_nothing_the_second_time(store: Store, sink: RecordingSink) -
     published = len(sink.published)
     summary = run(store, FILE)
     assert summary.changed == 0
-    unchanged = {"account": (0, 0, 2), "sender": (0, 0, 2), "registration": (0, 0, 1), "default": (0, 0, 1)}
+    unchanged = {
+        "account": (0, 0, 2),
+        "sender": (0, 0, 2),
+        "registration": (0, 0, 1),
+        "default": (0, 0, 1),
+        "destination": (0, 0, 0),
+    }
     assert counts(summary) == unchanged
     assert store.epochs_changed_since(NOW) == epochs
     assert len(sink.published) == published
@@ -137,6 +149,7 @@ def test_it_updates_what_differs_and_leaves_what_is_not_said(store: Store) -> No
         "sender": (0, 1, 0),
         "registration": (0, 1, 0),
         "default": (0, 0, 0),
+        "destination": (0, 0, 0),
     }
     acme = Accounts(store).get("acme")
     assert (acme.name, acme.status) == ("Acme Ltd", AccountStatus.SUSPENDED)
