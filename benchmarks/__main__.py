@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import cold, counts, feedback, growth, latency, memory, startup
+from benchmarks.compare import compare
 from benchmarks.findings import Findings
 from benchmarks.goals import told
 from benchmarks.lanes import board
@@ -33,6 +34,7 @@ GROUPS = {
     "rabbitmq": [lane.name for lane in board.AMQP_LANES],
 }
 QUICK_SCALE = 0.2
+ROUNDS = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,12 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     lanes, sections = _chosen(given.only)
     options = Options(
-        repeats=given.repeats or (1 if given.quick else 3),
+        repeats=given.repeats or (1 if given.quick else ROUNDS),
         scale=given.scale * (QUICK_SCALE if given.quick else 1),
         full=given.full,
         quick=given.quick,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if given.compare:
+        try:
+            print(compare(given.compare, _passed(given), given.repeats or ROUNDS, options))
+        except MeasurementError as error:
+            options.say(f"FAILED, {error}")
+            return 1
+        return 0
     findings = Findings()
     with services(durable=given.aof) as found:
         machine = describe(found, ["python", "-m", "benchmarks", *(arguments or sys.argv[1:])])
@@ -63,6 +72,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RESULTS.write_text(text)
     options.say(told(findings.facts))
     return 1 if findings.failures else 0
+
+
+def _passed(given: argparse.Namespace) -> list[str]:
+    """What both of two revisions are told."""
+    flags = [f"--{name}" for name in ("quick", "full", "aof") if getattr(given, name)]
+    return [*flags, f"--scale={given.scale}", *([f"--only={given.only}"] if given.only else [])]
 
 
 def _attempt(findings: Findings, name: str, found: Services, options: Options) -> None:
@@ -93,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the messages of every run")
     parser.add_argument("--aof", action="store_true", help="Redis with an append-only file, synced every second")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--compare", metavar="REV", help="this tree and another revision in turn, and their ratios")
     parser.add_argument("--list", action="store_true", help="what can be named in --only")
     return parser
 

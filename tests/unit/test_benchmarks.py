@@ -8,6 +8,7 @@ import json
 import pytest
 
 from benchmarks.commands import Commands
+from benchmarks.compare import Cell, figures_of, tables
 from benchmarks.documents import TaskMessages, batch, message, numbered, recipient
 from benchmarks.figures import DASH, Run, Spread, cpu_between, per_thousand, percentile, ratios, rounded, spread
 from benchmarks.findings import Table
@@ -192,3 +193,30 @@ def test_a_chosen_sender_that_dies_is_soon_out() -> None:
     assert death.out_after is not None
     assert death.out_after <= MOST_LOST
     assert outcome.by_inventory < outcome.by_trust < outcome.by_oracle
+
+
+def test_it_compares_the_figures_that_two_revisions_print_round_by_round() -> None:
+    columns = ("lane", "a second", "CPU")
+    old = [Table("Lanes", columns, [["`one`", "1,000 (900\N{EN DASH}1,100)", "2.00"], ["gone", "1", DASH]]).markdown()]
+    old.append(Table("Lanes", columns, [["`one`", "1,000", "4.00"]]).markdown())
+    new = Table("Lanes", columns, [["`one`", "1,500", "1.00"], ["fresh", "7", "failed"]]).markdown()
+    goals = Table("Goals", ("goal", "measured"), [["faster", "9"]]).markdown()
+    assert figures_of(f"# Page\n\n{goals}\n\n{new}") == {
+        Cell("Lanes", "`one`", "a second"): 1500,
+        Cell("Lanes", "`one`", "CPU"): 1,
+        Cell("Lanes", "fresh", "a second"): 7,
+    }
+    cells = {cell for page in (*old, new) for cell in figures_of(page)}
+    held = {
+        cell: {
+            "old": {number: figures_of(page)[cell] for number, page in enumerate(old) if cell in figures_of(page)},
+            "new": {number: figures_of(new)[cell] for number in (0, 1) if cell in figures_of(new)},
+        }
+        for cell in sorted(cells)
+    }
+    (table,) = tables(held, "v1")
+    assert table.columns == ("what", "v1", "this tree", "this tree ÷ v1")
+    assert [list(row) for row in table.rows] == [
+        ["`one`: CPU", "3.00 (2.00\N{EN DASH}4.00)", "1.00", "0.375 (0.250\N{EN DASH}0.500)"],
+        ["`one`: a second", "1,000", "1,500", "1.50"],
+    ]
