@@ -41,7 +41,10 @@ def health(ready: bool, host: str | None, port: int | None, as_json: bool) -> No
 
 def _asked(host: str, port: int, path: str) -> tuple[int, dict[str, list[str]]]:
     """Status and document of the answer; ends the command where there is none."""
-    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+    try:
+        connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+    except http.client.InvalidURL:
+        fail(f"{host!r} is no name of a host")
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
