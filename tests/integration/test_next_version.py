@@ -174,7 +174,7 @@ def test_parked_rows_are_shown_as_they_are(parking: Parking, store: Store, redis
 
 
 def test_progress_counts_codes_and_skips_fields_that_only_the_next_version_knows(redis_client: redis.Redis) -> None:
-    written = {"dispatched": 3, "parked:COUNTRY_CLOSED": 2, "parked:by_region": "EU=2", "resent": "1/3", "batches": 1}
+    written = {"dispatched": 3, "parked:COUNTRY_CLOSED": 2, "parked:by_region": "EU=2", "retold": "1/3", "batches": 1}
     redis_client.hset(progress_key(SETTINGS.key_prefix, "acme", "c1"), mapping=written)
     redis_client.hset(KEYS.counts, mapping={"dispatched": 3, "trust": "0.7"})
     progress = Progress(redis_client, SETTINGS.key_prefix)
@@ -239,7 +239,7 @@ def test_a_recipient_that_the_next_version_parked_can_be_sent_again() -> None:
 def test_a_claim_of_a_new_lane_is_left_to_the_next_version(
     claims: Claims, assigner: Assigner, parking: Parking, redis_client: redis.Redis
 ) -> None:
-    theirs = [f"resend-{number:032x}" for number in range(250)]
+    theirs = [f"postal-{number:032x}" for number in range(250)]
     for claim_id in theirs:
         redis_client.rpush(KEYS.claim(claim_id), b"{}")
         redis_client.zadd(KEYS.claims, {claim_id: 1})

@@ -82,6 +82,19 @@ def _texts() -> dict[str, str]:
     }
 
 
+def _queue_constants(settings: Settings) -> dict[str, str | int]:
+    return {
+        "DISPATCH_QUEUE": settings.dispatch_queue,
+        "EVENTS_QUEUE": settings.events_queue,
+        "FEEDBACK_QUEUE": settings.feedback_queue,
+        "INGRESS_QUEUE": settings.ingress_queue,
+        "MESSAGES_QUEUE": settings.messages_queue,
+        "PARKED_QUEUE": settings.parked_queue,
+        "RESEND_QUEUE": settings.resend_queue,
+        "WORK_QUEUE": settings.work_queue,
+    }
+
+
 def script_constants(settings: Settings) -> dict[str, str | int]:
     """What every script of a deployment knows: keys, queues and limits. DEADLINE_MS is that of a claim."""
     keys, policy = Keys(settings.key_prefix), settings.trust_policy
@@ -109,17 +122,10 @@ def script_constants(settings: Settings) -> dict[str, str | int]:
         "SEEN_STEM": keys.seen_stem,
         "RATES_STEM": TrustKeys(settings.key_prefix).rates_stem,
         "TRUST_DUE": TrustKeys(settings.key_prefix).due,
-        "DISPATCH_QUEUE": settings.dispatch_queue,
-        "EVENTS_QUEUE": settings.events_queue,
+        **_queue_constants(settings),
         "INGRESS_LINES": keys.lines(INGRESS_LANE),
         "MESSAGES_LINES": keys.lines(MESSAGES_LANE),
         "RESEND_LINES": keys.lines(RESEND_LANE),
-        "FEEDBACK_QUEUE": settings.feedback_queue,
-        "INGRESS_QUEUE": settings.ingress_queue,
-        "MESSAGES_QUEUE": settings.messages_queue,
-        "PARKED_QUEUE": settings.parked_queue,
-        "RESEND_QUEUE": settings.resend_queue,
-        "WORK_QUEUE": settings.work_queue,
         "CAMPAIGNS_A_DAY": settings.campaigns_a_day,
         "DEADLINE_MS": int(settings.claim_deadline_s * 1000),
         "DISPATCH_MAX_LENGTH": settings.dispatch_max_length,
