@@ -119,24 +119,24 @@ def test_it_goes_on_where_the_broker_takes_its_deliveries_for_lost(broken: Broke
 
 
 def test_it_waits_while_the_broker_is_short_of_memory(broken: Broken) -> None:
-    log_before, stack = len(broken.worker.log), ExitStack()
-    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
-        sent = send(broken.deployment)
-        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
-        stack.enter_context(short_of_memory(broken.server))
-    with stack:
+    log_before = len(broken.worker.log)
+    with ExitStack() as stack:
+        with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
+            sent = send(broken.deployment)
+            until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
+            stack.enter_context(short_of_memory(broken.server))
         time.sleep(LASTS_S)
         assert waiting(broken.deployment, "dispatch") == ROOM
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
 
 
 def test_it_waits_until_it_may_write(broken: Broken) -> None:
-    log_before, stack = len(broken.worker.log), ExitStack()
-    with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
-        sent = send(broken.deployment)
-        until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
-        stack.enter_context(reads_only(broken.server))
-    with stack:
+    log_before = len(broken.worker.log)
+    with ExitStack() as stack:
+        with full(broken.server, broken.deployment.queue("dispatch"), ROOM):
+            sent = send(broken.deployment)
+            until(lambda: waiting(broken.deployment, "dispatch") == ROOM, PATIENCE_S, "a full dispatch queue")
+            stack.enter_context(reads_only(broken.server))
         time.sleep(LASTS_S)
         assert waiting(broken.deployment, "dispatch") == ROOM
     check(broken, sent, come(broken.deployment, 2 * SENT), log_before)
