@@ -43,7 +43,7 @@ def test_it_assigns_many_countries(shop: Cli) -> None:
     done = shop.done(*words)
     assert done == shown | {"dry_run": False}
     first = done["countries"][0]
-    assert first.keys() == {"country", "outcome", "sender", "reason", "detail"}
+    assert first.keys() == {"country", "outcome", "sender", "reason", "detail", "destination"}
     assert (first["country"], first["outcome"], first["reason"]) == ("AU", "assigned", "LOCAL_DEDICATED")
     assert first["sender"] == {"sender_id": NUMBER, "sender_type": "longcode", "sender_country_code": "AU"}
     assert [each["country"] for each in done["countries"]] == ["AU", "GB"]
