@@ -9,7 +9,7 @@ from typing import Any
 
 from worker.celery import app
 from worker.intake.rabbitmq import RabbitIntake
-from worker.redis_broker.claims import Claimed, Claims, Lane
+from worker.redis_broker.claims import Claimed, Claims
 
 __all__ = ["app"]
 
@@ -17,11 +17,11 @@ STOP = Path(os.environ.get("STOP_TAKING", "/nonexistent"))
 _claim, _look = Claims.claim, RabbitIntake._look
 
 
-def claim(self: Claims, lane: Lane) -> Claimed:
+def claim(self: Claims, *given: Any, **named: Any) -> Claimed:
     """As a thread that hangs."""
     while STOP.exists():
         time.sleep(0.05)
-    return _claim(self, lane)
+    return _claim(self, *given, **named)
 
 
 def look(self: RabbitIntake) -> Any:
@@ -32,5 +32,5 @@ def look(self: RabbitIntake) -> Any:
     return _look(self)
 
 
-Claims.claim = claim  # type: ignore[method-assign]
+Claims.claim = claim  # type: ignore[assignment,method-assign]
 RabbitIntake._look = look  # type: ignore[method-assign]
