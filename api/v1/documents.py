@@ -297,8 +297,11 @@ class ProgressOut(BaseModel):
     batches: int
     total_batches: int | None
     complete: bool
-    resent: int = Field(description="recipients that were dispatched once more, by another sender; counted apart")
-    resend_parked: int = Field(description="resends that were parked")
+    resent: int = Field(
+        0,
+        description="recipients dispatched once more, by another sender; counted apart, and left out with the next where both are 0",
+    )
+    resend_parked: int = Field(0, description="resends that were parked")
 
 
 class ListedCampaign(ProgressOut):

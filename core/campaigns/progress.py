@@ -89,7 +89,7 @@ class CampaignProgress:
         return 100 * self.batches / self.total_batches if self.total_batches else None
 
     def document(self) -> dict[str, object]:
-        """As `campaign status --json` prints it."""
+        """As `campaign status --json` prints it; with the counts of resends where there were any."""
         names = (
             "campaign_id",
             "received",
@@ -99,11 +99,10 @@ class CampaignProgress:
             "batches",
             "total_batches",
             "complete",
-            "resent",
-            "resend_parked",
         )
+        resends = ("resent", "resend_parked") if self.resent or self.resend_parked else ()
         values = asdict(self) | {"received": self.received}
-        return {name: values[name] for name in names}
+        return {name: values[name] for name in (*names, *resends)}
 
 
 def listed_campaign(progress: CampaignProgress) -> dict[str, object]:

@@ -29,8 +29,10 @@ def add_subaccounts(deployment: Deployment) -> None:
 
 def counted(worker: RunningWorker, expected: int) -> list[str]:
     """The ids that are dispatched, when nothing more can come."""
+    deployment = worker.deployment
+    until(lambda: waiting(deployment, "dispatch") >= expected, PATIENCE_S, lambda: worker.log)
     wait_until_quiet(worker)
-    assert waiting(worker.deployment, "dispatch") == expected
+    assert waiting(deployment, "dispatch") == expected
     return [document["message_id"] for document in dispatched(worker.deployment, expected)]
 
 
