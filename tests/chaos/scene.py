@@ -17,6 +17,8 @@ import amqp
 import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from tests.support.accounts import add_account, open_store, seed
 from tests.support.postgres_pair import PostgresPair, postgres_pair
@@ -169,7 +171,10 @@ class Producing:
     def _lpush(self, bodies: Sequence[bytes], queue: str) -> None:
         assert self._scene.pair is not None
         if self._client is None:
-            self._client = redis.Redis(port=self._scene.pair.primary.port, socket_timeout=10)
+            # Not tried again by the client: what was taken, though nobody was told, would stand there twice.
+            self._client = redis.Redis(
+                port=self._scene.pair.primary.port, socket_timeout=10, retry=Retry(NoBackoff(), 0)
+            )
         self._client.lpush(self._scene.direct.queue(queue), *bodies)
         if int(self._client.wait(1, 2000)) < 1:
             raise redis.ConnectionError("no replica has it")
