@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
-from typing import Any, get_args
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
@@ -16,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import FieldError, RefusedError
+from core.unknown_names import did_you_mean, fields_beside
 
 
 class StrictModel(BaseModel):
@@ -26,8 +25,7 @@ class StrictModel(BaseModel):
 
 def unknown_words(kind: str, name: str, known: Collection[str]) -> str:
     """Why a name is refused, with the nearest that is known: `is no parameter here; did you mean dry_run?`."""
-    alike = get_close_matches(name.casefold(), known, 1)
-    return f"is no {kind} here" + (f"; did you mean {alike[0]}?" if alike else "")
+    return f"is no {kind} here{did_you_mean(name.casefold(), known)}"
 
 
 def known_parameters(route: Dependant) -> Iterator[str]:
@@ -46,26 +44,9 @@ def refuse_unknown_parameters(request: Request, known: Collection[str], family: 
         raise RefusedError("the request is refused", errors)
 
 
-def known_fields(request: Request, path: Sequence[int | str]) -> list[str]:
+def known_fields(request: Request, path: Sequence[int | str]) -> Collection[str]:
     """The fields of the document, or of the part of it, in which a field at `path` was not known."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute) or route.body_field is None:
-        return []
-    models = list(_models(route.body_field.field_info.annotation))
-    for part in path[:-1]:
-        if isinstance(part, str):
-            models = [
-                inner
-                for model in models
-                if part in model.model_fields
-                for inner in _models(model.model_fields[part].annotation)
-            ]
-    return [name for model in models for name in model.model_fields]
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that a type names: itself, or those in a list or a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for each in get_args(annotation):
-        yield from _models(each)
+        return ()
+    return fields_beside(route.body_field.field_info.annotation, path)

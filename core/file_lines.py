@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json
 from core.errors import FieldError, quoted
 from core.moments import parse_moment
+from core.unknown_names import did_you_mean, fields_beside
 
 #: Control characters and lone surrogates, which neither a terminal nor a database takes.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -111,10 +111,10 @@ _WORDS = {
 def _words(detail: ErrorDetails, model: type[BaseModel]) -> str:
     context, given = detail.get("ctx", {}), quoted(detail["input"])
     if detail["type"] == "missing":
-        return _missing(_fields_beside(model, detail["loc"]).get(str(detail["loc"][-1])))
+        return _missing(fields_beside(model, detail["loc"]).get(str(detail["loc"][-1])))
     if detail["type"] == "extra_forbidden":
-        alike = get_close_matches(str(detail["loc"][-1]), _fields_beside(model, detail["loc"]), 1)
-        return "is no field of this kind of line" + (f"; did you mean {alike[0]}?" if alike else "")
+        known = fields_beside(model, detail["loc"])
+        return f"is no field of this kind of line{did_you_mean(str(detail['loc'][-1]), known)}"
     if detail["type"] in {"enum", "literal_error"}:
         values = re.findall(r"'([^']*)'", context["expected"])
         return f"{given} is not one of: {', '.join(value or '(empty)' for value in values)}"
@@ -125,12 +125,3 @@ def _words(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 def _missing(field: FieldInfo | None) -> str:
     return "is missing" if field is None or not field.description else f"is missing ({field.description})"
-
-
-def _fields_beside(model: type[BaseModel], parts: tuple[int | str, ...]) -> dict[str, FieldInfo]:
-    """The fields of the object in which the last part of a path stands."""
-    for part in parts[:-1]:
-        if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            model = next(each for each in (annotation, *get_args(annotation)) if hasattr(each, "model_fields"))
-    return model.model_fields

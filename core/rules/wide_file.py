@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -18,6 +17,7 @@ from core.file_lines import Text, field_errors, place
 from core.moments import parse_moment
 from core.rules.fields import ALPHA_MAX, ALPHA_MIN
 from core.sender import SenderType
+from core.unknown_names import did_you_mean
 
 #: Checked line of a file: column -> value, optional columns included.
 Row = Mapping[str, str]
@@ -199,9 +199,9 @@ def _header_errors(header: _Line) -> Iterator[FieldError]:
     for column in sorted({column for column in header.cells if header.cells.count(column) > 1}):
         yield _error(header, column, "stands twice")
     for column in header.cells:
-        alike = get_close_matches(column, _KNOWN, n=1, cutoff=_ALIKE)
-        if column not in _KNOWN and alike:
-            yield _error(header, column, f"is no column; did you mean {alike[0]}?")
+        nearest = did_you_mean(column, _KNOWN, _ALIKE)
+        if column not in _KNOWN and nearest:
+            yield _error(header, column, f"is no column{nearest}")
 
 
 def _body_errors(
