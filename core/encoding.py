@@ -30,6 +30,11 @@ class ContractError(Exception):
         self.known = dict(known or {})
 
 
+def too_large(document: bytes, most: int) -> ContractError:
+    """What a document of more than `most` bytes is refused with, unread."""
+    return ContractError([FieldError(WHOLE_DOCUMENT, f"is {len(document)} bytes long; at most {most} are taken")])
+
+
 #: What a document may hold of these bytes, in texts too: each list or object takes some hundred bytes once it is read,
 #: each value some fifty, whatever the two or three bytes are that it is written with.
 MOST_OF = {b"[": 250_000, b"{": 250_000, b",": 2_000_000}

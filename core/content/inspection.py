@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,10 @@ class Content(NamedTuple):
 _CONTENTS = {each: each for each in map(Content._make, product((False, True), repeat=3))}
 NO_CONTENT = _CONTENTS[Content()]
 
+#: The countries whose rules look at what a text holds, and whether at telephone numbers too.
+ContentCountries = Mapping[str, bool]
+NOWHERE: ContentCountries = {}
+
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 _RUN = b"0" * _LEAST_DIGITS
 
@@ -41,6 +46,12 @@ def content_of(text: str, *, numbers: bool = True) -> Content:
     if not (has_url or has_phone):
         return NO_CONTENT
     return _CONTENTS[Content(has_url, has_shortener, has_phone)]
+
+
+def content_to(text: str, country: str, countries: ContentCountries) -> Content:
+    """What the text holds, as far as rules of the country look at it."""
+    numbers = countries.get(country)
+    return NO_CONTENT if numbers is None else content_of(text, numbers=numbers)
 
 
 # -- links --------------------------------------------------------------------

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict
-from core.content.inspection import NO_CONTENT, Content, content_of
+from core.content.inspection import NO_CONTENT, NOWHERE, Content, ContentCountries, content_of, content_to
 from core.contract.decode import Message, decode_message
 from core.contract.ids import MARK_BYTES, NO_IDS, MessageIds, account_hash, digest_of
-from core.encoding import WHOLE_DOCUMENT, ContractError
+from core.encoding import ContractError, too_large
 from core.engine.decision import Request, SenderRef
 from core.errors import FieldError, ParkReason
 from core.messages.enriched import SpreadWriter, Writer, tail_of, writer_of
@@ -70,10 +70,6 @@ class Verdicts(Protocol):
 
 #: What a group's decision depends on: the fields of a Request. A plain tuple is the quickest to make, and equal to it.
 _Key = tuple[str, str | None, str, Product, TrafficClass, bool, SenderRef | None, SenderRef | None, Content, tuple[()]]
-
-#: The countries whose rules look at what a text holds, and whether at telephone numbers too.
-ContentCountries = Mapping[str, bool]
-NOWHERE: ContentCountries = {}
 
 
 class Group:
@@ -225,8 +221,7 @@ class Assigner:
 
     def _decoded(self, document: bytes) -> Message:
         if len(document) > self._max_bytes:
-            reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
-            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+            raise too_large(document, self._max_bytes)
         return decode_message(document)
 
 
@@ -280,7 +275,7 @@ def request_for(
     if isinstance(located, Parked):
         return located
     country = located[1]
-    content = Messages(now, content_countries=content_countries).content(message.body, country)
+    content = content_to(message.body, country, content_countries)
     return Request(*_key(message, country, overrides.get(country), content))
 
 

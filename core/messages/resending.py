@@ -12,17 +12,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.cache.verdict import ParkVerdict, SenderVerdict, Verdict
+from core.content.inspection import NOWHERE, ContentCountries
 from core.contract.decode import Message, read_message
 from core.contract.ids import MARK_BYTES, MessageIds
 from core.contract.models import validated
 from core.contract.resends import FailedSender, ResendRequest, resend_digest
-from core.encoding import WHOLE_DOCUMENT, ContractError, decode_json, encode_json
+from core.encoding import ContractError, decode_json, encode_json, too_large
 from core.engine.decision import Request, SenderRef, Source
 from core.engine.graded_sender import label
 from core.errors import FieldError, ParkReason
 from core.messages.assigner import (
-    NOWHERE,
-    ContentCountries,
     Outcome,
     Parked,
     Verdicts,
@@ -89,8 +88,7 @@ class Resender:
     def _read(self, place: int, document: bytes, now: datetime, countries: ContentCountries) -> _Resend | Parked:
         """Raises ContractError."""
         if len(document) > self._max_bytes:
-            reason = f"is {len(document)} bytes long; at most {self._max_bytes} are taken"
-            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+            raise too_large(document, self._max_bytes)
         values = decode_json(document)
         asked = validated(ResendRequest, values)
         assert isinstance(values, dict)  # it is valid

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from core.campaigns.batch import Batch, RefusedRow
-from core.content.inspection import NO_CONTENT, Content, content_of
+from core.content.inspection import NO_CONTENT, NOWHERE, Content, ContentCountries, content_to
 from core.content.segments import Encoding, TextSize, text_size
-from core.messages.assigner import NOWHERE, ContentCountries
 from core.phone import InvalidRecipientError, parse_recipient
 from core.sender import Product
 
@@ -71,8 +70,7 @@ class Audience:
             self._shelves[number % _SHELVES].append(number)
 
     def _count_own(self, country: str, body: str) -> None:
-        numbers = self._content_countries.get(country)
-        content = NO_CONTENT if numbers is None else content_of(body, numbers=numbers)
+        content = content_to(body, country, self._content_countries)
         size = text_size(body)
         # A plain number is hashed much quicker than a size, and there may be millions.
         key = (country, content, size.segments if size.encoding is Encoding.GSM_7 else -size.segments)
@@ -99,8 +97,7 @@ class Audience:
             yield country, content, size if self._is_text else None, count
 
     def _content(self, country: str, body: str | None) -> Content:
-        numbers = self._content_countries.get(country)
-        return NO_CONTENT if body is None or numbers is None else content_of(body, numbers=numbers)
+        return NO_CONTENT if body is None else content_to(body, country, self._content_countries)
 
     def _size(self, body: str) -> TextSize | None:
         return text_size(body) if self._is_text else None

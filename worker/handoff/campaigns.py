@@ -13,7 +13,7 @@ import structlog
 from core.campaigns.assigning import assign_chunk, part_document
 from core.campaigns.batch import CHUNK, Batch, decode_batch
 from core.contract.ids import MessageIds, ids_in
-from core.encoding import WHOLE_DOCUMENT, ContractError
+from core.encoding import WHOLE_DOCUMENT, ContractError, too_large
 from core.errors import FieldError, ParkReason, StoreUnavailableError
 from core.messages.assigner import Assigner, Outcome, Parked
 from core.metrics.catalogue import CAMPAIGN
@@ -103,7 +103,7 @@ class BatchWork:
         """
         try:
             if len(document) > self._settings.batch_max_bytes:
-                raise _too_large(document, self._settings.batch_max_bytes)
+                raise too_large(document, self._settings.batch_max_bytes)
             batch = decode_batch(document)
         except ContractError as error:
             return BatchResult(self.refuse(attempt, document, ParkReason.INVALID_MESSAGE, error))
@@ -219,10 +219,6 @@ def _chunk(attempt: BatchAttempt, batch: Batch, key: str, number: int, at: str) 
         redelivered=attempt.redelivered,
         content=batch.key,
     )
-
-
-def _too_large(document: bytes, most: int) -> ContractError:
-    return ContractError([FieldError(WHOLE_DOCUMENT, f"is {len(document)} bytes long; at most {most} are taken")])
 
 
 class CampaignTasks:

@@ -12,8 +12,8 @@ import structlog
 
 from core.contract.feedback import Outcome, Refused, decode_feedback
 from core.contract.ids import MessageIds
-from core.encoding import WHOLE_DOCUMENT, ContractError, encode_json
-from core.errors import FieldError, ParkReason
+from core.encoding import ContractError, encode_json, too_large
+from core.errors import ParkReason
 from core.messages.assigner import Parked, parked_unread
 from core.metrics import catalogue as known
 from core.metrics.counts import COUNTS
@@ -115,8 +115,7 @@ class FeedbackReader:
 
     def _decoded(self, document: bytes, now: datetime) -> tuple[list[Outcome], list[Refused]]:
         if len(document) > MOST_DOCUMENT_BYTES:
-            reason = f"is {len(document)} bytes long; at most {MOST_DOCUMENT_BYTES} are taken"
-            raise ContractError([FieldError(WHOLE_DOCUMENT, reason)])
+            raise too_large(document, MOST_DOCUMENT_BYTES)
         return decode_feedback(document, now)
 
     def _note_strangers(self, strangers: int) -> None:
