@@ -6,14 +6,12 @@ import click
 
 from core.accounts.spread_switches import SpreadSwitches
 from worker.cli.output import command, json_option, print_json, say
-from worker.cli.parameters import account_option
+from worker.cli.parameters import SWITCHES, account_option, switch_argument, switch_word
 from worker.cli.session import open_session
-
-_WORDS = {"on": True, "off": False, "inherit": None}
 
 
 @click.command("area-codes")
-@click.argument("switch", type=click.Choice(list(_WORDS)), required=False)
+@switch_argument
 @account_option
 @json_option
 @command
@@ -25,10 +23,9 @@ def area_codes(*, switch: str | None, account_id: str, as_json: bool) -> None:
     with open_session() as session:
         switches = SpreadSwitches(session.store)
         if switch is not None:
-            switches.set_area_codes(account_id, _WORDS[switch])
+            switches.set_area_codes(account_id, SWITCHES[switch])
         found = switches.area_codes(account_id)
     if as_json:
         print_json({"account_id": account_id, "area_codes": found})
         return
-    word = next(word for word, value in _WORDS.items() if value is found)
-    say(f"Area codes of {account_id} for what Smart Assign decides: {word}.")
+    say(f"Area codes of {account_id} for what Smart Assign decides: {switch_word(found)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -133,6 +133,15 @@ traffic_class_option = enum_option(
 limit_option = click.option(
     "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many at the most."
 )
+
+#: What a switch of an account is set to; `inherit`: as the account above.
+SWITCHES: Mapping[str, bool | None] = {"on": True, "off": False, "inherit": None}
+switch_argument = click.argument("switch", type=click.Choice(list(SWITCHES)), required=False)
+
+
+def switch_word(value: bool | None) -> str:
+    """How a switch is called that is set to this."""
+    return next(word for word, known in SWITCHES.items() if known is value)
 
 
 def owner_options(function: _F) -> _F:

@@ -8,14 +8,20 @@ from core.accounts.spread_switches import SpreadSwitches, Switches
 from core.errors import RefusedError
 from core.sender import Product
 from worker.cli.output import command, json_option, print_json, say
-from worker.cli.parameters import account_option, country_option, known_country, product_option
+from worker.cli.parameters import (
+    SWITCHES,
+    account_option,
+    country_option,
+    optional_country,
+    product_option,
+    switch_argument,
+    switch_word,
+)
 from worker.cli.session import open_session
-
-_WORDS = {"on": True, "off": False, "inherit": None}
 
 
 @click.command("spread")
-@click.argument("switch", type=click.Choice(list(_WORDS)), required=False)
+@switch_argument
 @account_option
 @country_option
 @product_option
@@ -27,15 +33,15 @@ def spread(*, switch: str | None, account_id: str, country: str | None, product:
     With --country for the account's default there, over its senders; else for all that Smart Assign decides. One
     recipient always sees the same sender. `inherit`: as the account above.
     """
-    code = None if country is None else known_country(country)
+    code = optional_country(country)
     with open_session() as session:
         switches = SpreadSwitches(session.store)
         if switch is not None and code is not None:
-            if _WORDS[switch] is None:
+            if SWITCHES[switch] is None:
                 raise RefusedError("a default has no account above: its switch is on or off")
             switches.set_default(account_id, code, product, switch == "on")
         elif switch is not None:
-            switches.set_account(account_id, _WORDS[switch])
+            switches.set_account(account_id, SWITCHES[switch])
         found = switches.get(account_id)
     _report(account_id, found, as_json)
 
@@ -45,7 +51,6 @@ def _report(account_id: str, found: Switches, as_json: bool) -> None:
         defaults = [{"country": country, "product": product.value} for country, product in found.defaults]
         print_json({"account_id": account_id, "spread": found.account, "defaults": defaults})
         return
-    word = next(word for word, value in _WORDS.items() if value is found.account)
-    say(f"Spread of {account_id} for what Smart Assign decides: {word}.")
+    say(f"Spread of {account_id} for what Smart Assign decides: {switch_word(found.account)}.")
     for country, product in found.defaults:
         say(f"The default for {product} to {country} is spread over its senders.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -19,7 +20,6 @@ from worker.broker_access import queue_access
 from worker.cli.output import command, json_option, print_json, print_table, say
 from worker.cli.parameters import (
     country_option,
-    known_country,
     optional_country,
     owner,
     owner_options,
@@ -54,6 +54,19 @@ class _Wanted:
     sender_type: SenderType | None
     country: str | None
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        account_id: str | None,
+        platform: bool,
+        sender_id: str | None,
+        sender_type: SenderType | None,
+        country: str | None,
+    ) -> _Wanted:
+        """The sender that options name. Raises click.UsageError, and NotFoundError for a country that there is not."""
+        return cls(owner(account_id, platform), sender_id, sender_type, optional_country(country))
+
     def keys(self, book: TrustBook, *, frozen: bool | None = None) -> list[SenderKey]:
         """The sender, in the country named or in all in which something is known of it. Raises SmartAssignError."""
         sender = self._sender()
@@ -75,29 +88,21 @@ class _Wanted:
             return Senders(session.store).get(self.account_id, self.sender_id, self.sender_type)
 
 
+def _sender_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that `_Wanted.of` reads."""
+    return owner_options(sender_id_option(sender_type_option(country_option(function))))
+
+
 @click.command("freeze")
-@owner_options
-@sender_id_option
-@sender_type_option
-@country_option
+@_sender_options
 @json_option
 @command
-def freeze(
-    *,
-    account_id: str | None,
-    platform: bool,
-    sender_id: str | None,
-    sender_type: SenderType | None,
-    country: str | None,
-    as_json: bool,
-) -> None:
+def freeze(*, as_json: bool, **named: Any) -> None:
     """Hold a sender's trust and health as they are, whatever receipts come; they are counted all the same.
 
     Without --country in every country in which something is known of it.
     """
-    wanted = _Wanted(
-        owner(account_id, platform), sender_id, sender_type, None if country is None else known_country(country)
-    )
+    wanted = _Wanted.of(**named)
     with _opened() as book:
         keys = wanted.keys(book)
         for key in keys:
@@ -106,25 +111,12 @@ def freeze(
 
 
 @click.command("unfreeze")
-@owner_options
-@sender_id_option
-@sender_type_option
-@country_option
+@_sender_options
 @json_option
 @command
-def unfreeze(
-    *,
-    account_id: str | None,
-    platform: bool,
-    sender_id: str | None,
-    sender_type: SenderType | None,
-    country: str | None,
-    as_json: bool,
-) -> None:
+def unfreeze(*, as_json: bool, **named: Any) -> None:
     """Let receipts decide again over a sender's trust and health, those that came meanwhile too."""
-    wanted = _Wanted(
-        owner(account_id, platform), sender_id, sender_type, None if country is None else known_country(country)
-    )
+    wanted = _Wanted.of(**named)
     with _opened() as book:
         keys = wanted.keys(book, frozen=True)
         unfrozen = [key for key in keys if book.unfreeze(key)]

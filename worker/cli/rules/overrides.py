@@ -16,7 +16,7 @@ from core.rules.documents import rule_as_dict
 from core.rules.store import RuleOverride
 from core.sender import SenderType
 from worker.cli.output import command, json_option, print_json, print_table, say
-from worker.cli.parameters import Moment, OneOf, country_option, enum_option, known_country
+from worker.cli.parameters import Moment, OneOf, country_option, enum_option, known_country, optional_country
 from worker.cli.session import open_session, operator
 
 
@@ -87,7 +87,7 @@ def override(
 @command
 def overrides(country: str | None, removed: bool, as_json: bool) -> None:
     """List the local corrections."""
-    code = None if country is None else known_country(country)
+    code = optional_country(country)
     with open_session() as session:
         found = [each for each in session.store.overrides(removed=removed) if code in (None, each.rule.country)]
     if as_json:
