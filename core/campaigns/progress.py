@@ -10,7 +10,7 @@ from datetime import datetime
 import redis
 
 from core.errors import NotFoundError, RefusedError
-from core.moments import parse_rfc3339, rfc3339
+from core.moments import parse_rfc3339, rfc3339_or_none
 
 _PARKED = "parked:"
 _DAY_S = 86_400
@@ -108,7 +108,7 @@ class CampaignProgress:
 def listed_campaign(progress: CampaignProgress) -> dict[str, object]:
     """As lists show it: its counts, and when its first and its latest batch were settled."""
     times = {"started_at": progress.started_at, "updated_at": progress.updated_at}
-    return progress.document() | {name: at and rfc3339(at) for name, at in times.items()}
+    return progress.document() | {name: rfc3339_or_none(at) for name, at in times.items()}
 
 
 class Progress:
